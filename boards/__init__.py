@@ -1,0 +1,1 @@
+"""Targets, Verilog packages and the command line."""

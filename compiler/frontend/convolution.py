@@ -1,0 +1,136 @@
+"""Convolutions: Conv between DequantizeLinear and QuantizeLinear, and QLinearConv."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.compiler.frontend.builder import NetworkBuilder
+from stillflow.compiler.frontend.lowering import Lowering
+from stillflow.compiler.frontend.node import Node
+from stillflow.compiler.frontend.values import Output, Real, Source, Words
+from stillflow.compiler.frontend.weights import (
+    Filters,
+    integer_bias,
+    real_bias,
+    real_filters,
+    signed_filters,
+)
+from stillflow.compiler.frontend.window import read_window
+from stillflow.compiler.graph import ConvLayer
+from stillflow.hw.layer import ConvShape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Convolution(Source):
+    """A convolution whose psums wait for the quantisation of the ofmap.
+
+    Parameters
+    ----------
+    name, op : str
+        As in `ConvLayer`.
+    shape : ConvShape
+        Loop bounds.
+    ifmap : str
+        Tensor that it reads.
+    filters : Filters
+        Words int8[M, C / G, R, S], with their scales.
+    bias : int64[M]
+        Added to the psums.
+    """
+
+    name: str
+    op: str
+    shape: ConvShape
+    ifmap: str
+    filters: Filters
+    bias: NDArray[np.int64]
+
+    def store(self, builder: NetworkBuilder, output: Output) -> str:
+        """Add the layer with its requantisation."""
+        shape = self.shape
+        tensor = builder.add_tensor(
+            output.name, (shape.N, shape.M, shape.E, shape.F), output.quantisation
+        )
+        low, high = output.bounds
+        builder.add_layer(
+            ConvLayer(
+                name=self.name,
+                op="fc" if self.op == "fc" else "conv",
+                shape=shape,
+                ifmap=self.ifmap,
+                ofmap=tensor,
+                filters=self.filters.words,
+                bias=self.bias,
+                scale=self.filters.requant_scale(
+                    builder.quantisation(self.ifmap), output.quantisation
+                ),
+                act_min=low,
+                act_max=high,
+                fused=output.fused,
+            )
+        )
+        return tensor
+
+
+def lower_conv(lowering: Lowering, node: Node) -> None:
+    """Conv: words in, a real value out."""
+    ifmap = lowering.words(node, 0)
+    filters = real_filters(lowering, node, 1, axis=0)
+    held = lowering.builder.quantisation(ifmap.tensor)
+    bias = real_bias(lowering, node, 2, held, filters)
+    source = _convolution(lowering, node, ifmap, filters, bias)
+    lowering.produce(node, _ofmap_shape(source), source)
+
+
+def lower_qlinear_conv(lowering: Lowering, node: Node) -> None:
+    """QLinearConv: words in, words out."""
+    ifmap = lowering.words(node, 0)
+    lowering.builder.settle(ifmap.tensor, lowering.quantisation(node, 1, 2))
+    filters = signed_filters(node, node.input(3), lowering.scaled(node, 3, 4, 5, 0), 0)
+    bias = integer_bias(lowering, node, 8, filters.scale.size)
+    source = _convolution(lowering, node, ifmap, filters, bias)
+    real = Real(name=node.output, shape=_ofmap_shape(source), source=source)
+    lowering.quantise(node, real, lowering.quantisation(node, 6, 7))
+
+
+def _convolution(
+    lowering: Lowering, node: Node, ifmap: Words, filters: Filters, bias: NDArray[np.int64]
+) -> Convolution:
+    N, C, H, W = plane_of(lowering, node, ifmap)
+    if filters.words.ndim != 4:
+        raise node.error(f"weights must be [M, C, R, S], not {list(filters.words.shape)}")
+    M, group_channels, R, S = filters.words.shape
+    G = node.integer("group", 1)
+    if group_channels * G != C:
+        raise node.error(
+            f"weights must have {C}/{G} channels for the ifmap's {C} in {G} groups, "
+            f"not {group_channels}"
+        )
+    window = read_window(node, (H, W), (R, S))
+    shape = ConvShape(
+        N=N, G=G, C=C, M=M, H=H, W=W, R=R, S=S,
+        stride=window.stride, pad=window.pad, dilation=window.dilation,
+    )  # fmt: skip
+    return Convolution(
+        name=node.name, op="conv", shape=shape, ifmap=ifmap.tensor, filters=filters, bias=bias
+    )
+
+
+def plane_of(lowering: Lowering, node: Node, ifmap: Words) -> tuple[int, int, int, int]:
+    """N, C, H, W of an ifmap that is seen as it lies in its tensor."""
+    shape = lowering.builder.tensors[ifmap.tensor].shape
+    if ifmap.shape != shape:
+        raise node.error(
+            f"ifmap must be [N, C, H, W] as it was computed ({list(shape)}), "
+            f"not {list(ifmap.shape)}"
+        )
+    return shape
+
+
+def _ofmap_shape(source: Convolution) -> tuple[int, int, int, int]:
+    shape = source.shape
+    return shape.N, shape.M, shape.E, shape.F
+
+
+HANDLERS = {("", "Conv"): lower_conv, ("", "QLinearConv"): lower_qlinear_conv}

@@ -1,0 +1,197 @@
+"""What an ONNX value stands for while a graph is lowered."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """An initializer: ``array`` as it is stored."""
+
+    array: NDArray[np.generic]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScaledConstant:
+    """Integer words behind a DequantizeLinear.
+
+    Parameters
+    ----------
+    words : intx[...]
+        As they are stored.
+    scale : float32[1] or float32[K]
+        Per tensor, or along ``axis``.
+    zero_point : int64[1] or int64[K]
+        As many as scales.
+    axis : int
+        Axis of the scales, not negative.
+    """
+
+    words: NDArray[np.integer]
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    axis: int
+
+    @property
+    def real(self) -> NDArray[np.float32]:
+        """The real values, float32."""
+        spread = [1] * self.words.ndim
+        if self.scale.size > 1:
+            spread[self.axis] = -1
+        steps = (self.words.astype(np.int64) - self.zero_point.reshape(spread)).astype(np.float32)
+        return steps * self.scale.reshape(spread)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A quantised activation: ``tensor`` of the network, seen with ``shape``."""
+
+    tensor: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where and how a source is to put its words.
+
+    Parameters
+    ----------
+    name : str
+        Tensor to write.
+    shape : tuple[int, ...]
+        Shape in the ONNX graph.
+    quantisation : Quantisation
+        Of the words.
+    low, high : float
+        Real bounds of the values, from ReLU and Clip.
+    fused : tuple[str, ...]
+        Nodes that set the bounds.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    quantisation: Quantisation
+    low: float = -inf
+    high: float = inf
+    fused: tuple[str, ...] = ()
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The bounds in words; rounding is monotone, so clipping before or after is the same."""
+        return self.quantisation.word(self.low), self.quantisation.word(self.high)
+
+
+class Source(ABC):
+    """What computes a real value; it becomes a layer when its quantisation is known."""
+
+    @abstractmethod
+    def store(self, builder: NetworkBuilder, output: Output) -> str:
+        """Add what computes the words of ``output`` and return the tensor that holds them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored(Source):
+    """A tensor behind a DequantizeLinear."""
+
+    tensor: str
+
+    def store(self, builder: NetworkBuilder, output: Output) -> str:
+        """Hand on the tensor itself; bounds go into the layer that computes it."""
+        builder.settle(self.tensor, output.quantisation)
+        low, high = output.bounds
+        if (low, high) == output.quantisation.range:
+            return self.tensor
+        return builder.tighten(self.tensor, output.name, low, high, output.fused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostInput(Source):
+    """A float32 input of the graph, quantised on the host."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def store(self, builder: NetworkBuilder, output: Output) -> str:
+        """Add the port and its tensor."""
+        if output.bounds != output.quantisation.range:
+            raise ValueError(f"graph input {self.name!r} must be quantised before it is clipped")
+        tensor = builder.add_tensor(output.name, plane_shape(output.shape), output.quantisation)
+        builder.add_input(self.name, self.shape, "float32", tensor)
+        return tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real:
+    """A float32 value of the graph: a source, seen with ``shape``, clipped to ``low..high``."""
+
+    name: str
+    shape: tuple[int, ...]
+    source: Source
+    low: float = -inf
+    high: float = inf
+    fused: tuple[str, ...] = ()
+
+    def clipped(self, low: float, high: float, fused: Sequence[str], name: str) -> "Real":
+        """Clip what this value already clips."""
+        return replace(
+            self,
+            name=name,
+            low=min(max(self.low, low), high),
+            high=min(max(self.high, low), high),
+            fused=(*self.fused, *fused),
+        )
+
+    def store(self, builder: NetworkBuilder, quantisation: Quantisation, name: str) -> str:
+        """Quantise into tensor ``name``, or return the tensor that already holds these words."""
+        key = (self.name, quantisation)
+        if key not in builder.stored:
+            output = Output(
+                name=name,
+                shape=self.shape,
+                quantisation=quantisation,
+                low=self.low,
+                high=self.high,
+                fused=self.fused,
+            )
+            builder.stored[key] = self.source.store(builder, output)
+        return builder.stored[key]
+
+
+Value = Constant | ScaledConstant | Words | Real
+
+
+def plane_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Shape as N, C, H, W.
+
+    Raises
+    ------
+    ValueError
+        If it has neither two nor four axes.
+    """
+    if len(shape) == 2:
+        return (*shape, 1, 1)  # type: ignore[return-value]
+    if len(shape) != 4:
+        raise ValueError(f"activations must be [N, C, H, W] or [N, C], not {list(shape)}")
+    return shape  # type: ignore[return-value]
+
+
+def reshaped(value: Words | Real, shape: tuple[int, ...], name: str) -> Words | Real:
+    """Show the same elements with another shape.
+
+    Raises
+    ------
+    ValueError
+        If the number of elements differs.
+    """
+    if prod(shape) != prod(value.shape) or min(shape, default=1) < 1:
+        raise ValueError(f"{list(value.shape)} cannot be reshaped to {list(shape)}")
+    if isinstance(value, Words):
+        return replace(value, shape=shape)
+    return replace(value, shape=shape, name=name)

@@ -1,0 +1,85 @@
+"""Filter and pooling windows: stride, dilation, and padding in all of ONNX's spellings."""
+
+from dataclasses import dataclass
+
+from stillflow.compiler.frontend.node import Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A window over the plane; letters and order as in `ConvShape`."""
+
+    R: int
+    S: int
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pad: tuple[int, int, int, int]
+
+
+def read_window(node: Node, plane: tuple[int, int], kernel: tuple[int, int] | None) -> Window:
+    """Read a window from a node's attributes.
+
+    Parameters
+    ----------
+    node : Node
+        Conv, QLinearConv or MaxPool.
+    plane : tuple[int, int]
+        Height and width of the ifmap.
+    kernel : tuple[int, int] or None
+        Filter plane where weights give it; ``kernel_shape`` must agree.
+
+    Raises
+    ------
+    FrontendError
+        If the attributes are unknown or contradict each other.
+    """
+    given = node.integers("kernel_shape", kernel or (0, 0))
+    if kernel is not None and given != kernel:
+        raise node.error(f"kernel_shape must be the filters' {list(kernel)}, not {list(given)}")
+    stride = node.integers("strides", (1, 1))
+    dilation = node.integers("dilations", (1, 1))
+    pads = node.integers("pads", (0, 0, 0, 0))
+    for name, value, low in (
+        ("kernel_shape", given, 1), ("strides", stride, 1),
+        ("dilations", dilation, 1), ("pads", pads, 0),
+    ):  # fmt: skip
+        if min(value) < low:
+            raise node.error(f"{name} must be at least {low}, not {list(value)}")
+    mode = node.text("auto_pad", "NOTSET")
+    ceil = bool(node.integer("ceil_mode", 0))
+    edges = []
+    for axis in (0, 1):
+        edges.append(
+            _padding(
+                node, mode, plane[axis], (given[axis] - 1) * dilation[axis] + 1, stride[axis],
+                (pads[axis], pads[axis + 2]), ceil,
+            )
+        )  # fmt: skip
+    (top, bottom), (left, right) = edges
+    return Window(
+        R=given[0],
+        S=given[1],
+        stride=(stride[0], stride[1]),
+        dilation=(dilation[0], dilation[1]),
+        pad=(top, left, bottom, right),
+    )
+
+
+def _padding(
+    node: Node, mode: str, size: int, extent: int, stride: int, pads: tuple[int, int], ceil: bool
+) -> tuple[int, int]:
+    """Pixels before and after one axis; ``extent`` is the window with its dilation."""
+    if mode == "VALID":
+        pads = (0, 0)
+    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+        total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+        small, large = total // 2, total - total // 2
+        return (small, large) if mode == "SAME_UPPER" else (large, small)
+    elif mode != "NOTSET":
+        raise node.error(f"auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not {mode!r}")
+    if not ceil:
+        return pads
+    count = -(-(size + sum(pads) - extent) // stride) + 1
+    if (count - 1) * stride >= size + pads[0]:  # ONNX Runtime drops windows of nothing but padding
+        count -= 1
+    return pads[0], max(pads[1], (count - 1) * stride + extent - size - pads[0])

@@ -1,0 +1,1 @@
+"""The accelerator in Amaranth, and the plain-Python types that describe its work."""

@@ -1,0 +1,1 @@
+"""Processing elements and how their products meet the psums."""

@@ -1,0 +1,74 @@
+"""Weight-stationary processing element."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig
+
+
+class WeightStationaryPE(wiring.Component):
+    """Multiplier with a weight that stays and a shadow weight that moves past it.
+
+    The shadow register is a link of the column's weight chain: while the array computes with the
+    weights in place, the next block shifts through. ``i_swap`` makes the shadow the weight; the
+    chain may shift in the same cycle. ``o_product`` follows ``i_act`` by one cycle. Never stalls.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Word widths.
+
+    Members
+    -------
+    i_act : ``In(signed(act_bits))``
+        Activation, the same for all PEs of a row.
+    i_chain, o_chain : ``signed(weight_bits)``
+        Weight chain, from the PE below and to the PE above.
+    i_shift, i_swap : ``In(1)``
+        Move the chain; take the shadow weight.
+    o_product : ``Out(signed(act_bits + weight_bits))``
+        Registered product.
+
+    References
+    ----------
+    Survey, section V-B, figure 22a (weight stationary).
+    """
+
+    i_act: Signal
+    i_chain: Signal
+    i_shift: Signal
+    i_swap: Signal
+    o_chain: Signal
+    o_product: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        act, weight = config.act_bits, config.weight_bits
+        self.unit_name = f"pe_ws_{act}x{weight}"
+        self.unit_key = (act, weight)
+        super().__init__(
+            {
+                "i_act": In(signed(act)),
+                "i_chain": In(signed(weight)),
+                "i_shift": In(1),
+                "i_swap": In(1),
+                "o_chain": Out(signed(weight)),
+                "o_product": Out(signed(act + weight)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the PE."""
+        m = Module()
+
+        shadow = Signal.like(self.o_chain, reset_less=True)
+        weight = Signal.like(self.o_chain, reset_less=True)
+        product = Signal.like(self.o_product, reset_less=True)
+        with m.If(self.i_shift):
+            m.d.sync += shadow.eq(self.i_chain)
+        with m.If(self.i_swap):
+            m.d.sync += weight.eq(shadow)
+        m.d.sync += product.eq(self.i_act * weight)
+        m.d.comb += [self.o_chain.eq(shadow), self.o_product.eq(product)]
+
+        return m

@@ -1,0 +1,1 @@
+"""On-chip memories outside the PEs."""

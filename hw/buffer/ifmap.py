@@ -1,0 +1,133 @@
+"""Ifmap buffer: banks one activation wide, so that any vector comes in one cycle."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.buffer.rotate import rotate_left, rotate_right
+from stillflow.hw.buffer.sram import Sram
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.unit import unit
+
+
+class IfmapBuffer(wiring.Component):
+    """Element-addressed memory that gives one activation to every row each cycle.
+
+    Element ``a`` lies in bank ``a % banks`` at line ``a // banks``. A read starts at element
+    ``i_read_address``: lane ``l`` gets the element at ``address + l + banks * q[l]``. The lane
+    offsets ``q`` are loaded like weights, through a chain with an active copy; since they move a
+    lane by whole lines, no two lanes meet in a bank. ``o_acts`` follows the address by
+    ``READ_LATENCY`` cycles. A fill is visible to a read that is issued a cycle later.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Banks and depth.
+
+    Members
+    -------
+    i_fill_valid, i_fill_address, i_fill_mask, i_fill_data
+        Write elements ``address + i`` where ``mask[i]``; one beat of elements.
+    i_read_en, i_read_address
+        Read a vector.
+    i_lane_shift, i_lane_offset, i_lane_swap
+        Move ``i_lane_offset`` (lines) into the chain, last row first out; make the chain active
+        from the next cycle on.
+    o_acts : ``Out(ArrayLayout(signed(act_bits), rows))``
+    """
+
+    READ_LATENCY = 3
+
+    i_fill_valid: Signal
+    i_fill_address: Signal
+    i_fill_mask: Signal
+    i_fill_data: data.View
+    i_read_en: Signal
+    i_read_address: Signal
+    i_lane_shift: Signal
+    i_lane_offset: Signal
+    i_lane_swap: Signal
+    o_acts: data.View
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.address_bits = ceil_log2(config.ifmap_elements)
+        self.line_bits = max(1, ceil_log2(config.ifmap_depth))
+        act = signed(config.act_bits)
+        super().__init__(
+            {
+                "i_fill_valid": In(1),
+                "i_fill_address": In(self.address_bits),
+                "i_fill_mask": In(config.axi_elements),
+                "i_fill_data": In(data.ArrayLayout(act, config.axi_elements)),
+                "i_read_en": In(1),
+                "i_read_address": In(self.address_bits),
+                "i_lane_shift": In(1),
+                "i_lane_offset": In(self.line_bits),
+                "i_lane_swap": In(1),
+                "o_acts": Out(data.ArrayLayout(act, config.rows)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build banks, rotators and lane offsets."""
+        m = Module()
+        config = self.config
+        n = config.ifmap_banks
+        bank_bits = ceil_log2(n)
+
+        def split(address: Signal, name: str) -> tuple[Signal, Signal]:
+            bank = Signal(max(1, bank_bits), name=f"{name}_bank")
+            line = Signal(self.line_bits, name=f"{name}_line")
+            m.d.comb += Cat(bank[:bank_bits], line).eq(address)
+            return bank, line
+
+        # Lane offsets: a chain beside the weight chain, first element in row 0 after rows shifts.
+        lanes = config.rows
+        shadow = [Signal(self.line_bits, name=f"lane_shadow_{i}") for i in range(lanes)]
+        offsets = [Signal(self.line_bits, name=f"lane_{i}") for i in range(lanes)]
+        with m.If(self.i_lane_shift):
+            m.d.sync += Cat(*shadow).eq(Cat(*shadow[1:], self.i_lane_offset))
+        with m.If(self.i_lane_swap):
+            m.d.sync += Cat(*offsets).eq(Cat(*shadow))
+
+        fill_bank, fill_line = split(self.i_fill_address, "fill")
+        spare = n - config.axi_elements
+        fill_words = rotate_right([*self.i_fill_data, *[0] * spare], fill_bank)
+        fill_ens = rotate_right([*self.i_fill_mask, *[0] * spare], fill_bank)
+
+        read_bank, read_line = split(self.i_read_address, "read")
+        read_en = Signal()
+        align = Signal.like(read_bank)
+        align_next = Signal.like(read_bank)
+        bank_offsets = rotate_right([*offsets, *[0] * (n - lanes)], read_bank)
+        m.d.sync += [read_en.eq(self.i_read_en), align.eq(read_bank), align_next.eq(align)]
+
+        words = []
+        for b in range(n):
+            bank = Sram(depth=config.ifmap_depth, width=config.act_bits)
+            m.submodules[f"bank_{b}"] = unit(platform, bank)
+            wrapped = Signal(name=f"fill_wrapped_{b}")
+            write_en = Signal(name=f"write_en_{b}")
+            write_line = Signal(self.line_bits, name=f"write_line_{b}")
+            write_word = Signal(config.act_bits, name=f"write_word_{b}")
+            line = Signal(self.line_bits, name=f"read_line_{b}")
+            m.d.comb += wrapped.eq(b < fill_bank)
+            m.d.sync += [
+                write_en.eq(self.i_fill_valid & fill_ens[b]),
+                write_line.eq(fill_line + wrapped),
+                write_word.eq(fill_words[b]),
+                line.eq(read_line + Mux(b < read_bank, 1, 0) + bank_offsets[b]),
+            ]
+            m.d.comb += [
+                bank.i_write_en.eq(write_en),
+                bank.i_write_addr.eq(write_line),
+                bank.i_write_data.eq(write_word),
+                bank.i_read_en.eq(read_en),
+                bank.i_read_addr.eq(line),
+            ]
+            words.append(bank.o_read_data)
+        for lane, word in enumerate(rotate_left(words, align_next)[:lanes]):
+            m.d.sync += self.o_acts[lane].eq(word)
+
+        return m

@@ -1,0 +1,222 @@
+"""Parameters of the hardware. Plain Python: no Amaranth, no NumPy."""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class Dataflow(StrEnum):
+    """Which operand stays in the PE (survey, section V-B)."""
+
+    WEIGHT_STATIONARY = "ws"
+
+
+def ceil_log2(value: int) -> int:
+    """Exponent of the smallest power of two that is at least ``value``."""
+    return (value - 1).bit_length()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorConfig:
+    """One accelerator. Everything that is generated follows from these keys.
+
+    Parameters
+    ----------
+    name : str
+        Shown in reports; a preset's name or the TOML file's stem.
+    rows, cols : int
+        PEs of the array, 1 to 128 each: reduction over the rows, filters over the columns.
+    dataflow : Dataflow
+        What stays in a PE.
+    act_bits, weight_bits : int
+        Width of activations and weights in two's complement, 8 or 16.
+    acc_bits : int
+        Width of a psum, 24 to 48.
+    glb_kib : int
+        All memory outside the PEs, in KiB: ifmap 1/2, psum 1/4, filter 3/16, ofmap 1/16.
+    axi_data_bits : int
+        Width of the AXI4 master's data channels, 32 to 512.
+    requant_lanes : int
+        Psums requantised per cycle; must divide the filters of a block (see ``m_block``).
+    max_burst_beats : int
+        Longest AXI burst, 1 to 256 beats. It never crosses 4 KiB.
+    outstanding_reads : int
+        Read segments in flight, 2 to 256: enough to cover the latency of the memory.
+
+    Raises
+    ------
+    TypeError
+        If a key has the wrong kind.
+    ValueError
+        If a key is out of range, or keys cannot work together.
+    """
+
+    name: str = "custom"
+    rows: int
+    cols: int
+    dataflow: Dataflow = Dataflow.WEIGHT_STATIONARY
+    act_bits: int = 8
+    weight_bits: int = 8
+    acc_bits: int = 32
+    glb_kib: int
+    axi_data_bits: int
+    requant_lanes: int
+    max_burst_beats: int = 16
+    outstanding_reads: int = 32
+
+    def __post_init__(self) -> None:
+        for key in fields(self):
+            value = getattr(self, key.name)
+            if key.type is int or key.type == "int":
+                if not isinstance(value, int) or isinstance(value, bool):
+                    raise TypeError(f"{key.name} must be an integer, not {value!r}")
+        if self.dataflow not in tuple(Dataflow):
+            known = ", ".join(Dataflow)
+            raise ValueError(f"dataflow must be one of {known}, not {str(self.dataflow)!r}")
+        object.__setattr__(self, "dataflow", Dataflow(self.dataflow))
+        for name, low, high in (
+            ("rows", 1, 128),
+            ("cols", 1, 128),
+            ("acc_bits", 24, 48),
+            ("glb_kib", 1, 1 << 16),
+            ("max_burst_beats", 1, 256),
+            ("outstanding_reads", 2, 256),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be in {low}..{high}, not {value!r}")
+        for name, allowed in (
+            ("act_bits", (8, 16)),
+            ("weight_bits", (8, 16)),
+            ("axi_data_bits", (32, 64, 128, 256, 512)),
+        ):
+            value = getattr(self, name)
+            if value not in allowed:
+                choices = ", ".join(map(str, allowed))
+                raise ValueError(f"{name} must be one of {choices}, not {value!r}")
+        if self.requant_lanes < 1 or self.m_block % self.requant_lanes:
+            raise ValueError(
+                f"requant_lanes must divide the {self.m_block} filters of a block, "
+                f"not {self.requant_lanes!r}"
+            )
+        if self.max_burst_beats * self.axi_bytes > 4096:
+            raise ValueError(
+                f"max_burst_beats must be at most {4096 // self.axi_bytes} "
+                f"with {self.axi_data_bits}-bit data, not {self.max_burst_beats!r}"
+            )
+        if self.acc_bits < self.psum_bits + 4:
+            raise ValueError(
+                f"acc_bits must be at least {self.psum_bits + 4} to add {self.rows} products "
+                f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
+            )
+        if self.ifmap_depth < 16 or self.filter_lines < 2 * self.rows or self.psum_depth < 16:
+            raise ValueError(
+                f"glb_kib must be larger for {self.rows}x{self.cols} PEs, not {self.glb_kib!r}"
+            )
+
+    # -- derived sizes ---------------------------------------------------------------------------
+
+    @property
+    def pes(self) -> int:
+        """Processing elements."""
+        return self.rows * self.cols
+
+    @property
+    def act_bytes(self) -> int:
+        """Bytes of an activation in DRAM."""
+        return self.act_bits // 8
+
+    @property
+    def axi_bytes(self) -> int:
+        """Bytes of one beat."""
+        return self.axi_data_bits // 8
+
+    @property
+    def axi_elements(self) -> int:
+        """Activations in one beat."""
+        return self.axi_bytes // self.act_bytes
+
+    @property
+    def channel_block(self) -> int:
+        """Channels that lie side by side in DRAM: a power of two up to 16 that suits the array.
+
+        The largest that wastes at most an eighth of the columns and has a row for each channel.
+        """
+        block = 16
+        while block > 1 and (
+            block > self.rows or block > self.cols or (self.cols % block) * 8 > self.cols
+        ):
+            block //= 2
+        return block
+
+    @property
+    def m_block(self) -> int:
+        """Filters computed side by side: the columns in use."""
+        return self.cols - self.cols % self.channel_block
+
+    @property
+    def block_units(self) -> int:
+        """Channel blocks in the ofmap channels of one filter block."""
+        return self.m_block // self.channel_block
+
+    @property
+    def ifmap_banks(self) -> int:
+        """Banks of the ifmap buffer, one activation wide: a power of two."""
+        return max(1 << ceil_log2(self.rows), self.axi_elements)
+
+    @property
+    def ifmap_depth(self) -> int:
+        """Activations in each ifmap bank."""
+        return self.glb_kib * 1024 // 2 // (self.ifmap_banks * self.act_bytes)
+
+    @property
+    def ifmap_elements(self) -> int:
+        """Activations that the ifmap buffer holds."""
+        return self.ifmap_banks * self.ifmap_depth
+
+    @property
+    def filter_line_bytes(self) -> int:
+        """Bytes of a filter line: the weights of one array row, padded to whole beats."""
+        line = 1 << ceil_log2(self.m_block * self.weight_bits // 8)
+        return max(line, self.axi_bytes)
+
+    @property
+    def filter_lines(self) -> int:
+        """Lines that the filter buffer holds."""
+        return self.glb_kib * 1024 * 3 // 16 // self.filter_line_bytes
+
+    @property
+    def psum_depth(self) -> int:
+        """Ofmap pixels whose psums fit on chip, and entries of the ofmap buffer."""
+        psum = self.glb_kib * 1024 * 8 // 4 // (self.m_block * self.acc_bits)
+        ofmap = self.glb_kib * 1024 * 8 // 16 // (self.m_block * self.act_bits)
+        return min(psum, ofmap)
+
+    @property
+    def psum_bits(self) -> int:
+        """Width of the sum of one column's products."""
+        return self.act_bits + self.weight_bits + ceil_log2(self.rows)
+
+    @property
+    def pace(self) -> int:
+        """Cycles in which the requantiser takes one vector of psums."""
+        return self.m_block // self.requant_lanes
+
+    @property
+    def bias_lines(self) -> int:
+        """Filter-stream lines that carry the biases of a block, one slice of every column each."""
+        return -(-self.acc_bits // self.weight_bits)
+
+    @property
+    def scale_lines(self) -> int:
+        """Filter-stream lines that carry the scales of a block."""
+        return 32 // self.weight_bits
+
+    def keys(self) -> dict[str, int | str]:
+        """Every key with its value, for reports and manifests."""
+        return {key.name: getattr(self, key.name) for key in fields(self)}
+
+
+#: Keys that a file or ``--set`` may give.
+CONFIG_KEYS = tuple(key.name for key in fields(AcceleratorConfig))
+
+__all__ = ["CONFIG_KEYS", "AcceleratorConfig", "Dataflow", "ceil_log2"]

@@ -1,0 +1,1 @@
+"""Control: registers of the host, program fetch, counters, interrupt."""

@@ -1,0 +1,104 @@
+"""What each performance counter counts, and what the watchdog takes for progress."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.csr import Counter
+from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
+
+
+class CounterEvents(wiring.Component):
+    """Turns enable signals into words per counter and cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Words per access.
+
+    Members
+    -------
+    i_busy
+        A job runs: cycles count.
+    i_read_beat, i_write_beat, i_moved
+        AXI beats; any other handshake.
+    i_beat, i_kind, i_mask
+        Beats into the buffers.
+    i_command, i_start, i_vector, i_lanes
+        Weight lines, steps, vectors and the rows they feed.
+    i_psum_read, i_psum_write, i_ofmap_write, i_ofmap_spill, i_layer_end
+        One event each.
+    o_amounts : ``Out(ArrayLayout(16, len(Counter)))``
+    o_progress : ``Out(1)``
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i_busy": In(1),
+                "i_read_beat": In(1),
+                "i_write_beat": In(1),
+                "i_moved": In(1),
+                "i_beat": In(1),
+                "i_kind": In(SegmentKind),
+                "i_mask": In(config.axi_elements),
+                "i_command": In(LineCommand(config)),
+                "i_start": In(1),
+                "i_vector": In(Vector(config)),
+                "i_lanes": In(ceil_log2(config.rows + 1)),
+                "i_psum_read": In(1),
+                "i_psum_write": In(1),
+                "i_ofmap_write": In(1),
+                "i_ofmap_spill": In(1),
+                "i_layer_end": In(1),
+                "o_amounts": Out(data.ArrayLayout(16, len(Counter))),
+                "o_progress": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the event decoder."""
+        m = Module()
+        config = self.config
+
+        elements = Signal(range(config.axi_elements + 1))
+        m.d.comb += elements.eq(sum(self.i_mask[1:], self.i_mask[0]))
+        command = self.i_command
+        ifmap_fill = self.i_beat & (
+            (self.i_kind == SegmentKind.IFMAP) | (self.i_kind == SegmentKind.PADDING)
+        )
+        filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
+        lanes = Mux(self.i_vector.valid, self.i_lanes, 0)
+        events: dict[Counter, tuple[Value, Value | int]] = {
+            Counter.CYCLES: (self.i_busy, 1),
+            Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
+            Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
+            Counter.IFMAP_READS: (self.i_vector.valid, lanes),
+            Counter.IFMAP_FILLS: (ifmap_fill, elements),
+            Counter.FILTER_READS: (command.valid & ~command.zero, config.m_block),
+            Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
+            Counter.PSUM_READS: (self.i_psum_read, config.m_block),
+            Counter.PSUM_WRITES: (self.i_psum_write, config.m_block),
+            Counter.OFMAP_WRITES: (self.i_ofmap_write, config.m_block),
+            Counter.OFMAP_SPILLS: (self.i_ofmap_spill, config.channel_block),
+            Counter.CHAIN_SHIFTS: (command.valid & (command.kind == LineKind.WEIGHT), 1),
+            Counter.WEIGHT_SWAPS: (self.i_start, 1),
+            Counter.MAC_CYCLES: (self.i_vector.valid, 1),
+            Counter.MAC_LANES: (self.i_vector.valid, lanes),
+            Counter.LAYERS: (self.i_layer_end, 1),
+        }
+        m.d.comb += [
+            self.o_amounts[counter].eq(Mux(event, amount, 0))
+            for counter, (event, amount) in events.items()
+        ]
+        m.d.comb += self.o_progress.eq(
+            self.i_read_beat
+            | self.i_write_beat
+            | self.i_moved
+            | self.i_vector.valid
+            | command.valid
+        )
+
+        return m

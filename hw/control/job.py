@@ -1,0 +1,251 @@
+"""Runs a program: fetches descriptors, starts the walkers, ends or aborts the job."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
+
+DRAIN_CYCLES = 1 << 16  # how long an abort waits for answers that may never come
+
+
+class State(enum.Enum):
+    """Stages of a job."""
+
+    IDLE = 0
+    FETCH = 1
+    RECEIVE = 2
+    CHECK = 3
+    BEGIN = 4
+    RUN = 5
+    RECORD = 6
+    FINISH = 7
+    DRAIN = 8
+    CLEAR = 9
+
+
+class JobControl(wiring.Component):
+    """One layer after the other, from the doorbell to the interrupt.
+
+    A layer is complete when the walkers are done and every write is acknowledged; then a record of
+    the counters is written and the next descriptor fetched. An error stops everything: nothing new
+    is sent, answers are awaited (up to `DRAIN_CYCLES`), the engines are cleared, the error is
+    reported. So the next job finds a clean core.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Data width.
+
+    Members
+    -------
+    i_start, i_soft_reset : ``In(1)``
+        From the registers; a start while busy never comes.
+    i_program_address, i_program_length, i_record_address, i_watchdog
+        Registers.
+    o_segment : ``Out(stream.Signature(Segment))``
+        Descriptor reads.
+    i_beat, i_data
+        Beats of the descriptor.
+    o_begin, o_layer
+        Start of a layer, and its descriptor.
+    i_walkers_done, i_writer_idle, i_reader_idle : ``In(1)``
+    i_progress : ``In(1)``
+        Something moved: the watchdog starts anew.
+    i_error, i_error_code, i_error_address
+        From the DMA engines.
+    o_record : ``Out(stream.Signature(32))``
+    i_counters, o_counters
+        Counters as they run, and as the record shows them.
+    o_busy, o_done, o_failed, o_error_code, o_error_address, o_layers
+        To the registers; ``o_done`` and ``o_failed`` pulse.
+    o_counters_clear, o_abort, o_clear : ``Out(1)``
+        Clear the counters; hold back everything new; reset the engines.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        counters = data.ArrayLayout(64, len(Counter))
+        super().__init__(
+            {
+                "i_start": In(1),
+                "i_soft_reset": In(1),
+                "i_program_address": In(32),
+                "i_program_length": In(16),
+                "i_record_address": In(32),
+                "i_watchdog": In(32),
+                "o_segment": Out(stream.Signature(Segment(config))),
+                "i_beat": In(1),
+                "i_data": In(config.axi_data_bits),
+                "o_begin": Out(1),
+                "o_layer": Out(LayerDescriptor()),
+                "i_walkers_done": In(1),
+                "i_writer_idle": In(1),
+                "i_reader_idle": In(1),
+                "i_progress": In(1),
+                "i_error": In(1),
+                "i_error_code": In(4),
+                "i_error_address": In(32),
+                "o_record": Out(stream.Signature(32)),
+                "i_counters": In(data.ArrayLayout(48, len(Counter))),
+                "o_counters": Out(counters),
+                "o_busy": Out(1),
+                "o_done": Out(1),
+                "o_failed": Out(1),
+                "o_error_code": Out(4),
+                "o_error_address": Out(32),
+                "o_layers": Out(16),
+                "o_counters_clear": Out(1),
+                "o_abort": Out(1),
+                "o_clear": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the state machine, the descriptor register and the watchdog."""
+        m = Module()
+        config = self.config
+        beats = BYTES // config.axi_bytes
+        beat_words = config.axi_bytes // 4
+
+        state = Signal(State)
+        address, record = Signal(32), Signal(32)
+        left = Signal(16)
+        m.d.comb += self.o_busy.eq(state != State.IDLE)
+
+        # Descriptor register and its checksum.
+        words = [Signal(32, name=f"word_{i}", reset_less=True) for i in range(WORDS)]
+        index = Signal(range(beats + 1))
+        total = Signal(32)
+        incoming = [self.i_data[32 * i : 32 * i + 32] for i in range(beat_words)]
+        with m.If(self.i_beat):
+            m.d.sync += [index.eq(index + 1), total.eq(sum(incoming, total))]
+            with m.Switch(index):
+                for beat in range(beats):
+                    with m.Case(beat):
+                        m.d.sync += [
+                            words[beat * beat_words + i].eq(word) for i, word in enumerate(incoming)
+                        ]
+        for entry in FIELDS:
+            word, low = PLACES[entry.name]
+            m.d.comb += self.o_layer[entry.name].eq(words[word][low : low + entry.bits])
+        layer = self.o_layer
+        legal = (
+            (layer.magic == MAGIC)
+            & (total == 0)
+            & (layer.op <= max(Op))
+            & (layer.tile_pixels != 0)
+            & (layer.tile_pixels <= config.psum_depth)
+            & (layer.slots != 0)
+        )
+
+        # Watchdog.
+        quiet = Signal(32)
+        m.d.sync += quiet.eq(quiet + 1)
+        with m.If(self.i_progress | (state == State.IDLE) | (state == State.DRAIN)):
+            m.d.sync += quiet.eq(0)
+        barks = (self.i_watchdog != 0) & (quiet >= self.i_watchdog)
+
+        drain = Signal(range(DRAIN_CYCLES + 1))
+        failed = Signal()
+        segment = self.o_segment.p
+        m.d.comb += [
+            segment.kind.eq(SegmentKind.DESCRIPTOR),
+            segment.address.eq(address),
+            segment.beats.eq(beats),
+            self.o_record.payload.eq(record),
+            self.o_layers.eq(layers := Signal(16, name="layers")),
+        ]
+
+        # What the record shows was true when the layer completed.
+        stamped = (Counter.CYCLES, Counter.DRAM_READ_BYTES, Counter.DRAM_WRITE_BYTES)
+        for counter in Counter:
+            value = self.i_counters[counter]
+            if counter in stamped:
+                stamp = Signal(48, name=f"stamp_{counter.name.lower()}", reset_less=True)
+                with m.If(state == State.RUN):
+                    m.d.sync += stamp.eq(value)
+                value = stamp
+            m.d.comb += self.o_counters[counter].eq(value)
+
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                with m.If(self.i_start):
+                    m.d.comb += self.o_counters_clear.eq(1)
+                    m.d.sync += [
+                        address.eq(self.i_program_address),
+                        record.eq(self.i_record_address),
+                        left.eq(self.i_program_length),
+                        layers.eq(0),
+                        failed.eq(0),
+                        state.eq(State.FETCH),
+                    ]
+                    with m.If((self.i_program_address[:6] != 0) | (self.i_program_length == 0)):
+                        m.d.sync += [
+                            failed.eq(1),
+                            self.o_error_code.eq(ErrorCode.PROGRAM),
+                            self.o_error_address.eq(self.i_program_address),
+                            state.eq(State.DRAIN),
+                        ]
+            with m.Case(State.FETCH):
+                m.d.comb += self.o_segment.valid.eq(1)
+                m.d.sync += [index.eq(0), total.eq(0)]
+                with m.If(self.o_segment.ready):
+                    m.d.sync += state.eq(State.RECEIVE)
+            with m.Case(State.RECEIVE):
+                with m.If(index == beats):
+                    m.d.sync += state.eq(State.CHECK)
+            with m.Case(State.CHECK):
+                m.d.sync += state.eq(State.BEGIN)
+                with m.If(~legal):
+                    m.d.sync += [
+                        failed.eq(1),
+                        self.o_error_code.eq(ErrorCode.DESCRIPTOR),
+                        self.o_error_address.eq(address),
+                        state.eq(State.DRAIN),
+                    ]
+            with m.Case(State.BEGIN):
+                m.d.comb += self.o_begin.eq(1)
+                m.d.sync += state.eq(State.RUN)
+            with m.Case(State.RUN):
+                with m.If(self.i_walkers_done & self.i_writer_idle):
+                    m.d.sync += [layers.eq(layers + 1), left.eq(left - 1), state.eq(State.RECORD)]
+            with m.Case(State.RECORD):
+                m.d.comb += self.o_record.valid.eq(record != 0)
+                with m.If(self.o_record.ready | (record == 0)):
+                    m.d.sync += [
+                        address.eq(address + BYTES),
+                        record.eq(Mux(record == 0, 0, record + 8 * len(Counter))),
+                        state.eq(Mux(left == 0, State.FINISH, State.FETCH)),
+                    ]
+            with m.Case(State.FINISH):
+                with m.If(self.i_writer_idle):
+                    m.d.comb += self.o_done.eq(1)
+                    m.d.sync += state.eq(State.IDLE)
+            with m.Case(State.DRAIN):
+                m.d.comb += self.o_abort.eq(1)
+                m.d.sync += drain.eq(drain + 1)
+                idle = self.i_reader_idle & self.i_writer_idle
+                with m.If(idle | (drain == DRAIN_CYCLES)):
+                    m.d.sync += [drain.eq(0), state.eq(State.CLEAR)]
+            with m.Case(State.CLEAR):
+                m.d.comb += [self.o_clear.eq(1), self.o_failed.eq(failed)]
+                m.d.sync += state.eq(State.IDLE)
+
+        running = (state != State.IDLE) & (state != State.DRAIN) & (state != State.CLEAR)
+        with m.If(running & (self.i_error | barks)):
+            m.d.sync += [
+                failed.eq(1),
+                self.o_error_code.eq(
+                    Mux(self.i_error, self.i_error_code, ErrorCode.WATCHDOG.value)
+                ),
+                self.o_error_address.eq(Mux(self.i_error, self.i_error_address, address)),
+                state.eq(State.DRAIN),
+            ]
+        with m.If(self.i_soft_reset):
+            m.d.sync += [failed.eq(0), state.eq(State.DRAIN)]
+
+        return m

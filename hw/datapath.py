@@ -1,0 +1,164 @@
+"""From the buffers through the array to the ofmap words: the part without decisions."""
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.array.weight_stationary import WeightStationaryArray
+from stillflow.hw.buffer.filter import FilterBuffer, filter_position_bits
+from stillflow.hw.buffer.ifmap import IfmapBuffer
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
+
+COMMAND_DELAY = 2  # a weight line meets its lane offset's step: see Datapath
+
+
+def step_guard(config: AcceleratorConfig) -> int:
+    """Cycles from a step's start until its biases and scales are taken over."""
+    return 4 + ceil_log2(config.rows)
+
+
+class Datapath(wiring.Component):
+    """Buffers, array, accumulator and post-processing, each vector a fixed time behind the other.
+
+    With a step's start in cycle ``s`` and its first vector in ``s + 1``: lane offsets change after
+    ``s``, activations meet the weights in ``s + 4``, weights change after ``s + 3``. A line command
+    in cycle ``w`` moves its lane offset at once and its weights in ``w + 3``. So a block whose last
+    command came before ``s`` is whole, and the next one may begin in ``s`` itself.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+
+    Members
+    -------
+    i_clear : ``In(1)``
+        Start of a layer: the filter buffer is empty.
+    i_beat, i_kind, i_data, i_element, i_mask
+        Beats from the reader.
+    o_loaded : filter lines since the clear
+    i_command : ``In(LineCommand)``
+    i_start, i_vector
+        Steps from the streamer.
+    i_pad_value, i_zero_point, i_min, i_max
+        Of the layer.
+    o_valid, o_words
+        Ofmap vectors.
+    o_psum_read, o_psum_write : for the counters
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        act = signed(config.act_bits)
+        super().__init__(
+            {
+                "i_clear": In(1),
+                "i_beat": In(1),
+                "i_kind": In(SegmentKind),
+                "i_data": In(config.axi_data_bits),
+                "i_element": In(ceil_log2(config.ifmap_elements)),
+                "i_mask": In(config.axi_elements),
+                "o_loaded": Out(filter_position_bits(config)),
+                "i_command": In(LineCommand(config)),
+                "i_start": In(1),
+                "i_vector": In(Vector(config)),
+                "i_pad_value": In(act),
+                "i_zero_point": In(act),
+                "i_min": In(act),
+                "i_max": In(act),
+                "o_valid": Out(1),
+                "o_words": Out(data.ArrayLayout(act, config.m_block)),
+                "o_psum_read": Out(1),
+                "o_psum_write": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the stages with the delays of the contract."""
+        m = Module()
+        config = self.config
+
+        m.submodules.ifmap = ifmap = IfmapBuffer(config)
+        m.submodules.filters = filters = FilterBuffer(config)
+        m.submodules.array = array = WeightStationaryArray(config)
+        m.submodules.accumulator = accumulator = Accumulator(config)
+        m.submodules.post = post = PostProcessor(config)
+
+        def delayed(value: Value, cycles: int, name: str) -> Value:
+            for stage in range(cycles):
+                later = Signal(value.shape(), name=f"{name}_{stage + 1}")
+                m.d.sync += later.eq(value)
+                value = later
+            return value
+
+        # Fill.
+        padding = self.i_kind == SegmentKind.PADDING
+        m.d.comb += [
+            ifmap.i_fill_valid.eq(self.i_beat & ((self.i_kind == SegmentKind.IFMAP) | padding)),
+            ifmap.i_fill_address.eq(self.i_element),
+            ifmap.i_fill_mask.eq(self.i_mask),
+            filters.i_clear.eq(self.i_clear),
+            filters.i_write_valid.eq(self.i_beat & (self.i_kind == SegmentKind.FILTER)),
+            filters.i_write_data.eq(self.i_data),
+            self.o_loaded.eq(filters.o_loaded),
+        ]
+        elements = data.View(ifmap.i_fill_data.shape(), self.i_data)
+        m.d.comb += [
+            ifmap.i_fill_data[lane].eq(Mux(padding, self.i_pad_value, elements[lane]))
+            for lane in range(config.axi_elements)
+        ]
+
+        # Weight lines.
+        command = self.i_command
+        read = LineCommand(config)(delayed(command.as_value(), COMMAND_DELAY, "command"))
+        line = LineCommand(config)(delayed(read.as_value(), 1, "line"))
+        m.d.comb += [
+            ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
+            ifmap.i_lane_offset.eq(command.lane_offset),
+            filters.i_read_en.eq(read.valid & ~read.zero),
+            filters.i_read_line.eq(read.line),
+            array.i_shift.eq(line.valid & (line.kind == LineKind.WEIGHT)),
+            accumulator.i_bias_shift.eq(line.valid & (line.kind == LineKind.BIAS)),
+            post.i_scale_shift.eq(line.valid & (line.kind == LineKind.SCALE)),
+            accumulator.i_line.eq(filters.o_line),
+            post.i_line.eq(filters.o_line),
+        ]
+        m.d.comb += [
+            array.i_line[col].eq(Mux(line.zero, 0, filters.o_line[col]))
+            for col in range(config.m_block)
+        ]
+
+        # Vectors.
+        m.d.comb += [
+            ifmap.i_lane_swap.eq(self.i_start),
+            ifmap.i_read_en.eq(self.i_vector.valid),
+            ifmap.i_read_address.eq(self.i_vector.address),
+            array.i_acts.eq(ifmap.o_acts),
+            array.i_swap.eq(delayed(self.i_start, COMMAND_DELAY + 1, "swap")),
+            accumulator.i_sums.eq(array.o_sums),
+        ]
+        to_psum = ifmap.READ_LATENCY - 1 + array.latency
+        vector = Vector(config)(delayed(self.i_vector.as_value(), to_psum, "vector"))
+        m.d.comb += [
+            accumulator.i_valid.eq(vector.valid),
+            accumulator.i_address.eq(vector.psum),
+            accumulator.i_first.eq(vector.first),
+            accumulator.i_final.eq(vector.final),
+            accumulator.i_maximum.eq(vector.maximum),
+            accumulator.i_bias_swap.eq(vector.start & vector.first),
+            post.i_scale_swap.eq(delayed(vector.start & vector.final, 1, "scale_swap")),
+            post.i_valid.eq(accumulator.o_valid),
+            post.i_psums.eq(accumulator.o_psums),
+            post.i_zero_point.eq(self.i_zero_point),
+            post.i_min.eq(self.i_min),
+            post.i_max.eq(self.i_max),
+            self.o_valid.eq(post.o_valid),
+            self.o_words.eq(post.o_words),
+            self.o_psum_read.eq(accumulator.o_read),
+            self.o_psum_write.eq(accumulator.o_write),
+        ]
+
+        return m

@@ -1,0 +1,155 @@
+"""The layer descriptor: one nest as the sequencers read it. Plain Python.
+
+A program is an array of descriptors in DRAM. Every field is a loop bound, a stride or an address
+of the nest in `docs/architecture.md`; the hardware adds, it never multiplies. Fields are packed
+into little-endian 32-bit words in the order of the table, none crosses a word. The last word makes
+the sum of all words zero (modulo 2^32).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+MAGIC = 0x5F10  # first half-word of every descriptor
+
+
+class Op(IntEnum):
+    """How a step's column sums meet the psums."""
+
+    ACCUMULATE = 0
+    MAXIMUM = 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: name, width in bits, whether negative values occur, what it says."""
+
+    name: str
+    bits: int
+    signed: bool
+    doc: str
+
+
+def _u(name: str, bits: int, doc: str) -> Field:
+    return Field(name, bits, False, doc)
+
+
+def _s(name: str, bits: int, doc: str) -> Field:
+    return Field(name, bits, True, doc)
+
+
+# Counts are iterations; `_last` is the value in a loop's last iteration.
+FIELDS = (
+    _u("magic", 16, "0x5F10"),
+    _u("op", 4, "an `Op`"),
+    _u("m_outer", 1, "filter groups: 1 outside the pixel tiles, 0 inside"),
+    _u("filter_resident", 1, "filters of a group stay on chip for all its pixel tiles"),
+    # tile loops, outermost first: g, [m], n, e, f, [m], c, then mb and the K walk
+    _u("g_count", 16, "groups"),
+    _u("m_count", 16, "groups of filter blocks"),
+    _u("n_count", 16, "image tiles"),
+    _u("e_count", 16, "ofmap row tiles"),
+    _u("f_count", 16, "ofmap column tiles"),
+    _u("c_count", 16, "reduction tiles"),
+    _u("mb_count", 16, "filter blocks in a group"),
+    _u("mb_count_last", 16, "the same in the last group"),
+    # pixels of a tile
+    _u("pn", 16, "images"),
+    _u("pn_last", 16, ""),
+    _u("pe", 16, "ofmap rows"),
+    _u("pe_last", 16, ""),
+    _u("pf", 16, "ofmap columns"),
+    _u("pf_last", 16, ""),
+    _u("tile_pixels", 16, "most pixels of a tile"),
+    _u("psum_stride", 16, "psum entries from filter block to filter block"),
+    _s("stride_n", 24, "ifmap buffer elements from image to image"),
+    _s("stride_e", 24, "... from ofmap row to ofmap row"),
+    _s("stride_f", 24, "... from ofmap pixel to ofmap pixel"),
+    # K walk: elements of a reduction tile in the order of the filter stream
+    _u("k_elements", 16, "contiguous elements"),
+    _u("k_planes", 8, "channel planes side by side in a chunk"),
+    _u("k_planes_last", 8, "... in the last plane group of all"),
+    _u("k_s", 16, "filter columns"),
+    _u("k_r", 16, "filter rows"),
+    _u("k_groups", 16, "plane groups of a reduction tile"),
+    _u("k_groups_last", 16, ""),
+    _s("k_jump_planes", 24, "address change after the last element of a plane"),
+    _s("k_jump_s", 24, "... of a filter column"),
+    _s("k_jump_r", 24, "... of a filter row"),
+    _s("k_jump_groups", 24, "... of a plane group"),
+    _u("k_break", 3, "a chunk ends where this loop level (0 planes, 1 s, 2 r, 3 groups) steps"),
+    # ifmap load
+    _u("ifmap_address", 32, "DRAM byte address of element (0, 0, -pad top, -pad left)"),
+    _u("ifmap_stride_g", 32, "bytes from group to group"),
+    _u("ifmap_stride_nt", 32, "... from image tile to image tile"),
+    _u("ifmap_stride_et", 32, "... from row tile to row tile"),
+    _u("ifmap_stride_ft", 32, "... from column tile to column tile"),
+    _u("ifmap_stride_ct", 32, "... from reduction tile to reduction tile"),
+    _u("ifmap_stride_group", 32, "... from plane group to plane group"),
+    _u("ifmap_stride_n", 32, "... from image to image"),
+    _u("ifmap_stride_plane", 32, "... from plane to plane"),
+    _u("ifmap_stride_h", 32, "... from row to row"),
+    _u("load_rows", 16, "ifmap rows of a tile, padding included"),
+    _u("load_rows_last", 16, ""),
+    _u("load_width", 24, "elements of a tile's row, padding included"),
+    _u("load_width_last", 24, ""),
+    _s("h_origin", 17, "first ifmap row of the first tile: -pad top"),
+    _u("h_step", 16, "ifmap rows from tile to tile"),
+    _s("w_origin", 25, "first element of the first tile's row: -pad left"),
+    _u("w_step", 24, "elements from tile to tile"),
+    _u("h_size", 16, "ifmap rows"),
+    _u("w_size", 24, "elements of an ifmap row"),
+    _u("slots", 8, "tiles that fit the ifmap buffer"),
+    _u("slot_size", 24, "elements of a slot"),
+    _u("buffer_stride_n", 24, "elements from image to image in a slot"),
+    _u("buffer_stride_group", 24, "... from plane group to plane group"),
+    _u("buffer_stride_plane", 24, "... from plane to plane"),
+    _u("buffer_stride_h", 24, "... from row to row"),
+    _s("pad_value", 16, "what padding holds"),
+    # filter load
+    _u("filter_address", 32, "DRAM byte address of the filter stream"),
+    _u("slab_lines", 24, "filter lines of one plane group"),
+    _u("slab_lines_last", 24, "... of the last plane group of all"),
+    # ofmap store
+    _u("ofmap_address", 32, "DRAM byte address of the first ofmap element"),
+    _u("ofmap_stride_g", 32, "bytes from group to group"),
+    _u("ofmap_stride_m", 32, "... from filter group to filter group"),
+    _u("ofmap_stride_nt", 32, "... from image tile to image tile"),
+    _u("ofmap_stride_et", 32, "... from row tile to row tile"),
+    _u("ofmap_stride_ft", 32, "... from column tile to column tile"),
+    _u("ofmap_stride_mb", 32, "... from filter block to filter block"),
+    _u("ofmap_stride_n", 32, "... from image to image"),
+    _u("ofmap_stride_run", 32, "... from run to run"),
+    _u("ofmap_stride_unit", 32, "... from channel block to channel block"),
+    _u("runs", 16, "contiguous runs of an image's tile"),
+    _u("runs_last", 16, "the same in the last row tile"),
+    _u("run_pixels", 16, "ofmap pixels of a run, inside"),
+    _u("run_pixels_e", 16, "... in the last row tile"),
+    _u("run_pixels_f", 16, "... in the last column tile"),
+    _u("run_pixels_ef", 16, "... in the last tile of both"),
+    _u("units", 8, "channel blocks of a filter block that are stored"),
+    _u("units_last", 8, "... of the last filter block"),
+    # post-processing
+    _s("zero_point", 16, "of the ofmap"),
+    _s("act_min", 16, "lower saturation bound, zero point included"),
+    _s("act_max", 16, "upper saturation bound"),
+    _u("checksum", 32, "makes the sum of all words zero"),
+)
+
+
+def _place() -> dict[str, tuple[int, int]]:
+    places: dict[str, tuple[int, int]] = {}
+    word, used = 0, 0
+    for entry in FIELDS:
+        if used + entry.bits > 32:
+            word, used = word + 1, 0
+        places[entry.name] = (word, used)
+        used += entry.bits
+    return places
+
+
+#: Word and lowest bit of each field.
+PLACES = _place()
+#: Words of a descriptor, a multiple of 16 so that it is whole beats at any data width.
+WORDS = -(-(max(word for word, _ in PLACES.values()) + 1) // 16) * 16
+#: Bytes of a descriptor.
+BYTES = 4 * WORDS

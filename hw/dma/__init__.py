@@ -1,0 +1,1 @@
+"""AXI4 master: read and write engines."""

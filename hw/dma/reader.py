@@ -1,0 +1,162 @@
+"""AXI4 read engine: segments in, beats to the buffers out."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.csr import ErrorCode
+from stillflow.hw.dma.burst import BurstSplitter
+from stillflow.hw.words import Segment, SegmentKind
+
+
+class Reader(wiring.Component):
+    """Reads segments in order, several in flight, and makes up padding between them.
+
+    Bursts of filter segments wait until the filter buffer has room for them (``i_filter_freed``
+    gives it back); ifmap segments have their slot already. Beats never wait for anything but the
+    padding in front of them, one beat a cycle. On an error response, ``o_error`` pulses with code
+    and beat address, and from ``i_abort`` on nothing new is asked for: outstanding beats are
+    dropped, and ``o_idle`` shows when none is left.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Data width, bursts, segments in flight.
+
+    Members
+    -------
+    i_segment : ``In(stream.Signature(Segment))``
+    i_clear : ``In(1)``
+        Start of a layer: the filter buffer is empty.
+    i_filter_freed : lines given back in this cycle
+    i_abort : ``In(1)``
+    ar_*, r_*
+        AXI4 channels.
+    o_beat, o_kind, o_data
+        A beat, and where it goes.
+    o_element, o_mask
+        Ifmap beats: element of lane 0, valid lanes.
+    o_group : ``Out(1)``
+        Pulses one cycle after the last beat of a plane group.
+    o_idle, o_error, o_error_code, o_error_address
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.freed_bits = ceil_log2(config.filter_lines + 1)
+        super().__init__(
+            {
+                "i_segment": In(stream.Signature(Segment(config))),
+                "i_clear": In(1),
+                "i_filter_freed": In(self.freed_bits),
+                "i_abort": In(1),
+                "ar_valid": Out(1),
+                "ar_ready": In(1),
+                "ar_address": Out(32),
+                "ar_len": Out(8),
+                "r_valid": In(1),
+                "r_ready": Out(1),
+                "r_data": In(config.axi_data_bits),
+                "r_resp": In(2),
+                "o_beat": Out(1),
+                "o_kind": Out(SegmentKind),
+                "o_data": Out(config.axi_data_bits),
+                "o_element": Out(ceil_log2(config.ifmap_elements)),
+                "o_mask": Out(config.axi_elements),
+                "o_group": Out(1),
+                "o_idle": Out(1),
+                "o_error": Out(1),
+                "o_error_code": Out(4),
+                "o_error_address": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the request side and the beat side."""
+        m = Module()
+        config = self.config
+        beat_shift = ceil_log2(config.axi_bytes)
+        line_beats = config.filter_line_bytes // config.axi_bytes
+
+        m.submodules.segments = segments = SyncFIFOBuffered(
+            width=Segment(config).size, depth=config.outstanding_reads
+        )
+        m.submodules.splitter = splitter = BurstSplitter(config)
+
+        # Request side: a segment is taken when the previous one's last burst leaves.
+        segment = self.i_segment.p
+        is_filter = Signal()
+        free = Signal(range(config.filter_lines * line_beats + 1))
+        room = Signal()
+        last_burst = Signal()
+        asks = Signal()
+        sent = Signal()
+        m.d.comb += [
+            room.eq(~is_filter | (free >= splitter.o_beats)),
+            self.ar_address.eq(splitter.o_address),
+            self.ar_len.eq(splitter.o_beats - 1),
+            sent.eq(self.ar_valid & self.ar_ready),
+            splitter.i_next.eq(sent),
+            last_burst.eq(splitter.o_last & sent),
+            self.i_segment.ready.eq(segments.w_rdy & (~splitter.o_valid | last_burst)),
+            asks.eq(segment.kind != SegmentKind.PADDING),
+            segments.w_en.eq(self.i_segment.valid & self.i_segment.ready & ~self.i_abort),
+            segments.w_data.eq(segment.as_value()),
+            splitter.i_load.eq(segments.w_en & asks),
+            splitter.i_address.eq(Cat(Const(0, beat_shift), segment.address[beat_shift:])),
+            splitter.i_beats.eq(segment.beats),
+        ]
+        # An address that is valid stays until it is taken, abort or not (AXI4, A3.2.1).
+        held = Signal()
+        m.d.comb += self.ar_valid.eq(splitter.o_valid & room & (~self.i_abort | held))
+        m.d.sync += held.eq(self.ar_valid & ~self.ar_ready)
+        m.d.comb += splitter.i_clear.eq(self.i_abort & (sent | ~self.ar_valid))
+        with m.If(splitter.i_load):
+            m.d.sync += is_filter.eq(segment.kind == SegmentKind.FILTER)
+        taken = Mux(sent & is_filter, splitter.o_beats, 0)
+        m.d.sync += free.eq(free - taken + self.i_filter_freed * line_beats)
+        with m.If(self.i_clear):
+            m.d.sync += free.eq(config.filter_lines * line_beats)
+
+        # Beat side.
+        head = Segment(config)(segments.r_data)
+        beat = Signal(24)
+        is_padding = Signal()
+        last_beat = Signal()
+        m.d.comb += [
+            is_padding.eq(segments.r_rdy & (head.kind == SegmentKind.PADDING)),
+            self.r_ready.eq((segments.r_rdy & ~is_padding) | self.i_abort),
+            self.o_beat.eq(
+                (is_padding | (segments.r_rdy & self.r_valid & ~self.r_resp[1])) & ~self.i_abort
+            ),
+            self.o_kind.eq(head.kind),
+            self.o_data.eq(self.r_data),
+            self.o_element.eq(head.element + beat * config.axi_elements),
+            last_beat.eq(beat + 1 == head.beats),
+        ]
+        for lane in range(config.axi_elements):
+            m.d.comb += self.o_mask[lane].eq(
+                ((beat != 0) | (lane >= head.skip)) & (~last_beat | (lane <= head.tail))
+            )
+        with m.If(self.o_beat):
+            m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
+            m.d.comb += segments.r_en.eq(last_beat)
+        m.d.sync += self.o_group.eq(self.o_beat & last_beat & head.group_last)
+
+        outstanding = Signal(24)
+        got = self.r_valid & self.r_ready
+        m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
+        m.d.comb += [
+            self.o_idle.eq((outstanding == 0) & ~splitter.o_valid),
+            self.o_error.eq(got & self.r_resp[1] & ~self.i_abort),
+            self.o_error_code.eq(
+                Mux(self.r_resp[0], ErrorCode.READ_DECERR.value, ErrorCode.READ_SLVERR.value)
+            ),
+            self.o_error_address.eq(
+                Cat(Const(0, beat_shift), (head.address[beat_shift:] + beat)[: 32 - beat_shift])
+            ),
+        ]
+
+        return m

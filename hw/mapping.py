@@ -1,0 +1,319 @@
+"""The loop nest of a layer on an accelerator: tiles, order, and what follows from them.
+
+Plain Python. One value, many readers: the mapper chooses it, the lowering turns it into a
+descriptor, the printer shows it, the cost model counts it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from stillflow.hw.config import AcceleratorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A layer in the form that the hardware executes: convolution of channel planes.
+
+    A pooling layer is the same with planes for images; a fully connected layer has one pixel.
+
+    Parameters
+    ----------
+    G, N, C, M : int
+        Groups, images, ifmap channels and filters, the last two of one group.
+    H, W, R, S, E, F : int
+        Planes, without padding.
+    stride, dilation : tuple[int, int]
+        Vertical, horizontal.
+    pad : tuple[int, int]
+        Top, left.
+    packed : bool
+        Whether ifmap pixels are interleaved, ``C`` elements each, in one plane.
+    """
+
+    G: int
+    N: int
+    C: int
+    M: int
+    H: int
+    W: int
+    R: int
+    S: int
+    E: int
+    F: int
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pad: tuple[int, int]
+    packed: bool
+
+
+def _last(total: int, tile: int) -> int:
+    return total - (-(-total // tile) - 1) * tile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """A nest: for g, [m], n, e, f, [m], c tiles; filter blocks; chunks of the reduction; pixels.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+    work : Work
+        The layer.
+    pn, pe, pf : int
+        Images, ofmap rows and columns of a pixel tile.
+    mb : int
+        Filter blocks of a group of them.
+    groups : int
+        Plane groups of a reduction tile.
+    m_outer : bool
+        Filter groups outside the pixel tiles.
+    filter_resident : bool
+        A group's filters are loaded once and stay for all its pixel tiles.
+
+    Raises
+    ------
+    ValueError
+        If the tiles do not fit the buffers.
+    """
+
+    config: AcceleratorConfig
+    work: Work
+    pn: int
+    pe: int
+    pf: int
+    mb: int
+    groups: int
+    m_outer: bool = False
+    filter_resident: bool = False
+
+    def __post_init__(self) -> None:
+        config = self.config
+        if self.slot_size > config.ifmap_elements:
+            raise ValueError(
+                f"an ifmap tile of {self.slot_size} elements must fit the buffer of "
+                f"{config.ifmap_elements}"
+            )
+        if self.psum_entries > config.psum_depth:
+            raise ValueError(
+                f"the psums of {self.psum_entries} pixels must fit {config.psum_depth} entries"
+            )
+        if self.filter_resident and self.group_lines > config.filter_lines:
+            raise ValueError(
+                f"{self.group_lines} filter lines must fit the buffer of {config.filter_lines}"
+            )
+
+    # -- counts ----------------------------------------------------------------------------------
+
+    @cached_property
+    def blocks(self) -> int:
+        """Filter blocks of a group of the convolution."""
+        return -(-self.work.M // self.config.m_block)
+
+    @cached_property
+    def m_count(self) -> int:
+        """Groups of filter blocks."""
+        return -(-self.blocks // self.mb)
+
+    @cached_property
+    def mb_last(self) -> int:
+        """Filter blocks of the last group."""
+        return _last(self.blocks, self.mb)
+
+    @cached_property
+    def tile_counts(self) -> tuple[int, int, int]:
+        """Pixel tiles: images, rows, columns."""
+        w = self.work
+        return -(-w.N // self.pn), -(-w.E // self.pe), -(-w.F // self.pf)
+
+    @cached_property
+    def pixel_tiles(self) -> int:
+        """Pixel tiles in all."""
+        n, e, f = self.tile_counts
+        return n * e * f
+
+    @cached_property
+    def last_pixels(self) -> tuple[int, int, int]:
+        """Images, rows, columns of the last tiles."""
+        w = self.work
+        return _last(w.N, self.pn), _last(w.E, self.pe), _last(w.F, self.pf)
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels of a full tile."""
+        return self.pn * self.pe * self.pf
+
+    @cached_property
+    def c_count(self) -> int:
+        """Reduction tiles."""
+        return -(-self.plane_groups // self.groups)
+
+    @cached_property
+    def groups_last(self) -> int:
+        """Plane groups of the last reduction tile."""
+        return _last(self.plane_groups, self.groups)
+
+    @cached_property
+    def psum_entries(self) -> int:
+        """Psum entries in use: all filter blocks of a group when the reduction is tiled."""
+        return self.tile_pixels * (self.mb if self.c_count > 1 else 1)
+
+    # -- reduction -------------------------------------------------------------------------------
+
+    @cached_property
+    def pixel(self) -> int:
+        """Elements from pixel to pixel."""
+        return self.work.C if self.work.packed else self.config.channel_block
+
+    @cached_property
+    def planes(self) -> int:
+        """Channel planes of a group's ifmap."""
+        return 1 if self.work.packed else -(-self.work.C // self.config.channel_block)
+
+    @cached_property
+    def k_planes(self) -> int:
+        """Planes side by side in a chunk."""
+        return min(self.config.rows // self.config.channel_block, self.planes)
+
+    @cached_property
+    def plane_groups(self) -> int:
+        """Plane groups of the whole reduction."""
+        return -(-self.planes // self.k_planes)
+
+    @cached_property
+    def k_planes_last(self) -> int:
+        """Planes of the last plane group."""
+        return _last(self.planes, self.k_planes)
+
+    @cached_property
+    def k_elements(self) -> int:
+        """Contiguous elements of the K walk."""
+        if self.work.packed:
+            return self.work.C * (self.work.S if self.flat_row else 1)
+        return min(self.work.C, self.pixel)
+
+    @cached_property
+    def flat_row(self) -> bool:
+        """Whether a packed filter row is one run of elements."""
+        return self.work.packed and (self.work.dilation[1] == 1 or self.work.S == 1)
+
+    @cached_property
+    def k_s(self) -> int:
+        """Filter columns as a loop of the K walk."""
+        return 1 if self.flat_row else self.work.S
+
+    @cached_property
+    def _crosses_s(self) -> bool:
+        # A chunk may run on into the next filter column where that is the next element.
+        return self.flat_row or (
+            self.k_planes == 1
+            and self.k_elements == self.pixel
+            and self.pixel < self.config.rows
+            and self.work.dilation[1] == 1
+        )
+
+    @cached_property
+    def _pitch(self) -> tuple[int, bool]:
+        # A chunk may run on into the next filter row if the rows' distance keeps the banks apart:
+        # dilation * pitch = S * pixel (modulo the banks).
+        banks = self.config.ifmap_banks
+        if self._crosses_s and self.work.R > 1:
+            for pitch in range(self.load_width, self.load_width + banks):
+                if (self.work.dilation[0] * pitch - self.work.S * self.pixel) % banks == 0:
+                    return pitch, True
+        return self.load_width, False
+
+    @property
+    def k_break(self) -> int:
+        """Loop level (1 s, 2 r, 3 groups) at which a chunk ends."""
+        if not self._crosses_s:
+            return 1
+        return 3 if self._pitch[1] else 2
+
+    def chunk_lengths(self, planes: int) -> list[int]:
+        """Lines of each chunk of a plane group with this many planes."""
+        rows = self.config.rows
+        run = planes * self.k_elements
+        run, times = {
+            1: (run, self.k_s * self.work.R),
+            2: (run * self.k_s, self.work.R),
+            3: (run * self.k_s * self.work.R, 1),
+        }[self.k_break]
+        whole, rest = divmod(run, rows)
+        return ([rows] * whole + ([rest] if rest else [])) * times
+
+    @cached_property
+    def slab_lines(self) -> tuple[int, int]:
+        """Filter lines of a plane group, and of the last one."""
+        per_plane = self.k_elements * self.k_s * self.work.R
+        return per_plane * self.k_planes, per_plane * self.k_planes_last
+
+    @cached_property
+    def block_lines(self) -> int:
+        """Filter-stream lines of one filter block over the whole reduction."""
+        full, last = self.slab_lines
+        lines = full * (self.plane_groups - 1) + last
+        return lines + self.config.bias_lines + self.config.scale_lines
+
+    @cached_property
+    def group_lines(self) -> int:
+        """Filter-stream lines of a group of filter blocks."""
+        return self.block_lines * self.mb
+
+    @cached_property
+    def filter_lines(self) -> int:
+        """Filter-stream lines of the whole layer."""
+        return self.block_lines * self.blocks * self.work.G
+
+    # -- ifmap tile ------------------------------------------------------------------------------
+
+    def rows_of(self, pe: int) -> int:
+        """Ifmap rows, padding included, of ``pe`` ofmap rows."""
+        w = self.work
+        return (pe - 1) * w.stride[0] + (w.R - 1) * w.dilation[0] + 1
+
+    def width_of(self, pf: int) -> int:
+        """Ifmap elements of a row, padding included, of ``pf`` ofmap columns."""
+        w = self.work
+        return ((pf - 1) * w.stride[1] + (w.S - 1) * w.dilation[1] + 1) * self.pixel
+
+    @property
+    def load_width(self) -> int:
+        """Elements of a tile's row."""
+        return self.width_of(self.pf)
+
+    @property
+    def pitch(self) -> int:
+        """Elements from row to row in the buffer."""
+        return self._pitch[0]
+
+    @cached_property
+    def image_stride(self) -> int:
+        """Elements from image to image in the buffer."""
+        return self.rows_of(self.pe) * self.pitch
+
+    @cached_property
+    def plane_stride(self) -> int:
+        """Elements from plane to plane; keeps the planes of a chunk in different banks."""
+        size = self.pn * self.image_stride
+        if self.k_planes > 1:
+            size += (self.config.channel_block - size) % self.config.ifmap_banks
+        return size
+
+    @cached_property
+    def slot_size(self) -> int:
+        """Elements of an ifmap tile in the buffer."""
+        size = min(self.groups * self.k_planes, self.planes) * self.plane_stride
+        return -(-size // self.config.ifmap_banks) * self.config.ifmap_banks
+
+    @cached_property
+    def tiles(self) -> int:
+        """Ifmap tiles loaded in all."""
+        per_group = self.pixel_tiles * self.c_count
+        reloads = self.m_count if self.m_outer or self.c_count > 1 else 1
+        return self.work.G * per_group * reloads
+
+    @cached_property
+    def slots(self) -> int:
+        """Tiles that the buffer holds at a time."""
+        return min(255, self.config.ifmap_elements // self.slot_size)

@@ -1,0 +1,1 @@
+"""Post-processing: psums of the array to words of the ofmap."""

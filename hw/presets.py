@@ -1,0 +1,19 @@
+"""Named configurations. Plain Python."""
+
+from stillflow.hw.config import AcceleratorConfig
+
+TINY = AcceleratorConfig(
+    name="tiny", rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1
+)
+EDGE8 = AcceleratorConfig(
+    name="edge8", rows=8, cols=8, glb_kib=128, axi_data_bits=64, requant_lanes=4
+)
+EDGE16 = AcceleratorConfig(
+    name="edge16", rows=16, cols=16, glb_kib=256, axi_data_bits=128, requant_lanes=16
+)
+EDGE32 = AcceleratorConfig(
+    name="edge32", rows=32, cols=32, glb_kib=1024, axi_data_bits=256, requant_lanes=32
+)
+
+#: Every preset by its name.
+PRESETS = {config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32)}

@@ -1,0 +1,1 @@
+"""Walkers over the loop nest: load, compute, store."""

@@ -1,0 +1,153 @@
+"""Nested counters, and addresses that follow them."""
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class LoopNest(wiring.Component):
+    """Counters of nested loops; level 0 is the innermost.
+
+    After ``i_restart`` every counter is zero. ``i_step`` goes to the next iteration: ``o_level``
+    says beforehand which loop will move (one bit; none: all loops end). Counts may change with the
+    flags of outer loops: a loop ends where its counter meets the count of the moment.
+
+    Parameters
+    ----------
+    levels : int
+        Loops.
+
+    Members
+    -------
+    i_counts : ``In(ArrayLayout(16, levels))``
+        Iterations, at least 1.
+    i_restart, i_step : ``In(1)``
+    o_index : ``Out(ArrayLayout(16, levels))``
+    o_first, o_last, o_level : ``Out(levels)``
+        Bit per loop.
+    o_done : ``Out(1)``
+        This is the last iteration of all.
+    """
+
+    i_counts: data.View
+    i_restart: Signal
+    i_step: Signal
+    o_index: data.View
+    o_first: Signal
+    o_last: Signal
+    o_level: Signal
+    o_done: Signal
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+        super().__init__(
+            {
+                "i_counts": In(data.ArrayLayout(16, levels)),
+                "i_restart": In(1),
+                "i_step": In(1),
+                "o_index": Out(data.ArrayLayout(16, levels)),
+                "o_first": Out(levels),
+                "o_last": Out(levels),
+                "o_level": Out(levels),
+                "o_done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the counters."""
+        m = Module()
+
+        for level in range(self.levels):
+            index = self.o_index[level]
+            inner_last = self.o_last[:level].all() if level else 1
+            m.d.comb += [
+                self.o_first[level].eq(index == 0),
+                self.o_last[level].eq(index + 1 == self.i_counts[level]),
+                self.o_level[level].eq(inner_last & ~self.o_last[level]),
+            ]
+            with m.If(self.i_step & inner_last):
+                m.d.sync += index.eq(Mux(self.o_last[level], 0, index + 1))
+            with m.If(self.i_restart):
+                m.d.sync += index.eq(0)
+        m.d.comb += self.o_done.eq(self.o_last.all())
+
+        return m
+
+
+class NestAddress(wiring.Component):
+    """Address of the current iteration of a `LoopNest`: one adder, one register per moving level.
+
+    Parameters
+    ----------
+    moves : tuple[bool, ...]
+        For each level, innermost first, whether it has a stride; one without leaves the address
+        where the loop around it put it.
+    bits : int
+        Width; arithmetic is modulo ``2**bits``.
+
+    Members
+    -------
+    i_base : ``In(bits)``
+        Taken with ``i_restart``.
+    i_restart, i_step, i_level
+        As the nest's.
+    i_strides : ``In(ArrayLayout(bits, levels))``
+        Of the moving levels; the others' are ignored.
+    o_address : ``Out(bits)``
+    """
+
+    i_base: Signal
+    i_restart: Signal
+    i_step: Signal
+    i_level: Signal
+    i_strides: data.View
+    o_address: Signal
+
+    def __init__(self, moves: tuple[bool, ...], bits: int) -> None:
+        self.moves = moves
+        self.bits = bits
+        super().__init__(
+            {
+                "i_base": In(bits),
+                "i_restart": In(1),
+                "i_step": In(1),
+                "i_level": In(len(moves)),
+                "i_strides": In(data.ArrayLayout(bits, len(moves))),
+                "o_address": Out(bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the registers and the adder."""
+        m = Module()
+
+        # starts[l]: the address at which the current iteration of loop l began.
+        base = Signal(self.bits)
+        starts = [
+            Signal(self.bits, name=f"start_{level}") if moves else None
+            for level, moves in enumerate(self.moves)
+        ]
+        outer: Value = base
+        chosen_start: Value = base
+        chosen_stride: Value = Const(0, self.bits)
+        for level in reversed(range(len(self.moves))):
+            start = starts[level]
+            outer = outer if start is None else start
+            stride = 0 if start is None else self.i_strides[level]
+            chosen_start = Mux(self.i_level[level], outer, chosen_start)
+            chosen_stride = Mux(self.i_level[level], stride, chosen_stride)
+        address = Signal(self.bits)
+        m.d.comb += address.eq(chosen_start + chosen_stride)
+
+        for level, start in enumerate(starts):
+            if start is None:
+                continue
+            with m.If(self.i_step & self.i_level[level:].any()):
+                m.d.sync += start.eq(address)
+            with m.If(self.i_restart):
+                m.d.sync += start.eq(self.i_base)
+        with m.If(self.i_restart):
+            m.d.sync += base.eq(self.i_base)
+        m.d.comb += self.o_address.eq(outer)
+
+        return m

@@ -1,0 +1,309 @@
+"""Load side of the nest: what is read from DRAM, in the order of its first use."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
+
+
+class Level(enum.IntEnum):
+    """Loops of the walk, innermost first."""
+
+    GROUP = 0  # plane groups of a reduction tile
+    MB = 1  # filter blocks
+    C = 2
+    M_INNER = 3
+    F = 4
+    E = 5
+    N = 6
+    M_OUTER = 7
+    G = 8
+
+
+class State(enum.Enum):
+    """What the walker does next."""
+
+    IDLE = 0
+    GROUP = 1
+    ROW = 2
+    SLAB = 3
+    ADVANCE = 4
+
+
+class Part(enum.Enum):
+    """Piece of an ifmap row."""
+
+    LEFT = 0
+    DATA = 1
+    RIGHT = 2
+
+
+class ReadWalker(wiring.Component):
+    """Emits the read segments of a layer.
+
+    For each plane group of each pass over a tile: the ifmap rows, if this is the first filter
+    block to use them, then the filter lines, if they are not on chip. A tile waits for a free slot
+    of the ifmap buffer. About one segment a cycle; a few cycles between plane groups.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Widths.
+
+    Members
+    -------
+    i_start : ``In(1)``
+        Begin the layer of ``i_layer``, which stays until ``o_done``.
+    i_layer : ``In(LayerDescriptor)``
+    i_tile_freed : ``In(1)``
+        A slot of the ifmap buffer is free again.
+    o_segment : ``Out(stream.Signature(Segment))``
+    o_done : ``Out(1)``
+        Nothing is left to emit.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i_start": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_tile_freed": In(1),
+                "o_segment": Out(stream.Signature(Segment(config))),
+                "o_done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the nest, the row walk and the state machine."""
+        m = Module()
+        config, layer = self.config, self.i_layer
+        act_shift = ceil_log2(config.act_bytes)
+        lanes = config.axi_elements
+        lane_bits = ceil_log2(lanes)
+        element_bits = ceil_log2(config.ifmap_elements)
+
+        step = Signal()
+        m.submodules.nest = nest = LoopNest(len(Level))
+        last, first = nest.o_last, nest.o_first
+        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
+        counts = {
+            Level.GROUP: Mux(last[Level.C], layer.k_groups_last, layer.k_groups),
+            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
+            Level.C: layer.c_count,
+            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
+            Level.F: layer.f_count,
+            Level.E: layer.e_count,
+            Level.N: layer.n_count,
+            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
+            Level.G: layer.g_count,
+        }
+        m.d.comb += [nest.i_restart.eq(self.i_start), nest.i_step.eq(step)]
+        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+
+        # DRAM address of the tile's plane group, at its top left corner, padding included.
+        strides = {
+            Level.GROUP: layer.ifmap_stride_group,
+            Level.C: layer.ifmap_stride_ct,
+            Level.F: layer.ifmap_stride_ft,
+            Level.E: layer.ifmap_stride_et,
+            Level.N: layer.ifmap_stride_nt,
+            Level.G: layer.ifmap_stride_g,
+        }
+        m.submodules.corner = corner = NestAddress(tuple(lv in strides for lv in Level), 32)
+        m.d.comb += [
+            corner.i_base.eq(layer.ifmap_address),
+            corner.i_restart.eq(self.i_start),
+            corner.i_step.eq(step),
+            corner.i_level.eq(nest.o_level),
+        ]
+        m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]
+
+        # First row and element of the tile, and the slot it goes to.
+        row0, element0 = Signal(signed(18)), Signal(signed(26))
+        slot, slot_base, group_base = Signal(8), Signal(element_bits), Signal(element_bits)
+        moved = nest.o_level
+        outer_e, outer_f = moved[Level.N :].any(), moved[Level.E :].any()
+        new_tile = moved[Level.C :].any()
+        slot_wraps = slot == layer.slots - 1
+        next_base = Signal(element_bits)
+        m.d.comb += next_base.eq(Mux(slot_wraps, 0, slot_base + layer.slot_size))
+        with m.If(step):
+            with m.If(moved[Level.E]):
+                m.d.sync += row0.eq(row0 + layer.h_step)
+            with m.If(moved[Level.F]):
+                m.d.sync += element0.eq(element0 + layer.w_step)
+            with m.If(outer_e):
+                m.d.sync += row0.eq(layer.h_origin)
+            with m.If(outer_f):
+                m.d.sync += element0.eq(layer.w_origin)
+            with m.If(moved[Level.GROUP]):
+                m.d.sync += group_base.eq(group_base + layer.buffer_stride_group)
+            with m.If(new_tile):
+                m.d.sync += [
+                    slot.eq(Mux(slot_wraps, 0, slot + 1)),
+                    slot_base.eq(next_base),
+                    group_base.eq(next_base),
+                ]
+        with m.If(self.i_start):
+            m.d.sync += [
+                row0.eq(layer.h_origin),
+                element0.eq(layer.w_origin),
+                slot.eq(0),
+                slot_base.eq(0),
+                group_base.eq(0),
+            ]
+
+        # Slots in use: one is taken with a tile's first plane group.
+        used = Signal(9)
+        takes = Signal()
+        m.d.sync += used.eq(used + takes - self.i_tile_freed)
+        with m.If(self.i_start):
+            m.d.sync += used.eq(0)
+
+        # Rows of a plane group: rows, images, planes.
+        m.submodules.rows = rows = LoopNest(3)
+        m.submodules.source = source = NestAddress((True,) * 3, 32)
+        m.submodules.target = target = NestAddress((True,) * 3, element_bits)
+        row_start, row_step = Signal(), Signal()
+        load_rows = Mux(last[Level.E], layer.load_rows_last, layer.load_rows)
+        images = Mux(last[Level.N], layer.pn_last, layer.pn)
+        last_group = last[Level.GROUP] & last[Level.C]
+        planes = Mux(last_group, layer.k_planes_last, layer.k_planes)
+        m.d.comb += [rows.i_counts[i].eq(v) for i, v in enumerate((load_rows, images, planes))]
+        dram = (layer.ifmap_stride_h, layer.ifmap_stride_n, layer.ifmap_stride_plane)
+        chip = (layer.buffer_stride_h, layer.buffer_stride_n, layer.buffer_stride_plane)
+        m.d.comb += [source.i_strides[i].eq(v) for i, v in enumerate(dram)]
+        m.d.comb += [target.i_strides[i].eq(v) for i, v in enumerate(chip)]
+        m.d.comb += [source.i_base.eq(corner.o_address), target.i_base.eq(group_base)]
+        for walk in (rows, source, target):
+            m.d.comb += [walk.i_restart.eq(row_start), walk.i_step.eq(row_step)]
+        m.d.comb += [source.i_level.eq(rows.o_level), target.i_level.eq(rows.o_level)]
+
+        # Pieces of a row; the same for all rows of a plane group.
+        width = Signal(24)
+        left, filled, right = Signal(24), Signal(24), Signal(24)
+        begin, end = Signal(signed(26)), Signal(signed(26))
+        m.d.comb += [
+            width.eq(Mux(last[Level.F], layer.load_width_last, layer.load_width)),
+            begin.eq(Mux(element0 < 0, 0, element0)),
+            end.eq(
+                Mux(element0 + width > layer.w_size, layer.w_size.as_signed(), element0 + width)
+            ),
+        ]
+        with m.If(row_start):
+            m.d.sync += [
+                left.eq(begin - element0),
+                filled.eq(Mux(end > begin, end - begin, 0)),
+                right.eq(element0 + width - end),
+            ]
+        row = Signal(signed(19))
+        m.d.comb += row.eq(row0 + rows.o_index[0])
+        all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
+
+        # Filters of this plane group: lines, and whether they are on chip already.
+        pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
+        needs_filters = pixels_first | ~layer.filter_resident
+        lines = Signal(24)
+        biased = first[Level.GROUP] & first[Level.C]
+        scaled = first[Level.GROUP] & last[Level.C]
+        m.d.comb += lines.eq(
+            Mux(last_group, layer.slab_lines_last, layer.slab_lines)
+            + Mux(biased, config.bias_lines, 0)
+            + Mux(scaled, config.scale_lines, 0)
+        )
+        line_shift = ceil_log2(config.filter_line_bytes)
+        beats_shift = ceil_log2(config.filter_line_bytes // config.axi_bytes)
+        pointer, saved = Signal(32), Signal(32)
+
+        state = Signal(State)
+        part = Signal(Part)
+        segment = self.o_segment.p
+        accepted = self.o_segment.valid & self.o_segment.ready
+        skip = Signal(max(1, lane_bits))
+        length = Signal(24)
+        address = Signal(32)
+        element = Signal(element_bits)
+        m.d.comb += [
+            segment.address.eq(address),
+            segment.skip.eq(skip),
+            segment.beats.eq((length + skip + lanes - 1)[lane_bits:]),
+            segment.tail.eq((length + skip - 1)[:lane_bits] if lane_bits else 0),
+            segment.element.eq(element - skip),
+        ]
+        row_end = Signal()
+
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                m.d.comb += self.o_done.eq(1)
+            with m.Case(State.GROUP):
+                with m.If(~first[Level.MB]):
+                    m.d.sync += state.eq(State.SLAB)
+                with m.Elif(~first[Level.GROUP] | (used < layer.slots)):
+                    m.d.comb += [row_start.eq(1), takes.eq(first[Level.GROUP])]
+                    m.d.sync += [state.eq(State.ROW), part.eq(Part.LEFT)]
+            with m.Case(State.ROW):
+                m.d.comb += [
+                    self.o_segment.valid.eq(1),
+                    segment.kind.eq(SegmentKind.PADDING),
+                    segment.group_last.eq(rows.o_done & row_end),
+                    row_step.eq(accepted & row_end),
+                ]
+                with m.If(all_padding):
+                    m.d.comb += [length.eq(width), element.eq(target.o_address), row_end.eq(1)]
+                with m.Elif((part == Part.LEFT) & (left != 0)):
+                    m.d.comb += [length.eq(left), element.eq(target.o_address)]
+                    with m.If(accepted):
+                        m.d.sync += part.eq(Part.DATA)
+                with m.Elif(part != Part.RIGHT):
+                    m.d.comb += [
+                        segment.kind.eq(SegmentKind.IFMAP),
+                        address.eq(source.o_address + (left << act_shift)),
+                        skip.eq(address[act_shift : act_shift + lane_bits]),
+                        length.eq(filled),
+                        element.eq(target.o_address + left),
+                        row_end.eq(right == 0),
+                    ]
+                    with m.If(accepted):
+                        m.d.sync += part.eq(Mux(row_end, Part.LEFT, Part.RIGHT))
+                with m.Else():
+                    m.d.comb += [
+                        length.eq(right),
+                        element.eq(target.o_address + left + filled),
+                        row_end.eq(1),
+                    ]
+                    with m.If(accepted):
+                        m.d.sync += part.eq(Part.LEFT)
+                with m.If(row_step & rows.o_done):
+                    m.d.sync += state.eq(State.SLAB)
+            with m.Case(State.SLAB):
+                m.d.comb += [
+                    self.o_segment.valid.eq(needs_filters & (lines != 0)),
+                    segment.kind.eq(SegmentKind.FILTER),
+                    address.eq(pointer),
+                    segment.beats.eq(lines << beats_shift),
+                ]
+                with m.If(accepted | ~self.o_segment.valid):
+                    m.d.sync += state.eq(State.ADVANCE)
+                with m.If(accepted):
+                    m.d.sync += pointer.eq(pointer + (lines << line_shift))
+            with m.Case(State.ADVANCE):
+                m.d.comb += step.eq(1)
+                m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.GROUP))
+                with m.If(moved[Level.F : Level.N + 1].any() & ~layer.filter_resident):
+                    m.d.sync += pointer.eq(saved)
+                with m.If(moved[Level.M_OUTER :].any()):
+                    m.d.sync += saved.eq(pointer)
+        with m.If(self.i_start):
+            m.d.sync += [
+                state.eq(State.GROUP),
+                pointer.eq(layer.filter_address),
+                saved.eq(layer.filter_address),
+            ]
+
+        return m
+
+

@@ -1,0 +1,182 @@
+"""Store side of the nest: where the ofmap words go, in the order they are computed."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.words import LayerDescriptor, StoreRun
+
+
+class Level(enum.IntEnum):
+    """Loops of the walk, innermost first."""
+
+    RUN = 0
+    IMAGE = 1
+    MB = 2
+    M_INNER = 3
+    F = 4
+    E = 5
+    N = 6
+    M_OUTER = 7
+    G = 8
+
+
+class State(enum.Enum):
+    """What the walker does next."""
+
+    IDLE = 0
+    RUN = 1
+    CHUNK = 2
+    UNIT = 3
+
+
+class StoreWalker(wiring.Component):
+    """Emits a run for every channel block of every burst's worth of pixels, once they are there.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Widths and burst length.
+
+    Members
+    -------
+    i_begin, i_layer
+        Start of a layer.
+    i_vector : ``In(1)``
+        A vector went into the ofmap buffer.
+    o_run : ``Out(stream.Signature(StoreRun))``
+    o_done : ``Out(1)``
+        Nothing is left to emit.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.unit_bytes = config.channel_block * config.act_bytes
+        burst = config.max_burst_beats * config.axi_bytes
+        self.chunk_pixels = max(1, min(burst // self.unit_bytes, config.psum_depth // 2))
+        super().__init__(
+            {
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_vector": In(1),
+                "o_run": Out(stream.Signature(StoreRun(config))),
+                "o_done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the nest and the chunks of a run."""
+        m = Module()
+        config, layer = self.config, self.i_layer
+
+        step = Signal()
+        m.submodules.nest = nest = LoopNest(len(Level))
+        last = nest.o_last
+        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
+        counts = {
+            Level.RUN: Mux(last[Level.E], layer.runs_last, layer.runs),
+            Level.IMAGE: Mux(last[Level.N], layer.pn_last, layer.pn),
+            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
+            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
+            Level.F: layer.f_count,
+            Level.E: layer.e_count,
+            Level.N: layer.n_count,
+            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
+            Level.G: layer.g_count,
+        }
+        strides = {
+            Level.RUN: layer.ofmap_stride_run,
+            Level.IMAGE: layer.ofmap_stride_n,
+            Level.MB: layer.ofmap_stride_mb,
+            Level.M_INNER: layer.ofmap_stride_m,
+            Level.F: layer.ofmap_stride_ft,
+            Level.E: layer.ofmap_stride_et,
+            Level.N: layer.ofmap_stride_nt,
+            Level.M_OUTER: layer.ofmap_stride_m,
+            Level.G: layer.ofmap_stride_g,
+        }
+        m.submodules.place = place = NestAddress((True,) * len(Level), 32)
+        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
+        m.d.comb += [
+            nest.i_restart.eq(self.i_begin),
+            nest.i_step.eq(step),
+            place.i_base.eq(layer.ofmap_address),
+            place.i_restart.eq(self.i_begin),
+            place.i_step.eq(step),
+            place.i_level.eq(nest.o_level),
+        ]
+        run_pixels = Mux(
+            last[Level.E],
+            Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
+            Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
+        )
+        units = Mux(last_m & last[Level.MB], layer.units_last, layer.units)
+
+        state = Signal(State)
+        left, chunk = Signal(16), Signal(16)
+        here, unit_address = Signal(32), Signal(32)
+        entry = Signal.like(self.o_run.p.entry)
+        unit = Signal(range(config.block_units + 1))
+        # Vectors in the buffer that no run has claimed yet.
+        waiting = Signal(range(config.psum_depth + 1))
+        claimed = Signal.like(chunk)
+        m.d.sync += waiting.eq(waiting + self.i_vector - claimed)
+
+        run = self.o_run.p
+        unit_last = Signal()
+        next_entry = Signal(range(2 * config.psum_depth))
+        m.d.comb += [
+            unit_last.eq(unit + 1 == units),
+            next_entry.eq(entry + chunk),
+            run.address.eq(unit_address),
+            run.pixels.eq(chunk),
+            run.entry.eq(entry),
+            run.unit.eq(unit),
+            run.release.eq(unit_last),
+        ]
+        size_shift = ceil_log2(self.unit_bytes)
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                m.d.comb += self.o_done.eq(1)
+            with m.Case(State.RUN):
+                m.d.sync += [left.eq(run_pixels), here.eq(place.o_address), state.eq(State.CHUNK)]
+                m.d.sync += chunk.eq(
+                    Mux(run_pixels < self.chunk_pixels, run_pixels, self.chunk_pixels)
+                )
+            with m.Case(State.CHUNK):
+                with m.If(waiting >= chunk):
+                    m.d.comb += claimed.eq(chunk)
+                    m.d.sync += [unit.eq(0), unit_address.eq(here), state.eq(State.UNIT)]
+            with m.Case(State.UNIT):
+                m.d.comb += self.o_run.valid.eq(1)
+                with m.If(self.o_run.ready):
+                    m.d.sync += [
+                        unit.eq(unit + 1),
+                        unit_address.eq(unit_address + layer.ofmap_stride_unit),
+                    ]
+                    with m.If(unit_last):
+                        rest = Signal(16)
+                        m.d.comb += rest.eq(left - chunk)
+                        m.d.sync += [
+                            left.eq(rest),
+                            here.eq(here + (chunk << size_shift)),
+                            chunk.eq(Mux(rest < self.chunk_pixels, rest, self.chunk_pixels)),
+                            state.eq(State.CHUNK),
+                            entry.eq(
+                                Mux(
+                                    next_entry >= config.psum_depth,
+                                    next_entry - config.psum_depth,
+                                    next_entry,
+                                )
+                            ),
+                        ]
+                        with m.If(rest == 0):
+                            m.d.comb += step.eq(1)
+                            m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.RUN))
+        with m.If(self.i_begin):
+            m.d.sync += [state.eq(State.RUN), entry.eq(0), waiting.eq(0)]
+
+        return m

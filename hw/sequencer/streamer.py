@@ -1,0 +1,177 @@
+"""Streams a tile's pixels past a weight block: one step."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.descriptor import Op
+from stillflow.hw.sequencer.block_walker import Block
+from stillflow.hw.words import LayerDescriptor, Vector
+
+FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
+
+
+class Streamer(wiring.Component):
+    """Runs steps back to back: a vector a cycle, ``pace`` cycles each where psums are complete.
+
+    A step starts when its block is full, its plane groups are loaded and, where it completes
+    psums, the ofmap buffer has room for the largest tile; then it never stalls. It takes the pixels
+    times the pace, at least ``Accumulator.HAZARD`` cycles. ``o_start`` comes one cycle before the
+    first ``o_vector``; there is no bubble between steps.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Widths and pace.
+
+    Members
+    -------
+    i_begin, i_layer
+        Start of a layer.
+    i_full, i_block
+        The block that waits.
+    i_group : ``In(1)``
+        A plane group was loaded.
+    i_entry_freed : ``In(1)``
+        An entry of the ofmap buffer is free again.
+    o_start : ``Out(1)``
+        The block's step starts.
+    o_vector : ``Out(Vector)``
+    o_lanes : rows that carry an element in this vector
+    o_tile_freed : ``Out(1)``
+        The slot of the tile is free again.
+    o_idle : ``Out(1)``
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_full": In(1),
+                "i_block": In(Block(config)),
+                "i_group": In(1),
+                "i_entry_freed": In(1),
+                "o_start": Out(1),
+                "o_vector": Out(Vector(config)),
+                "o_lanes": Out(ceil_log2(config.rows + 1)),
+                "o_tile_freed": Out(1),
+                "o_idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the start condition and the pixel loops."""
+        m = Module()
+        config, layer, block = self.config, self.i_layer, self.i_block
+        element_bits = ceil_log2(config.ifmap_elements)
+
+        active, starts, finishing = Signal(), Signal(), Signal()
+        step = Signal(Block(config))
+        phase = Signal(range(config.pace + 1))
+        hold = Signal(range(Accumulator.HAZARD))
+        groups, occupied = Signal(16), Signal(range(config.psum_depth + 1))
+        column, row, image = Signal(16), Signal(16), Signal(16)
+        address, row_start, image_start = (
+            Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
+        )
+        psum = Signal.like(step.psum)
+        begin = Signal()
+
+        column_last, row_last, image_last = Signal(), Signal(), Signal()
+        pixel_end = Signal()
+        m.d.comb += [
+            column_last.eq(column + 1 == step.columns),
+            row_last.eq(row + 1 == step.rows),
+            image_last.eq(image + 1 == step.images),
+            pixel_end.eq(~step.final | (phase == config.pace - 1)),
+            finishing.eq(active & pixel_end & column_last & row_last & image_last),
+        ]
+
+        # Start condition. Plane groups are counted modulo 2^16.
+        behind = Signal(16)
+        room = Signal()
+        completes = Signal()
+        m.d.comb += [
+            behind.eq(groups - block.groups),
+            completes.eq(self.o_vector.valid & step.final),
+            room.eq(occupied + completes + layer.tile_pixels <= config.psum_depth),
+            starts.eq(
+                self.i_full
+                & ~behind[-1]
+                & (~block.final | room)
+                & (~active | finishing)
+                & (hold == 0)
+            ),
+            self.o_start.eq(starts),
+        ]
+        m.d.sync += [
+            groups.eq(groups + self.i_group),
+            occupied.eq(occupied + completes - self.i_entry_freed),
+        ]
+        with m.If(hold != 0):
+            m.d.sync += hold.eq(hold - 1)
+
+        # Pixel loops.
+        with m.If(active):
+            m.d.sync += [phase.eq(phase + 1), begin.eq(0)]
+            with m.If(pixel_end):
+                m.d.sync += [phase.eq(0), column.eq(column + 1), psum.eq(psum + 1)]
+                with m.If(~column_last):
+                    m.d.sync += address.eq(address + layer.stride_f)
+                with m.Else():
+                    m.d.sync += [column.eq(0), row.eq(row + 1)]
+                    with m.If(~row_last):
+                        next_row = row_start + layer.stride_e
+                        m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
+                    with m.Else():
+                        next_image = image_start + layer.stride_n
+                        m.d.sync += [
+                            row.eq(0),
+                            image.eq(image + 1),
+                            address.eq(next_image),
+                            row_start.eq(next_image),
+                            image_start.eq(next_image),
+                        ]
+            with m.If(finishing):
+                m.d.sync += active.eq(0)
+        with m.If(starts):
+            m.d.sync += [
+                step.eq(block),
+                active.eq(1),
+                begin.eq(1),
+                hold.eq(Accumulator.HAZARD - 1),
+                address.eq(block.element),
+                row_start.eq(block.element),
+                image_start.eq(block.element),
+                psum.eq(block.psum),
+            ]
+            m.d.sync += [register.eq(0) for register in (phase, column, row, image)]
+
+        vector = self.o_vector
+        m.d.comb += [
+            vector.valid.eq(active & (phase == 0)),
+            vector.address.eq(address),
+            vector.psum.eq(psum),
+            vector.start.eq(begin & vector.valid),
+            vector.first.eq(step.first),
+            vector.final.eq(step.final),
+            vector.maximum.eq(layer.op == Op.MAXIMUM),
+            self.o_lanes.eq(step.lanes),
+        ]
+
+        freed = Signal(FREE_DELAY)
+        m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))
+        m.d.comb += [
+            self.o_tile_freed.eq(freed[-1]),
+            self.o_idle.eq(~active & (freed == 0) & (hold == 0)),
+        ]
+        with m.If(self.i_begin):
+            m.d.sync += [groups.eq(0), occupied.eq(0)]
+
+        return m
+
+

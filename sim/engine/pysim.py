@@ -1,0 +1,207 @@
+"""The engine without a compiler: Amaranth's simulator, some thousand times slower."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.sim import Simulator, SimulatorContext
+
+from stillflow.sim.engine.base import (
+    CSR_TIMEOUT_CYCLES,
+    RESET_CYCLES,
+    DramTiming,
+    Engine,
+    Stalls,
+    Traffic,
+)
+from stillflow.sim.engine.dram import Dram
+
+_HALF_PERIOD = 5e-9
+_DRAM_OUTPUTS = "arready awready wready rvalid rdata rresp rlast rid bvalid bresp bid".split()
+_DRAM_INPUTS = (
+    "arvalid araddr arlen arsize arburst arid rready "
+    "awvalid awaddr awlen awsize awburst awid wvalid wdata wstrb wlast bready"
+).split()
+_HOST_OUTPUTS = "awvalid awaddr wvalid wdata wstrb bready arvalid araddr rready".split()
+_HOST_INPUTS = "awready wready bvalid bresp arready rvalid rresp rdata".split()
+
+
+class PysimEngine(Engine):
+    """An accelerator as an Amaranth component.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        Its members are the accelerator's ports: ``s_axil_awaddr``, ``m_axi_araddr``, ``irq``, ...
+        in domain ``sync``.
+    timing : DramTiming
+        The DRAM's timing.
+    memory_bytes : int
+        Size of the DRAM.
+    stalls : Stalls, optional
+        Let the memory stall at random.
+    wave : path, optional
+        Waveform to write, a ``.vcd``.
+
+    Raises
+    ------
+    ValueError
+        If the waveform is no ``.vcd``.
+    OSError
+        If the waveform's file cannot be written.
+    """
+
+    def __init__(
+        self,
+        component: wiring.Component,
+        *,
+        timing: DramTiming | None = None,
+        memory_bytes: int = 64 << 20,
+        stalls: Stalls | None = None,
+        wave: str | Path | None = None,
+    ) -> None:
+        data: Signal = component.m_axi_rdata  # type: ignore[attr-defined]
+        super().__init__(
+            axi_data_bits=len(data), timing=timing or DramTiming(), memory_bytes=memory_bytes
+        )
+        if wave is not None and Path(wave).suffix != ".vcd":
+            raise ValueError(f"wave must end in .vcd with this engine, not {str(wave)!r}")
+        self._dram = Dram(
+            self.memory, self.axi_bytes, self.timing.latency, self.bytes_per_cycle, stalls
+        )
+        self._cycles, self._irq = 0, False
+        self._host = dict.fromkeys(_HOST_OUTPUTS, 0) | {"wstrb": 15, "bready": 1, "rready": 1}
+        self._sampled: dict[str, int] = {}  # the register port before the last clock edge
+        self._in_reset = True
+        self._driven = _ports(component, "m_axi_", _DRAM_OUTPUTS)
+        self._driven += _ports(component, "s_axil_", _HOST_OUTPUTS)
+        self._read = _ports(component, "m_axi_", _DRAM_INPUTS)
+        self._read += _ports(component, "s_axil_", _HOST_INPUTS)
+        self._read += _ports(component, "", ["irq"])
+        self._domain = ClockDomain("sync")
+        top = Module()
+        top.domains.sync = self._domain
+        top.submodules.dut = component
+        self._simulator = Simulator(top)
+        self._simulator.add_testbench(self._testbench)
+        self._open = ExitStack()
+        if wave is not None:
+            file = self._open.enter_context(Path(wave).open("w"))
+            self._open.enter_context(self._simulator.write_vcd(file))
+        self.reset()
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the start, the reset before them not counted."""
+        return self._cycles
+
+    @property
+    def irq(self) -> bool:
+        """The interrupt line as it was in the last cycle."""
+        return self._irq
+
+    @property
+    def traffic(self) -> Traffic:
+        """Counts taken at the AXI4 port."""
+        return self._dram.traffic
+
+    def close(self) -> None:
+        """Finish the waveform."""
+        self._open.close()
+
+    def _step(self, cycles: int) -> None:
+        for _ in range(cycles):
+            if self._failure():
+                return
+            self._cycle()
+
+    def _run_until_irq(self, max_cycles: int) -> int:
+        for waited in range(1, max_cycles + 1):
+            if self._failure():
+                break
+            self._cycle()
+            if self._irq:
+                return waited
+        return -1
+
+    def _csr(self, write: bool, offset: int, value: int) -> tuple[int, int]:
+        # Address and, in a write, data stay until they are taken; the answer is always welcome.
+        waiting = {"aw", "w"} if write else {"ar"}
+        self._host |= {"awaddr": offset, "wdata": value} if write else {"araddr": offset}
+        answer, response, read = ("b" if write else "r"), -1, 0
+        for _ in range(CSR_TIMEOUT_CYCLES):
+            if self._failure():
+                break
+            self._host |= {f"{channel}valid": 1 for channel in waiting}
+            self._cycle()
+            seen = self._sampled
+            for channel in tuple(waiting):
+                if seen[f"s_axil_{channel}ready"]:
+                    waiting.remove(channel)
+                    self._host[f"{channel}valid"] = 0
+            if seen[f"s_axil_{answer}valid"]:
+                response, read = seen[f"s_axil_{answer}resp"], seen["s_axil_rdata"]
+                break
+        self._host |= {"awvalid": 0, "wvalid": 0, "arvalid": 0}
+        return response, 0 if write else read
+
+    def _reset(self) -> None:
+        self._dram.reset()
+        self._in_reset = True
+        for _ in range(RESET_CYCLES):
+            self._simulator.advance()
+            self._simulator.advance()
+        self._in_reset = False
+        self._irq = False
+
+    def _inject(self, kind: int, channel: int, index: int) -> None:
+        self._dram.inject(kind, channel, index)
+
+    def _clear_faults(self) -> None:
+        self._dram.clear_faults()
+
+    def _failure(self) -> str:
+        return self._dram.failure.message
+
+    # --------------------------------------------------------------------------------------------
+
+    def _cycle(self) -> None:
+        """One clock cycle: two steps of the simulator, one per half."""
+        self._simulator.advance()
+        self._simulator.advance()
+        self._cycles += 1
+
+    async def _testbench(self, context: SimulatorContext) -> None:
+        """Do one half of a cycle whenever the simulator advances."""
+        clock, reset = self._domain.clk, self._domain.rst
+        assert reset is not None
+        inputs = Cat(clock, reset, *(port for _, port in self._driven))
+        pins = dict.fromkeys((name for name, _ in self._driven), 0)
+        while True:
+            if not self._in_reset:
+                pins |= {f"m_axi_{name}": value for name, value in self._dram.begin().items()}
+            else:
+                pins |= {"m_axi_rvalid": 0, "m_axi_bvalid": 0}
+            pins |= {f"s_axil_{name}": value for name, value in self._host.items()}
+            context.set(inputs, self._word(pins))
+            if not self._in_reset:
+                self._sampled = {name: context.get(port) for name, port in self._read}
+                self._dram.end({name: self._sampled[f"m_axi_{name}"] for name in _DRAM_INPUTS})
+                self._irq = bool(self._sampled["irq"])
+            await context.delay(_HALF_PERIOD)
+            context.set(clock, 1)
+            await context.delay(_HALF_PERIOD)
+
+    def _word(self, pins: dict[str, int]) -> int:
+        """Pack clock (low), reset and the driven ports into one number, to settle only once."""
+        word, position = int(self._in_reset) << 1, 2
+        for name, port in self._driven:
+            word |= int(pins[name]) << position
+            position += len(port)
+        return word
+
+
+def _ports(component: wiring.Component, prefix: str, names: list[str]) -> list[tuple[str, Value]]:
+    """Ports of the component by their full names."""
+    return [(prefix + name, Value.cast(getattr(component, prefix + name))) for name in names]

@@ -1,0 +1,1 @@
+"""Golden model: what every layer computes, exactly. Shares types with ``hw``, never its logic."""

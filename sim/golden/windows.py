@@ -1,0 +1,44 @@
+"""The pixels under a sliding window: what convolution and pooling have in common."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.hw.layer import ConvShape, PoolShape
+
+Word = TypeVar("Word", bound=np.generic)
+
+
+def windows(planes: NDArray[Word], shape: ConvShape | PoolShape, fill: int) -> NDArray[Word]:
+    """Show the window of every ofmap pixel.
+
+    Parameters
+    ----------
+    planes : [..., H, W]
+        Any number of planes of any type.
+    shape : ConvShape or PoolShape
+        Loop bounds; pooling has no dilation.
+    fill : int
+        Value of the padding.
+
+    Returns
+    -------
+    [..., E, F, R, S]
+        ``windows[..., e, f, r, s]`` is the padded pixel in row ``e * stride + r * dilation``, and
+        so on for the column. A read-only view of the padded planes.
+
+    Examples
+    --------
+    >>> shape = PoolShape(C=1, H=1, W=3, R=1, S=2, pad=(0, 0, 0, 1))
+    >>> windows(np.array([[1, 2, 3]]), shape, 0).tolist()
+    [[[[1, 2]], [[2, 3]], [[3, 0]]]]
+    """
+    s = shape
+    top, left, bottom, right = s.pad
+    dilation = s.dilation if isinstance(s, ConvShape) else (1, 1)
+    outer = [(0, 0)] * (planes.ndim - 2)
+    padded = np.pad(planes, [*outer, (top, bottom), (left, right)], constant_values=fill)
+    extent = ((s.R - 1) * dilation[0] + 1, (s.S - 1) * dilation[1] + 1)
+    every = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(-2, -1))
+    return every[..., :: s.stride[0], :: s.stride[1], :: dilation[0], :: dilation[1]]

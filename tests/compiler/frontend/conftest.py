@@ -1,0 +1,93 @@
+"""Models made in the tests, and ONNX Runtime as their oracle."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from stillflow.compiler.frontend.host import dequantize, quantize
+from stillflow.compiler.frontend.load import load_network
+from stillflow.compiler.graph import Network
+from stillflow.sim.golden.network import run_network
+
+#: Operators whose outputs are words.
+WORD_OPS = ("QuantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Writes models into a test's own directory."""
+
+    directory: Path
+
+    def save(
+        self,
+        nodes: Sequence[onnx.NodeProto],
+        inputs: Mapping[str, tuple[str, Sequence[int | str]]],
+        outputs: Mapping[str, str],
+        constants: Mapping[str, object],
+        opset: int = 17,
+    ) -> Path:
+        """Write a model; inputs are (dtype, shape), outputs dtypes, by name."""
+        kinds = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8}
+        kinds["double"] = TensorProto.DOUBLE
+        graph = helper.make_graph(
+            nodes,
+            "graph",
+            [helper.make_tensor_value_info(n, kinds[d], s) for n, (d, s) in inputs.items()],
+            [helper.make_tensor_value_info(n, kinds[d], None) for n, d in outputs.items()],
+            [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()],
+        )
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        path = self.directory / "model.onnx"
+        onnx.save(model, path)
+        return path
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> ModelFiles:
+    return ModelFiles(tmp_path)
+
+
+def compare_with_ort(path: Path, inputs: Mapping[str, np.ndarray]) -> Network:
+    """Check every tensor of words, and every output, of one inference; return the network."""
+    network = load_network(path)
+    model = onnx.load(path)
+    asked = [output.name for output in model.graph.output]
+    exposed = []
+    for node in model.graph.node:
+        words = node.op_type in WORD_OPS or (node.op_type == "MaxPool" and node.output[0] not in asked)
+        name = node.output[0]
+        if words and name in network.tensors and name not in asked:
+            kind = helper.np_dtype_to_tensor_dtype(np.dtype(network.tensors[name].dtype))
+            model.graph.output.append(helper.make_tensor_value_info(name, kind, None))
+            exposed.append(name)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    expected = dict(zip(asked + exposed, session.run(None, dict(inputs)), strict=True))
+    words = run_network(
+        network,
+        {p.tensor: quantize(p, network.tensors[p.tensor], inputs[p.name]) for p in network.inputs},
+    )
+    for name in exposed:
+        np.testing.assert_array_equal(words[name], expected[name].reshape(words[name].shape), name)
+    for port in network.outputs:
+        array = dequantize(port, network.tensors[port.tensor], words[port.tensor])
+        assert array.dtype == expected[port.name].dtype
+        np.testing.assert_array_equal(array, expected[port.name], port.name)
+    assert len(exposed) + len(network.outputs) > len(network.outputs) - 1
+    return network
+
+
+@pytest.fixture
+def compare() -> Callable[[Path, Mapping[str, np.ndarray]], Network]:
+    return compare_with_ort

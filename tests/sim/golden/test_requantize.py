@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillflow.sim.golden.requantize import requantize
+
+INT8 = (-128, 127, np.int8)
+
+
+def in_float32(psums, scale, zero_point, act_min, act_max, dtype):
+    """The second witness: the same three roundings by the machine's float32 unit."""
+    column = np.reshape(np.asarray(scale, np.float32), (-1,) + (1,) * (psums.ndim - 2))
+    rounded = np.rint(psums.astype(np.float32) * column).astype(np.float64) + zero_point
+    return np.clip(rounded, act_min, act_max).astype(dtype)
+
+
+@st.composite
+def accumulators(draw, count):
+    """Psums around a power of two, at ties of the 24-bit rounding, or anywhere."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    bits = draw(st.integers(1, 53))
+    kind = draw(st.sampled_from(["any", "near the top", "ties"]))
+    top = 2**bits
+    if kind == "any":
+        psums = rng.integers(0, top, count)
+    elif kind == "near the top":
+        psums = top - 1 - rng.integers(0, min(top, 64), count)
+    else:  # 24 significant bits, then exactly one half, or one off
+        rest = max(bits - 25, 0)
+        psums = (2 * rng.integers(2**22, 2**24, count) + 1 << rest) + rng.integers(-1, 2, count)
+        psums = np.minimum(psums, 2**53 - 1)
+    return psums * rng.choice([-1, 1], count), rng
+
+
+@given(
+    drawn=accumulators(400),
+    target=st.integers(-3, 40),
+    zero_point=st.integers(-128, 127),
+    bounds=st.tuples(st.integers(-128, 127), st.integers(-128, 127)).map(sorted),
+)
+def test_words_match_float32_arithmetic(drawn, target, zero_point, bounds):
+    psums, rng = drawn
+    psums = psums.reshape(5, 4, 4, 5)
+    peak = float(np.abs(psums).max())
+    scale = (2.0**target / max(peak, 1.0) * rng.uniform(0.5, 1, 4)).astype(np.float32)
+    got = requantize(psums, scale, zero_point, *bounds, np.int8)
+    assert got.dtype == np.int8
+    np.testing.assert_array_equal(got, in_float32(psums, scale, zero_point, *bounds, np.int8))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
+@pytest.mark.parametrize("power", range(0, 31))
+def test_every_multiple_of_a_quarter_word_matches_float32(dtype, power):
+    """Exact ties of the last rounding, at accumulators of every length."""
+    word = np.iinfo(dtype)
+    psums = np.arange(4 * (int(word.min) - 9), 4 * (int(word.max) + 9))[np.newaxis] << power
+    scale = float(np.float32(2.0 ** -(power + 2)))
+    got = requantize(psums, scale, 3, int(word.min), int(word.max), dtype)
+    assert got.dtype == dtype
+    expected = in_float32(psums, scale, 3, word.min, word.max, dtype)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("scale", [2.0**-149, 2.0**-126, 2.0**-24, 1.0, 2.0**24 - 1])
+def test_extremes_match_float32_arithmetic(scale):
+    ends = [2**k + d for k in (0, 1, 23, 24, 25, 31, 47, 52) for d in (-1, 0, 1)]
+    psums = np.array([[*ends, 2**53 - 1]])
+    psums = np.concatenate([psums, -psums], axis=1)
+    got = requantize(psums, scale, 0, *INT8)
+    np.testing.assert_array_equal(got, in_float32(psums, scale, 0, *INT8))
+
+
+@pytest.mark.parametrize(
+    ("psum", "scale", "word"),
+    [
+        (2**24 + 1, 2.0**-19, 32),  # the psum's last bit is gone before the product
+        (2**24 + 1, 2.0**-24, 1),
+        (2**25 + 2**19 + 1, 2.0**-20, 32),  # 32.5 once the 1 is gone: to even
+        (2**25 + 2**19 + 3, 2.0**-20, 33),  # above 32.5: up
+        (33554430, float(np.float32(0.5) + np.float32(2**-24)) * 2.0**-20, 16),
+        (-5, 0.5, -2),
+        (-7, 0.5, -4),
+        (0, 2.0**24 - 1, 0),
+    ],
+)
+def test_worked_examples(psum, scale, word):
+    assert requantize(np.array([[psum]]), scale, 0, *INT8).item() == word
+
+
+def test_three_roundings_differ_from_one():
+    """0.5 - 2^-25 of a word rounds up in float32: 2^24 - 1 thirds, 24 bits, do not hold it."""
+    psums = np.array([[3 * (2**23 + 1)]])  # 25 bits, odd: a tie of the first rounding
+    scale = float(np.float32(2.5 / 25165827))
+    exact = psums.item() * scale
+    assert exact != 2.5
+    assert requantize(psums, scale, 0, *INT8).item() == in_float32(psums, scale, 0, *INT8).item()
+
+
+def test_each_channel_has_its_own_scale():
+    psums = np.full((2, 3, 1, 2), 10)
+    scale = np.array([0.5, 1, 2], np.float32)
+    words = requantize(psums, scale, 1, -128, 15, np.int8)
+    assert words[1, :, 0, 1].tolist() == [6, 11, 15]
+
+
+def test_matrix_without_a_plane_is_taken():
+    psums = np.array([[10, 10], [20, 20]])
+    words = requantize(psums, np.array([0.5, 1], np.float32), 0, *INT8)
+    assert words.tolist() == [[5, 10], [10, 20]]
+
+
+@pytest.mark.parametrize("bounds", [(-129, 0), (5, 4), (0, 128)])
+def test_saturation_bounds_must_rise_within_the_type(bounds):
+    message = rf"^act_min and act_max must rise within -128\.\.127, not \({bounds[0]}, {bounds[1]}\)$"
+    with pytest.raises(ValueError, match=message):
+        requantize(np.zeros((1, 1), np.int64), 1.0, 0, *bounds, np.int8)
+
+
+@pytest.mark.parametrize("psum", [2**53, -(2**53), -(2**63)])
+def test_psums_beyond_any_accumulator_are_refused(psum):
+    with pytest.raises(ValueError, match=rf"^psums must be within 2\^53, not {abs(psum)}$"):
+        requantize(np.array([[0, psum]]), 1.0, 0, *INT8)
+
+
+def test_float_psums_are_refused():
+    with pytest.raises(TypeError, match=r"^psums must hold integers, not 'float64'$"):
+        requantize(np.zeros((1, 1)), 1.0, 0, *INT8)  # pyright: ignore[reportArgumentType]
+
+
+def test_one_scale_for_each_channel_is_needed():
+    with pytest.raises(ValueError, match=r"^scale must have shape \(3,\), not \(2,\)$"):
+        requantize(np.zeros((1, 3, 1, 1), np.int64), np.ones(2, np.float32), 0, *INT8)
+
+
+@pytest.mark.parametrize("scale", [0.1, -1.0, 0.0, float("nan")])
+def test_scale_must_be_a_positive_float32(scale):
+    with pytest.raises(ValueError, match=rf"^scale must be a positive float32, not {scale}$"):
+        requantize(np.zeros((1, 1), np.int64), scale, 0, *INT8)
