@@ -2,9 +2,10 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from stillflow.compiler.frontend import (
     activation,
@@ -18,6 +19,7 @@ from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.errors import FrontendError, one_line
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
+from stillflow.compiler.frontend.read import activations, initializer_array, read_model
 from stillflow.compiler.frontend.values import (
     Constant,
     HostInput,
@@ -44,6 +46,10 @@ _STATIC = (
 )
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "QGemm")
 _DYNAMIC = frozenset({"DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"})
+_WORD_TYPES: dict[int, Literal["int8", "uint8"]] = {
+    TensorProto.INT8: "int8",
+    TensorProto.UINT8: "uint8",
+}
 
 
 def load_network(path: Path) -> Network:
@@ -62,93 +68,54 @@ def load_network(path: Path) -> Network:
         If the file is no ONNX model, is not quantised, or holds something unsupported.
     """
     path = Path(path)
-    model = _read(path)
-    file = str(path)
-    _fix_batch(model.graph, file)
-    _check(model, file)
-    nodes = [Node.from_proto(proto, file) for proto in model.graph.node]
+    graph = read_model(path).graph
+    nodes = [Node.from_proto(proto, str(path)) for proto in graph.node]
     if not any(node.op.startswith(_QUANTISED) or node.op in _DYNAMIC for node in nodes):
-        raise FrontendError(f"{file}: the model is not quantised: {_STATIC}")
+        raise FrontendError(f"{path}: the model is not quantised: {_STATIC}")
     uses = Counter(name for node in nodes for name in node.inputs)
-    uses.update(output.name for output in model.graph.output)
+    uses.update(output.name for output in graph.output)
     lowering = Lowering(NetworkBuilder(path.stem, uses))
-    _bind_inputs(lowering, model.graph, file)
+    for initializer in graph.initializer:
+        lowering.bind(initializer.name, Constant(initializer_array(initializer, path)))
+    inputs = activations(graph)
+    for value in inputs:
+        try:
+            _bind_input(lowering, value)
+        except ValueError as error:
+            raise FrontendError(f"{path}: graph input {value.name!r} {error}") from error
     for node in nodes:
         _lower(lowering, node)
-    for output in model.graph.output:
-        _add_output(lowering, output.name, file)
-    for name in _activations(model.graph):
-        if not lowering.builder.has_input(name.name):
-            raise FrontendError(f"{file}: graph input {name.name!r} must be read by QuantizeLinear")
+    for output in graph.output:
+        try:
+            _add_output(lowering, output.name)
+        except ValueError as error:
+            raise FrontendError(f"{path}: graph output {output.name!r} {error}") from error
+    for value in inputs:
+        if not lowering.builder.has_input(value.name):
+            raise FrontendError(
+                f"{path}: graph input {value.name!r} must be read by QuantizeLinear"
+            )
     return lowering.builder.network()
 
 
-def _read(path: Path) -> onnx.ModelProto:
-    try:
-        return onnx.load(path)
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise FrontendError(f"{path}: cannot be read: {reason}") from error
-    except Exception as error:  # protobuf has no common base class for what it raises
-        raise FrontendError(
-            f"{path}: is not an ONNX model, or is cut short: {one_line(error)}"
-        ) from error
-
-
-def _check(model: onnx.ModelProto, file: str) -> None:
-    try:
-        onnx.checker.check_model(onnx.shape_inference.infer_shapes(model, strict_mode=True))
-    except Exception as error:  # checker and shape inference share no base class
-        raise FrontendError(
-            f"{file}: is not a valid ONNX model, or is cut short: {one_line(error)}"
-        ) from error
-
-
-def _activations(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    constant = {initializer.name for initializer in graph.initializer}
-    return [value for value in graph.input if value.name not in constant]
-
-
-def _fix_batch(graph: onnx.GraphProto, file: str) -> None:
-    for value in _activations(graph):
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0:
-                continue
-            if axis > 0:
-                raise FrontendError(
-                    f"{file}: graph input {value.name!r} must have fixed sizes behind the batch, "
-                    f"not {dim.dim_param or dim.dim_value or 'unknown'!r} on axis {axis}: "
-                    "fix it with onnxruntime.tools.make_dynamic_shape_fixed"
-                )
-            dim.dim_value = 1
-
-
-def _bind_inputs(lowering: Lowering, graph: onnx.GraphProto, file: str) -> None:
-    for initializer in graph.initializer:
-        lowering.bind(initializer.name, Constant(numpy_helper.to_array(initializer)))
-    for value in _activations(graph):
-        kind = value.type.tensor_type
-        shape = tuple(dim.dim_value for dim in kind.shape.dim)
-        name = value.name
-        if not shape:
-            raise FrontendError(f"{file}: graph input {name!r} must have a shape")
-        if kind.elem_type == TensorProto.FLOAT:
-            source = HostInput(name=name, shape=shape)
-            lowering.bind(name, Real(name=name, shape=shape, source=source))
-        elif kind.elem_type in (TensorProto.INT8, TensorProto.UINT8):
-            dtype = "int8" if kind.elem_type == TensorProto.INT8 else "uint8"
-            try:
-                plane = plane_shape(shape)
-            except ValueError as error:
-                raise FrontendError(f"{file}: graph input {name!r}: {error}") from error
-            lowering.builder.add_unsettled(name, plane, dtype)
-            lowering.builder.add_input(name, shape, dtype, name)
-            lowering.bind(name, Words(tensor=name, shape=shape))
-        else:
-            dtype = TensorProto.DataType.Name(kind.elem_type).lower()
-            raise FrontendError(
-                f"{file}: graph input {name!r} must be float, int8 or uint8, not {dtype}"
-            )
+def _bind_input(lowering: Lowering, value: onnx.ValueInfoProto) -> None:
+    kind = value.type.tensor_type
+    name = value.name
+    shape = tuple(dim.dim_value for dim in kind.shape.dim)
+    if not shape:
+        raise ValueError("must have a shape")
+    if kind.elem_type == TensorProto.FLOAT:
+        source = HostInput(name=name, shape=shape)
+        lowering.bind(name, Real(name=name, shape=shape, source=source))
+        return
+    dtype = _WORD_TYPES.get(kind.elem_type)
+    if dtype is None:
+        known = TensorProto.DataType.items()
+        given = next((kind_name for kind_name, number in known if number == kind.elem_type), "?")
+        raise ValueError(f"must be float, int8 or uint8, not {given.lower()}")
+    lowering.builder.add_unsettled(name, plane_shape(shape), dtype)
+    lowering.builder.add_input(name, shape, dtype, name)
+    lowering.bind(name, Words(tensor=name, shape=shape))
 
 
 def _lower(lowering: Lowering, node: Node) -> None:
@@ -162,24 +129,19 @@ def _lower(lowering: Lowering, node: Node) -> None:
         handler(lowering, node)
     except FrontendError:
         raise
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise node.error(one_line(error)) from error
 
 
-def _add_output(lowering: Lowering, name: str, file: str) -> None:
+def _add_output(lowering: Lowering, name: str) -> None:
     builder = lowering.builder
     value = lowering.values.get(name)
     if isinstance(value, Real) and isinstance(value.source, Stored):
-        try:
-            held = builder.quantisation(value.source.tensor)
-            tensor = value.store(builder, held, name)
-        except ValueError as error:
-            raise FrontendError(f"{file}: graph output {name!r}: {error}") from error
+        held = builder.quantisation(value.source.tensor)
+        tensor = value.store(builder, held, name)
         builder.add_output(name, value.shape, "float32", tensor)
     elif isinstance(value, Words):
         dtype = builder.tensors[value.tensor].dtype
         builder.add_output(name, value.shape, dtype, value.tensor)
     else:
-        raise FrontendError(
-            f"{file}: graph output {name!r} must come from DequantizeLinear or be quantised"
-        )
+        raise ValueError("must come from DequantizeLinear or be quantised")

@@ -87,8 +87,8 @@ class Lowering:
                 )
             dtype = "int8" if words.dtype == np.int8 else "uint8"
             zero = int(words.reshape(-1)[0])
-        step = float(steps.reshape(-1)[0])
         check_scales(node, node.input(scale), steps)
+        step = float(steps.reshape(-1)[0])
         return Quantisation(dtype=dtype, scale=step, zero_point=zero)
 
     def scaled(
@@ -133,7 +133,8 @@ class Lowering:
 
 def check_scales(node: Node, name: str, scales: NDArray[np.generic]) -> None:
     """Refuse scales that are not positive and finite."""
-    real = scales.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # some not-a-numbers warn when they are cast
+        real = scales.astype(np.float64)
     if not np.all(np.isfinite(real) & (real > 0)):
         raise node.error(f"scale {name!r} must be positive and finite")
 

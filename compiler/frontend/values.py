@@ -122,7 +122,11 @@ class HostInput(Source):
         """Add the port and its tensor."""
         if output.bounds != output.quantisation.range:
             raise ValueError(f"graph input {self.name!r} must be quantised before it is clipped")
-        tensor = builder.add_tensor(output.name, plane_shape(output.shape), output.quantisation)
+        try:
+            shape = plane_shape(output.shape)
+        except ValueError as error:
+            raise ValueError(f"{output.name!r} {error}") from error
+        tensor = builder.add_tensor(output.name, shape, output.quantisation)
         builder.add_input(self.name, self.shape, "float32", tensor)
         return tensor
 
@@ -178,7 +182,7 @@ def plane_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     if len(shape) == 2:
         return (*shape, 1, 1)  # type: ignore[return-value]
     if len(shape) != 4:
-        raise ValueError(f"activations must be [N, C, H, W] or [N, C], not {list(shape)}")
+        raise ValueError(f"must be [N, C, H, W] or [N, C], not {list(shape)}")
     return shape  # type: ignore[return-value]
 
 

@@ -242,8 +242,8 @@ def _register(m: Module, value: Value | int, name: str, shape: Shape | None = No
     return register
 
 
-def _delay(m: Module, value: Signal, cycles: int, name: str) -> Signal:
-    """Register ``value`` ``cycles`` times."""
-    for cycle in range(cycles):
-        value = _register(m, value, f"{name}_d{cycle + 1}")
-    return value
+def _delay(m: Module, value: Value, cycles: int, name: str) -> Signal:
+    """Register ``value`` ``cycles`` times, at least once."""
+    for cycle in range(1, cycles):
+        value = _register(m, value, f"{name}_d{cycle}")
+    return _register(m, value, f"{name}_d{cycles}")

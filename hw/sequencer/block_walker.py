@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
 
 
@@ -159,21 +159,22 @@ class BlockWalker(wiring.Component):
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
         m.d.comb += [k.i_restart.eq(self.i_begin), k.i_step.eq(k_step)]
 
-        # Address of the K walk within the slot, and what the tile adds to it.
-        offset, linear = Signal(element_bits), Signal(element_bits)
-        jump = Signal(element_bits)
-        m.d.comb += jump.eq(1)
-        jumps = {
-            KLevel.PLANE: layer.k_jump_planes,
-            KLevel.S: layer.k_jump_s,
-            KLevel.R: layer.k_jump_r,
-            KLevel.GROUP: layer.k_jump_groups,
+        # Address of the K walk within the slot.
+        m.submodules.walk = walk = NestAddress((True,) * len(KLevel), element_bits)
+        strides = {
+            KLevel.ELEMENT: 1,
+            KLevel.PLANE: layer.k_stride_plane,
+            KLevel.S: layer.k_stride_s,
+            KLevel.R: layer.k_stride_r,
+            KLevel.GROUP: layer.k_stride_group,
         }
-        for level, value in jumps.items():
-            with m.If(k.o_level[level]):
-                m.d.comb += jump.eq(value)
-        with m.If(k_step):
-            m.d.sync += offset.eq(Mux(k.o_done, 0, offset + jump))
+        offset, linear = walk.o_address, Signal(element_bits)
+        m.d.comb += [walk.i_strides[level].eq(stride) for level, stride in strides.items()]
+        m.d.comb += [
+            walk.i_level.eq(k.o_level),
+            walk.i_step.eq(k_step),
+            walk.i_restart.eq(self.i_begin | (k_step & k.o_done)),
+        ]
 
         slot, slot_base = Signal(8), Signal(element_bits)
         psum_base, tile_groups = Signal.like(self.o_block.psum), Signal(16)
@@ -316,7 +317,7 @@ class BlockWalker(wiring.Component):
             m.d.sync += [
                 register.eq(0)
                 for register in (
-                    offset, slot, slot_base, psum_base, tile_groups, position, line,
+                    slot, slot_base, psum_base, tile_groups, position, line,
                     saved_position, saved_line, count, ended, finished, guard, wants_move,
                 )
             ]  # fmt: skip

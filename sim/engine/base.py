@@ -132,9 +132,7 @@ class Engine(ABC):
         self._step(cycles)
         self._check()
 
-    def wait_irq(
-        self, max_cycles: int, *, progress: Callable[[int], None] | None = None
-    ) -> int:
+    def wait_irq(self, max_cycles: int, *, progress: Callable[[int], None] | None = None) -> int:
         """Run until the interrupt line is high.
 
         Parameters
@@ -219,7 +217,8 @@ class Engine(ABC):
             ``"slverr"`` or ``"decerr"``: that response instead of OKAY. ``"silent"``: the channel
             falls silent there until `clear_faults`.
         channel : str
-            ``"r"``: the ``index``-th R beat. ``"w"``: the B response of the ``index``-th write burst.
+            ``"r"``: the ``index``-th R beat. ``"w"``: the B response of the ``index``-th write
+            burst.
         index : int
             Counted from 0 at the start or the last reset, as in `traffic`.
         """

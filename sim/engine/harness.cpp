@@ -45,7 +45,7 @@ class Simulator {
     void edge(bool clk) {
         top.clk = clk;
         top.eval();
-        if (VM_TRACE && wave) wave->dump(5 * edges);  // in ns, for a clock of 100 MHz
+        if (VM_TRACE && wave) wave->dump(5000 * edges);  // in ps, for 100 MHz
         ++edges;
     }
 

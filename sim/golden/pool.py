@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from stillflow.compiler.graph import clip_range
 from stillflow.hw.layer import PoolShape
 from stillflow.sim.golden.check import check_words
 from stillflow.sim.golden.requantize import requantize
@@ -39,7 +40,7 @@ def max_pool(ifmap: NDArray[np.integer], shape: PoolShape) -> NDArray[np.integer
     [[[[-2, -1, -1]]]]
     """
     check_words("ifmap", ifmap, (shape.N, shape.C, shape.H, shape.W))
-    smallest = int(np.iinfo(ifmap.dtype).min)
+    smallest, _ = clip_range(ifmap.dtype.name)
     return windows(ifmap, shape, fill=smallest).max(axis=(-2, -1))
 
 
@@ -90,5 +91,5 @@ def average_pool(
     check_words("ifmap", ifmap, (shape.N, shape.C, shape.H, shape.W))
     above_zero = ifmap.astype(np.int64) - ifmap_zero_point
     sums = windows(above_zero, shape, fill=0).sum(axis=(-2, -1))
-    word = np.iinfo(np.dtype(dtype))
-    return requantize(sums, scale, ofmap_zero_point, int(word.min), int(word.max), dtype)
+    act_min, act_max = clip_range(np.dtype(dtype).name)
+    return requantize(sums, scale, ofmap_zero_point, act_min, act_max, dtype)

@@ -1,12 +1,13 @@
 """From exact psums to words: mode ``f32-rne``, float32 arithmetic done in integers.
 
-ONNX Runtime computes ``round(float32(psum) * scale) + zero_point``. Each of the three steps rounds
-half to even; this file takes the same steps on sign, significand and exponent, as the hardware does.
+ONNX Runtime computes ``round(float32(psum) * scale) + zero_point``. Conversion, product and last
+step each round half to even: here on sign, significand and exponent, as in the hardware.
 """
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from stillflow.compiler.graph import clip_range
 from stillflow.hw.scale import encode_scale
 from stillflow.sim.golden.check import check_words
 
@@ -57,11 +58,11 @@ def requantize(
     >>> requantize(psums, 0.5, 0, -128, 127, np.int8).tolist()
     [[2, 4, -2, 127]]
     """
-    word = np.iinfo(np.dtype(dtype))
+    word_min, word_max = clip_range(np.dtype(dtype).name)
     check_words("psums", psums, psums.shape)
-    if not word.min <= act_min <= act_max <= word.max:
+    if not word_min <= act_min <= act_max <= word_max:
         raise ValueError(
-            f"act_min and act_max must rise within {word.min}..{word.max}, "
+            f"act_min and act_max must rise within {word_min}..{word_max}, "
             f"not {(act_min, act_max)!r}"
         )
     largest = max(-int(psums.min()), int(psums.max()))

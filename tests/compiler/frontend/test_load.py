@@ -214,7 +214,7 @@ def test_an_input_without_shape_is_refused(models):
 def test_an_input_of_another_rank_is_refused(models):
     with pytest.raises(
         FrontendError,
-        match=r"^[^\n]*: node 'quantise' \(QuantizeLinear\): activations must be "
+        match=r"^[^\n]*: node 'quantise' \(QuantizeLinear\): 'q' must be "
         r"\[N, C, H, W\] or \[N, C\], not \[1, 4, 4\]$",
     ):
         load_network(quantised_input(models, [1, 4, 4]))
@@ -229,7 +229,7 @@ def test_an_int8_input_of_another_rank_is_refused(models):
     )
     with pytest.raises(
         FrontendError,
-        match=r"^[^\n]*: graph input 'x': activations must be "
+        match=r"^[^\n]*: graph input 'x' must be "
         r"\[N, C, H, W\] or \[N, C\], not \[1, 4, 4\]$",
     ):
         load_network(path)

@@ -1,6 +1,9 @@
 """A small design with the accelerator's ports, to test engines with: it copies memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,10 +45,12 @@ class CopyEngine(wiring.Component):
         Width of the AXI4 port.
     silent_csr : bool
         Never answer at the registers' port, as a broken design.
+    narrow : bool
+        Ask for beats of half the width, as a broken design.
     """
 
-    def __init__(self, data_bits: int, *, silent_csr: bool = False) -> None:
-        self.data_bits, self.silent_csr = data_bits, silent_csr
+    def __init__(self, data_bits: int, *, silent_csr: bool = False, narrow: bool = False) -> None:
+        self.data_bits, self.silent_csr, self.narrow = data_bits, silent_csr, narrow
         ports = {f"m_axi_{name}": Out(bits) for name, bits in _MASTER_OUTPUTS}
         ports |= {"m_axi_wdata": Out(data_bits), "m_axi_wstrb": Out(data_bits // 8)}
         ports |= {f"m_axi_{name}": In(bits) for name, bits in _MASTER_INPUTS}
@@ -57,92 +62,104 @@ class CopyEngine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the design."""
         m = Module()
-        beat_bytes = self.data_bits // 8
         source, target, length = Signal(32), Signal(32), Signal(16)
         start, busy, error, done, irq = (Signal() for _ in range(5))
-        acks_left, job_cycles = Signal(16), Signal(16)
-        registers = {"PROGRAM_ADDRESS": source, "RECORD_ADDRESS": target, "PROGRAM_LENGTH": length}
+        job_cycles = Signal(16)
+        axi = self._channel("m_axi_")
+
+        m.d.comb += getattr(self, "irq").eq(irq)  # noqa: B009
+        writable = {"PROGRAM_ADDRESS": source, "RECORD_ADDRESS": target, "PROGRAM_LENGTH": length}
         readable = {
-            **registers,
+            **writable,
             "STATUS": Cat(busy, done, error),
             "IRQ_STATUS": irq,
             "LAYER": job_cycles,
         }
+        self._write_registers(m, writable, start, irq)
+        self._read_registers(m, readable)
+        self._request(m, "ar", start, source, length)
+        self._request(m, "aw", start, target, length)
 
-        accept_write, accept_read = Signal(), Signal()
+        acks_left = Signal(16)
         m.d.comb += [
-            accept_write.eq(self.s_axil_awvalid & self.s_axil_wvalid & ~self.s_axil_bvalid),
-            accept_read.eq(self.s_axil_arvalid & ~self.s_axil_rvalid),
-            self.s_axil_awready.eq(accept_write & (not self.silent_csr)),
-            self.s_axil_wready.eq(accept_write & (not self.silent_csr)),
-            self.s_axil_arready.eq(accept_read & (not self.silent_csr)),
-            self.irq.eq(irq),
-        ]
-        with m.If(self.s_axil_bready):
-            m.d.sync += self.s_axil_bvalid.eq(0)
-        with m.If(self.s_axil_rready):
-            m.d.sync += self.s_axil_rvalid.eq(0)
-        with m.If(self.s_axil_awready):
-            m.d.sync += [self.s_axil_bvalid.eq(1), self.s_axil_bresp.eq(0)]
-            with m.Switch(self.s_axil_awaddr):
-                for name, register in registers.items():
-                    with m.Case(OFFSETS[name]):
-                        m.d.sync += register.eq(self.s_axil_wdata)
-                with m.Case(OFFSETS["CONTROL"]):
-                    m.d.comb += start.eq(self.s_axil_wdata[0])
-                with m.Case(OFFSETS["IRQ_STATUS"]):
-                    m.d.sync += irq.eq(irq & ~self.s_axil_wdata[0])
-                with m.Default():
-                    m.d.sync += self.s_axil_bresp.eq(2)
-        with m.If(self.s_axil_arready):
-            m.d.sync += [self.s_axil_rvalid.eq(1), self.s_axil_rresp.eq(0)]
-            with m.Switch(self.s_axil_araddr):
-                for name, value in readable.items():
-                    with m.Case(OFFSETS[name]):
-                        m.d.sync += self.s_axil_rdata.eq(value)
-                with m.Default():
-                    m.d.sync += self.s_axil_rresp.eq(2)
-
-        for prefix, base in (("ar", source), ("aw", target)):
-            address, left = Signal(32, name=f"{prefix}_address"), Signal(16, name=f"{prefix}_left")
-            valid, ready = (getattr(self, f"m_axi_{prefix}{name}") for name in ("valid", "ready"))
-            beats = Mux(left > BURST_BEATS, BURST_BEATS, left)
-            m.d.comb += [
-                valid.eq(left != 0),
-                getattr(self, f"m_axi_{prefix}addr").eq(address),
-                getattr(self, f"m_axi_{prefix}len").eq(beats - 1),
-                getattr(self, f"m_axi_{prefix}size").eq(beat_bytes.bit_length() - 1),
-                getattr(self, f"m_axi_{prefix}burst").eq(1),
-            ]
-            with m.If(start):
-                m.d.sync += [address.eq(base), left.eq(length)]
-            with m.Elif(valid & ready):
-                m.d.sync += [address.eq(address + beats * beat_bytes), left.eq(left - beats)]
-
-        beats_left = Signal(16)
-        m.d.comb += [
-            self.m_axi_wdata.eq(self.m_axi_rdata),
-            self.m_axi_wstrb.eq(~0),
-            self.m_axi_wvalid.eq(self.m_axi_rvalid),
-            self.m_axi_rready.eq(self.m_axi_wready),
-            self.m_axi_wlast.eq(self.m_axi_rlast),
-            self.m_axi_bready.eq(1),
+            axi.wdata.eq(axi.rdata),
+            axi.wstrb.eq(~0),
+            axi.wvalid.eq(axi.rvalid),
+            axi.rready.eq(axi.wready),
+            axi.wlast.eq(axi.rlast),
+            axi.bready.eq(1),
         ]
         m.d.sync += job_cycles.eq(job_cycles + busy)
         with m.If(start):
             m.d.sync += [
                 *(busy.eq(1), done.eq(0), error.eq(0), job_cycles.eq(0)),
-                *(beats_left.eq(length), acks_left.eq((length + BURST_BEATS - 1) // BURST_BEATS)),
+                acks_left.eq((length + BURST_BEATS - 1) // BURST_BEATS),
             ]
-        with m.If(self.m_axi_rvalid & self.m_axi_rready):
-            m.d.sync += beats_left.eq(beats_left - 1)
-            with m.If(self.m_axi_rresp != 0):
-                m.d.sync += error.eq(1)
-        with m.If(self.m_axi_bvalid):
+        with m.If((axi.rvalid & (axi.rresp != 0)) | (axi.bvalid & (axi.bresp != 0))):
+            m.d.sync += error.eq(1)
+        with m.If(axi.bvalid):
             m.d.sync += acks_left.eq(acks_left - 1)
-            with m.If(self.m_axi_bresp != 0):
-                m.d.sync += error.eq(1)
             with m.If(acks_left == 1):
                 m.d.sync += [busy.eq(0), done.eq(1), irq.eq(1)]
 
         return m
+
+    def _channel(self, prefix: str) -> Any:
+        """Ports by their names without the prefix."""
+        names = [name for name in self.signature.members if name.startswith(prefix)]
+        return SimpleNamespace(**{name[len(prefix) :]: getattr(self, name) for name in names})
+
+    def _write_registers(
+        self, m: Module, registers: dict[str, Signal], start: Signal, irq: Signal
+    ) -> None:
+        host = self._channel("s_axil_")
+        accept = host.awvalid & host.wvalid & ~host.bvalid & (not self.silent_csr)
+        m.d.comb += [host.awready.eq(accept), host.wready.eq(accept)]
+        with m.If(host.bready):
+            m.d.sync += host.bvalid.eq(0)
+        with m.If(accept):
+            m.d.sync += [host.bvalid.eq(1), host.bresp.eq(0)]
+            with m.Switch(host.awaddr):
+                for name, register in registers.items():
+                    with m.Case(OFFSETS[name]):
+                        m.d.sync += register.eq(host.wdata)
+                with m.Case(OFFSETS["CONTROL"]):
+                    m.d.comb += start.eq(host.wdata[0])
+                with m.Case(OFFSETS["IRQ_STATUS"]):
+                    m.d.sync += irq.eq(irq & ~host.wdata[0])
+                with m.Default():
+                    m.d.sync += host.bresp.eq(2)
+
+    def _read_registers(self, m: Module, registers: dict[str, Value]) -> None:
+        host = self._channel("s_axil_")
+        accept = host.arvalid & ~host.rvalid & (not self.silent_csr)
+        m.d.comb += host.arready.eq(accept)
+        with m.If(host.rready):
+            m.d.sync += host.rvalid.eq(0)
+        with m.If(accept):
+            m.d.sync += [host.rvalid.eq(1), host.rresp.eq(0)]
+            with m.Switch(host.araddr):
+                for name, value in registers.items():
+                    with m.Case(OFFSETS[name]):
+                        m.d.sync += host.rdata.eq(value)
+                with m.Default():
+                    m.d.sync += host.rresp.eq(2)
+
+    def _request(
+        self, m: Module, channel: str, start: Signal, base: Signal, length: Signal
+    ) -> None:
+        port = self._channel(f"m_axi_{channel}")
+        beat_bytes = self.data_bits // 8
+        address, left = Signal(32, name=f"{channel}_address"), Signal(16, name=f"{channel}_left")
+        beats = Mux(left > BURST_BEATS, BURST_BEATS, left)
+        m.d.comb += [
+            port.valid.eq(left != 0),
+            port.addr.eq(address),
+            port.len.eq(beats - 1),
+            port.size.eq(beat_bytes.bit_length() - 1 - self.narrow),
+            port.burst.eq(1),
+        ]
+        with m.If(start):
+            m.d.sync += [address.eq(base), left.eq(length)]
+        with m.Elif(port.valid & port.ready):
+            m.d.sync += [address.eq(address + beats * beat_bytes), left.eq(left - beats)]

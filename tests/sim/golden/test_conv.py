@@ -22,7 +22,10 @@ def shapes(draw):
     R, S = small(1, 3), small(1, 3)
     dilation = (small(1, 2), small(1, 2))
     pad = (small(0, 2), small(0, 2), small(0, 2), small(0, 2))
-    need = ((R - 1) * dilation[0] + 1 - pad[0] - pad[2], (S - 1) * dilation[1] + 1 - pad[1] - pad[3])
+    need = (
+        (R - 1) * dilation[0] + 1 - pad[0] - pad[2],
+        (S - 1) * dilation[1] + 1 - pad[1] - pad[3],
+    )
     return ConvShape(
         N=small(1, 2), G=G, C=G * small(1, 2), M=G * small(1, 2),
         H=max(1, need[0]) + small(0, 2), W=max(1, need[1]) + small(0, 2), R=R, S=S,
@@ -31,7 +34,7 @@ def shapes(draw):
 
 
 def seven_loops(ifmap, filters, bias, shape, zero_point):
-    """The definition, in Python integers."""
+    """Sum as the definition says, in Python integers."""
     s = shape
     psums = np.zeros((s.N, s.M, s.E, s.F), object)
     for n, m, e, f in itertools.product(range(s.N), range(s.M), range(s.E), range(s.F)):

@@ -1,0 +1,123 @@
+"""The filter stream: weights, biases and scales as lines, in the order the array takes them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.scale import encode_scale
+
+
+def _reduction_order(mapping: Mapping, planes: int, first: int) -> NDArray[np.intp]:
+    """``c, r, s`` of each line of a plane group, shape [lines, 3]; c may pass the last channel."""
+    w = mapping.work
+    element = np.arange(mapping.k_elements)
+    plane = np.arange(planes)
+    s, r = np.arange(mapping.k_s), np.arange(w.R)
+    r, s, plane, element = np.meshgrid(r, s, plane, element, indexing="ij")
+    if w.packed:
+        c = element % w.C
+        s = s + element // w.C
+    else:
+        c = first + plane * mapping.config.channel_block + element
+    return np.stack([c.ravel(), r.ravel(), s.ravel()], axis=1)
+
+
+def _words_to_lines(words: NDArray[np.int64], lines: int, bits: int) -> NDArray[np.int64]:
+    """Slices of ``bits`` of each word, lowest first: [..., columns] to [..., lines, columns]."""
+    shifts = np.arange(lines) * bits
+    slices = (words[..., None, :] >> shifts[:, None]) & ((1 << bits) - 1)
+    return slices
+
+
+def filter_stream(
+    mapping: Mapping,
+    filters: NDArray[np.signedinteger],
+    bias: NDArray[np.int64],
+    scale: NDArray[np.float32],
+) -> bytes:
+    """Lines of a layer in DRAM.
+
+    For each group, filter-block group, reduction tile, filter block and plane group: the weights
+    chunk by chunk; behind the first chunk of a tile the biases (first tile) and scales (last tile).
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The nest.
+    filters : int[G, M, C, R, S]
+        Weights of each group of the work.
+    bias : int[G, M]
+        Added to the psum; ifmap zero point included.
+    scale : float32[G, M]
+        Requantisation scales.
+
+    Returns
+    -------
+    bytes
+        ``filter_lines`` lines of ``filter_line_bytes``.
+    """
+    config, w = mapping.config, mapping.work
+    blocks, columns = mapping.blocks, config.m_block
+    bits = config.weight_bits
+    c_padded = max(w.C, mapping.planes * config.channel_block)
+    weights = np.zeros((w.G, blocks * columns, c_padded, w.R, w.S), dtype=np.int64)
+    weights[:, : w.M, : w.C] = filters
+    biases = np.zeros((w.G, blocks * columns), dtype=np.int64)
+    biases[:, : w.M] = bias
+    encoded = np.full((w.G, blocks * columns), encode_word(1.0), dtype=np.int64)
+    encoded[:, : w.M] = np.vectorize(encode_word, otypes=[np.int64])(scale)
+    params = {
+        "bias": _words_to_lines(
+            biases.reshape(w.G, blocks, columns), config.bias_lines, bits
+        ),
+        "scale": _words_to_lines(
+            encoded.reshape(w.G, blocks, columns), config.scale_lines, bits
+        ),
+    }
+
+    pieces = []
+    for group in range(w.G):
+        tiles = _reduction_tiles(mapping, weights[group], params["bias"][group], params["scale"][group])
+        for first in range(0, blocks, mapping.mb):
+            pieces += [tile[first : first + mapping.mb].ravel() for tile in tiles]
+    lines = np.concatenate(pieces).reshape(-1, columns)
+    padded = np.zeros((len(lines), config.filter_line_bytes * 8 // bits), dtype=np.int64)
+    padded[:, :columns] = lines
+    return (padded & ((1 << bits) - 1)).astype(f"<u{bits // 8}").tobytes()
+
+
+def _reduction_tiles(
+    mapping: Mapping,
+    weights: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    scale: NDArray[np.int64],
+) -> list[NDArray[np.int64]]:
+    """Lines of each reduction tile: [blocks, lines, columns]."""
+    config, columns = mapping.config, mapping.config.m_block
+    tiles = []
+    for tile in range(mapping.c_count):
+        begin = tile * mapping.groups
+        end = min(begin + mapping.groups, mapping.plane_groups)
+        order, first_chunk = [], 0
+        for group in range(begin, end):
+            final = group == mapping.plane_groups - 1
+            planes = mapping.k_planes_last if final else mapping.k_planes
+            channel = group * mapping.k_planes * config.channel_block
+            order.append(_reduction_order(mapping, planes, channel))
+            if group == begin:
+                first_chunk = mapping.chunk_lengths(planes)[0]
+        c, r, s = np.concatenate(order).T
+        lines = weights[:, c, r, s].reshape(mapping.blocks, columns, -1).transpose(0, 2, 1)
+        pieces = [lines[:, :first_chunk]]
+        if tile == 0:
+            pieces.append(bias)
+        if tile == mapping.c_count - 1:
+            pieces.append(scale)
+        tiles.append(np.concatenate([*pieces, lines[:, first_chunk:]], axis=1))
+    return tiles
+
+
+def encode_word(scale: float) -> int:
+    """Scale as a 32-bit word: significand in the low 24 bits, shift above."""
+    significand, shift = encode_scale(float(scale))
+    return significand | shift << 24

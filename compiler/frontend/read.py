@@ -1,0 +1,76 @@
+"""Reads and checks an ONNX file; what comes back is a valid graph with fixed sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from stillflow.compiler.frontend.errors import FrontendError, one_line
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read a model, set a symbolic batch to 1, and let ONNX's checker look at it.
+
+    Raises
+    ------
+    FrontendError
+        If the file is unreadable, no valid model, or has symbolic sizes behind the batch.
+    """
+    try:
+        model = onnx.load(path)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise FrontendError(f"{path}: cannot be read: {reason}") from error
+    except Exception as error:  # protobuf has no common base class for what it raises
+        raise FrontendError(
+            f"{path}: is not an ONNX model, or is cut short: {one_line(error)}"
+        ) from error
+    _fix_batch(model.graph, path)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        for output in inferred.graph.output:  # behind com.microsoft's operators none is inferred,
+            output.type.tensor_type.shape.SetInParent()  # and the checker wants one
+        onnx.checker.check_model(inferred)
+    except Exception as error:  # checker and shape inference share no base class
+        raise FrontendError(
+            f"{path}: is not a valid ONNX model, or is cut short: {one_line(error)}"
+        ) from error
+    return model
+
+
+def activations(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """Graph inputs that are no initializers (old models list those, too)."""
+    constant = {initializer.name for initializer in graph.initializer}
+    return [value for value in graph.input if value.name not in constant]
+
+
+def initializer_array(tensor: onnx.TensorProto, path: Path) -> NDArray[np.generic]:
+    """Numbers of an initializer.
+
+    Raises
+    ------
+    FrontendError
+        If type, shape and data contradict each other.
+    """
+    try:
+        return numpy_helper.to_array(tensor)
+    except Exception as error:  # whatever onnx trips over
+        raise FrontendError(
+            f"{path}: initializer {tensor.name!r} must match its type and shape: {one_line(error)}"
+        ) from error
+
+
+def _fix_batch(graph: onnx.GraphProto, path: Path) -> None:
+    for value in activations(graph):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0:
+                continue
+            if axis > 0:
+                raise FrontendError(
+                    f"{path}: graph input {value.name!r} must have fixed sizes behind the batch, "
+                    f"not {dim.dim_param or dim.dim_value or 'unknown'!r} on axis {axis}: "
+                    "fix it with onnxruntime.tools.make_dynamic_shape_fixed"
+                )
+            dim.dim_value = 1

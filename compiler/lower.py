@@ -1,0 +1,213 @@
+"""From a mapping to the descriptor that the sequencers read."""
+
+from dataclasses import dataclass
+
+from stillflow.compiler.work import Plan
+from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.tensor import TensorLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a layer's data lie in DRAM, and the words that depend on its values.
+
+    Parameters
+    ----------
+    ifmap, filters, ofmap : int
+        Byte addresses.
+    ifmap_layout, ofmap_layout : TensorLayout
+        Of the tensors.
+    op : Op
+        How column sums meet psums.
+    pad_value, zero_point, act_min, act_max : int
+        Signed words.
+    """
+
+    ifmap: int
+    filters: int
+    ofmap: int
+    ifmap_layout: TensorLayout
+    ofmap_layout: TensorLayout
+    op: Op
+    pad_value: int
+    zero_point: int
+    act_min: int
+    act_max: int
+
+
+def lower(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    """Fields of the descriptor of a mapping.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The nest.
+    plan : Plan
+        Whose work the mapping maps.
+    place : Placement
+        Addresses and words.
+
+    Returns
+    -------
+    dict[str, int]
+        A value for each of `stillflow.hw.descriptor.FIELDS` but the checksum.
+    """
+    fields = {"magic": MAGIC, "op": int(place.op), "pad_value": place.pad_value}
+    fields |= {"zero_point": place.zero_point, "act_min": place.act_min, "act_max": place.act_max}
+    return fields | _loops(mapping) | _load(mapping, plan, place) | _store(mapping, plan, place)
+
+
+def _loops(mapping: Mapping) -> dict[str, int]:
+    m, w = mapping, mapping.work
+    n_count, e_count, f_count = m.tile_counts
+    n_last, e_last, f_last = m.last_pixels
+    full, last = m.slab_lines
+    return {
+        "m_outer": int(m.m_outer),
+        "filter_resident": int(m.filter_resident),
+        "g_count": w.G,
+        "m_count": m.m_count,
+        "n_count": n_count,
+        "e_count": e_count,
+        "f_count": f_count,
+        "c_count": m.c_count,
+        "mb_count": m.mb,
+        "mb_count_last": m.mb_last,
+        "pn": m.pn,
+        "pn_last": n_last,
+        "pe": m.pe,
+        "pe_last": e_last,
+        "pf": m.pf,
+        "pf_last": f_last,
+        "tile_pixels": m.tile_pixels,
+        "psum_stride": m.tile_pixels if m.c_count > 1 else 0,
+        "stride_n": m.image_stride,
+        "stride_e": w.stride[0] * m.pitch,
+        "stride_f": w.stride[1] * m.pixel,
+        "k_elements": m.k_elements,
+        "k_planes": m.k_planes,
+        "k_planes_last": m.k_planes_last,
+        "k_s": m.k_s,
+        "k_r": w.R,
+        "k_groups": m.groups,
+        "k_groups_last": m.groups_last,
+        "k_stride_plane": m.plane_stride,
+        "k_stride_s": w.dilation[1] * m.pixel,
+        "k_stride_r": w.dilation[0] * m.pitch,
+        "k_stride_group": m.k_planes * m.plane_stride,
+        "k_break": m.k_break,
+        "slab_lines": full,
+        "slab_lines_last": last,
+    }
+
+
+def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    m, w, layout = mapping, mapping.work, place.ifmap_layout
+    size = layout.element_bytes
+    row_bytes = layout.row_bytes * plan.row_step
+    top, left = w.pad
+    image = layout.plane_bytes if plan.pool else layout.image_bytes
+    group_planes = m.planes if not w.packed else 1
+    h_step = m.pe * w.stride[0]
+    w_step = m.pf * w.stride[1] * m.pixel
+    per_group = m.k_planes * layout.plane_bytes
+    return {
+        "ifmap_address": place.ifmap - top * row_bytes - left * m.pixel * size,
+        "ifmap_stride_g": group_planes * layout.plane_bytes,
+        "ifmap_stride_nt": m.pn * image,
+        "ifmap_stride_et": h_step * row_bytes,
+        "ifmap_stride_ft": w_step * size,
+        "ifmap_stride_ct": m.groups * per_group,
+        "ifmap_stride_group": per_group,
+        "ifmap_stride_n": image,
+        "ifmap_stride_plane": layout.plane_bytes,
+        "ifmap_stride_h": row_bytes,
+        "load_rows": m.rows_of(m.pe),
+        "load_rows_last": m.rows_of(m.last_pixels[1]),
+        "load_width": m.load_width,
+        "load_width_last": m.width_of(m.last_pixels[2]),
+        "h_origin": -top,
+        "h_step": h_step,
+        "w_origin": -left * m.pixel,
+        "w_step": w_step,
+        "h_size": w.H,
+        "w_size": w.W * m.pixel,
+        "slots": m.slots,
+        "slot_size": m.slot_size,
+        "buffer_stride_n": m.image_stride,
+        "buffer_stride_group": m.k_planes * m.plane_stride,
+        "buffer_stride_plane": m.plane_stride,
+        "buffer_stride_h": m.pitch,
+        "filter_address": place.filters,
+    }
+
+
+def _store(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    m, w, layout = mapping, mapping.work, place.ofmap_layout
+    config = m.config
+    pixel_bytes = layout.pixel * layout.element_bytes
+    row_bytes = w.F * pixel_bytes
+    units = -(-w.M // config.channel_block)
+    block_units = config.block_units
+    image = layout.plane_bytes if plan.pool else layout.image_bytes
+    merged = m.tile_counts[2] == 1
+    _, e_last, f_last = m.last_pixels
+    run = m.pe * w.F if merged else m.pf
+    return {
+        "ofmap_address": place.ofmap,
+        "ofmap_stride_g": units * layout.plane_bytes,
+        "ofmap_stride_m": m.mb * block_units * layout.plane_bytes,
+        "ofmap_stride_nt": m.pn * image,
+        "ofmap_stride_et": m.pe * row_bytes,
+        "ofmap_stride_ft": m.pf * pixel_bytes,
+        "ofmap_stride_mb": block_units * layout.plane_bytes,
+        "ofmap_stride_n": image,
+        "ofmap_stride_run": row_bytes,
+        "ofmap_stride_unit": layout.plane_bytes,
+        "runs": 1 if merged else m.pe,
+        "runs_last": 1 if merged else e_last,
+        "run_pixels": run,
+        "run_pixels_e": e_last * w.F if merged else m.pf,
+        "run_pixels_f": run if merged else f_last,
+        "run_pixels_ef": e_last * w.F if merged else f_last,
+        "units": min(block_units, units),
+        "units_last": units - (m.blocks - 1) * block_units,
+    }
+
+
+def pack(fields: dict[str, int]) -> bytes:
+    """Descriptor as it lies in DRAM.
+
+    Raises
+    ------
+    ValueError
+        If a field does not fit its width: the layer is too large for the hardware's loops.
+    """
+    words = [0] * WORDS
+    for field in FIELDS:
+        if field.name == "checksum":
+            continue
+        value = fields[field.name]
+        # Addresses and their strides count modulo 2^32.
+        low = -(1 << (field.bits - 1)) if field.signed else 0
+        high = (1 << (field.bits - 1)) - 1 if field.signed else (1 << field.bits) - 1
+        if field.bits != 32 and not low <= value <= high:
+            raise ValueError(f"{field.name} must be in {low}..{high}, not {value!r}")
+        word, shift = PLACES[field.name]
+        words[word] |= (value & ((1 << field.bits) - 1)) << shift
+    words[PLACES["checksum"][0]] = -sum(words) & 0xFFFF_FFFF
+    return b"".join(word.to_bytes(4, "little") for word in words).ljust(BYTES, b"\0")
+
+
+def unpack(image: bytes) -> dict[str, int]:
+    """Fields of a packed descriptor."""
+    values = {}
+    for field in FIELDS:
+        word, shift = PLACES[field.name]
+        raw = int.from_bytes(image[4 * word : 4 * word + 4], "little") >> shift
+        raw &= (1 << field.bits) - 1
+        if field.signed and raw >> (field.bits - 1):
+            raw -= 1 << field.bits
+        values[field.name] = raw
+    return values

@@ -1,0 +1,156 @@
+"""Chooses the nest of a layer."""
+
+from collections.abc import Iterator
+
+from stillflow.compiler.work import Plan
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.mapping import Mapping, Work
+
+
+class MappingError(ValueError):
+    """A layer that no nest brings onto the accelerator."""
+
+
+def _tiles(total: int, most: int) -> list[int]:
+    """Tile sizes up to ``most`` that spread ``total`` evenly: one for each number of tiles."""
+    sizes: list[int] = []
+    for count in range(1, total + 1):
+        size = -(-total // count)
+        if size <= most and (not sizes or size < sizes[-1]):
+            sizes.append(size)
+        if size == 1:
+            break
+    return sizes
+
+
+def _some(sizes: list[int], most: int) -> list[int]:
+    """At most ``most`` of the sizes, the large ones and a spread of the others."""
+    if len(sizes) <= most:
+        return sizes
+    step = len(sizes) / most
+    return [sizes[int(i * step)] for i in range(most - 1)] + [sizes[-1]]
+
+
+def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
+    for pf in _some(_tiles(work.F, depth), 12):
+        for pe in _some(_tiles(work.E, depth // pf), 16):
+            yield 1, pe, pf
+        if pf == work.F and work.E * work.F <= depth:
+            for pn in _some(_tiles(work.N, depth // (work.E * work.F)), 6):
+                if pn > 1:
+                    yield pn, work.E, pf
+
+
+def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
+    """Nests of a layer that fit the accelerator."""
+    work = plan.work
+    for pn, pe, pf in _pixel_tiles(work, config.psum_depth):
+        pixels = pn * pe * pf
+        probe_groups: list[int] | None = None
+        try:
+            smallest = Mapping(config=config, work=work, pn=pn, pe=pe, pf=pf, mb=1, groups=1)
+        except ValueError:
+            continue
+        per_slot = config.ifmap_elements // max(1, smallest.slot_size)
+        probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
+        half = [g for g in _tiles(smallest.plane_groups, max(1, per_slot // 2))][:1]
+        for groups in dict.fromkeys([*probe_groups, *half]):
+            whole = groups >= smallest.plane_groups
+            most = smallest.blocks if whole else max(1, config.psum_depth // pixels)
+            for mb in _some(_tiles(smallest.blocks, min(most, smallest.blocks)), 6):
+                for m_outer, resident in ((False, False), (False, True), (True, True)):
+                    if m_outer and (mb == smallest.blocks or not whole):
+                        continue
+                    if not m_outer and whole and mb != smallest.blocks:
+                        continue
+                    try:
+                        yield Mapping(
+                            config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
+                            m_outer=m_outer, filter_resident=resident,
+                        )  # fmt: skip
+                    except ValueError:
+                        continue
+
+
+def compute_cycles(mapping: Mapping) -> int:
+    """Cycles of all steps when nothing waits for DRAM."""
+    config, w = mapping.config, mapping.work
+    full = mapping.chunk_lengths(mapping.k_planes)
+    last = mapping.chunk_lengths(mapping.k_planes_last)
+    chunks = len(full) * (mapping.plane_groups - 1) + len(last)
+    n, e, f = mapping.tile_counts
+    n_last, e_last, f_last = mapping.last_pixels
+    total = 0
+    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
+        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
+            for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
+                times = n_times * e_times * f_times
+                pixels = images * rows * columns
+                floor = max(config.rows, Accumulator.HAZARD)
+                step = max(pixels, floor)
+                final = max(pixels * config.pace, floor)
+                total += times * ((chunks - 1) * step + final)
+    return total * mapping.blocks * w.G
+
+
+def dram_bytes(mapping: Mapping) -> tuple[int, int]:
+    """Bytes read and written, padding counted as read: an upper bound for choosing."""
+    config, w = mapping.config, mapping.work
+    n, e, f = mapping.tile_counts
+    rows = min(mapping.rows_of(mapping.pe), w.H) * e
+    width = min(mapping.load_width, w.W * mapping.pixel) * f
+    reloads = mapping.m_count if mapping.m_outer or mapping.c_count > 1 else 1
+    ifmap = w.G * mapping.planes * w.N * rows * width * config.act_bytes * reloads
+    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
+    filters = mapping.filter_lines * config.filter_line_bytes * passes
+    units = -(-w.M // config.channel_block)
+    ofmap = w.G * units * w.N * w.E * w.F * config.channel_block * config.act_bytes
+    return ifmap + filters, ofmap
+
+
+def estimate_cycles(mapping: Mapping) -> int:
+    """Rough cycles of a layer: what the mapper minimises."""
+    config = mapping.config
+    read, written = dram_bytes(mapping)
+    memory = (read + written) // config.axi_bytes
+    compute = compute_cycles(mapping)
+    one_tile = mapping.slot_size * config.act_bytes // config.axi_bytes
+    # Before the first step: the first plane group; with one slot, every tile is waited for.
+    groups = mapping.plane_groups if mapping.c_count == 1 else mapping.groups
+    start = one_tile // groups
+    waits = (mapping.tiles - 1) * one_tile if mapping.slots == 1 else 0
+    drain = mapping.tile_pixels * config.block_units
+    return max(compute + waits, memory) + start + drain
+
+
+def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "cycles") -> Mapping:
+    """Best nest of a layer by closed forms; deterministic.
+
+    Parameters
+    ----------
+    plan : Plan
+        The layer.
+    config : AcceleratorConfig
+        The accelerator.
+    objective : str
+        ``cycles`` or ``dram``: what to minimise first.
+
+    Raises
+    ------
+    MappingError
+        If the filter's window of a single pixel does not fit the ifmap buffer.
+    """
+    def key(mapping: Mapping) -> tuple[int, int, int]:
+        cycles, moved = estimate_cycles(mapping), sum(dram_bytes(mapping))
+        first, second = (cycles, moved) if objective == "cycles" else (moved, cycles)
+        return first, second, mapping.tile_pixels
+
+    best = min(candidates(plan, config), key=key, default=None)
+    if best is None:
+        w = plan.work
+        raise MappingError(
+            f"the {w.R}x{w.S} filter's window of one pixel must fit the ifmap buffer of "
+            f"{config.ifmap_elements} elements; choose a larger glb_kib"
+        )
+    return best

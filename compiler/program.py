@@ -1,0 +1,249 @@
+"""A network as an image in DRAM: descriptors, filter streams, and places for its tensors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.compiler.filters import filter_stream
+from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, Tensor, clip_range
+from stillflow.compiler.lower import Placement, lower, pack
+from stillflow.compiler.mapper import choose_mapping
+from stillflow.compiler.tensors import sign_offset
+from stillflow.compiler.work import Plan, plan_layer
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
+from stillflow.hw.descriptor import BYTES, Op
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.tensor import TensorLayout, blocked, packed
+
+ALIGNMENT = 4096  # of everything in DRAM: bursts start on a page
+RECORD_BYTES = 8 * len(Counter)
+
+
+class CompileError(ValueError):
+    """A network that cannot run on this accelerator; the message names the layer."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerProgram:
+    """One layer, compiled.
+
+    Parameters
+    ----------
+    layer : Layer
+        What it computes.
+    plan : Plan
+        Its work.
+    mapping : Mapping
+        Its nest.
+    descriptor : dict[str, int]
+        Fields of its descriptor.
+    """
+
+    layer: Layer
+    plan: Plan
+    mapping: Mapping
+    descriptor: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """Everything the driver loads and needs to know.
+
+    Parameters
+    ----------
+    network : Network
+        What was compiled.
+    config : AcceleratorConfig
+        For which accelerator.
+    layers : tuple[LayerProgram, ...]
+        In execution order.
+    layouts : dict[str, TensorLayout]
+        Of each tensor.
+    addresses : dict[str, int]
+        DRAM byte address of each tensor.
+    program_address, record_address : int
+        Of the descriptors and of the counter records.
+    segments : dict[int, bytes]
+        Constant contents by address: descriptors and filter streams.
+    size : int
+        Bytes of DRAM in use, from address 0.
+    """
+
+    network: Network
+    config: AcceleratorConfig
+    layers: tuple[LayerProgram, ...]
+    layouts: dict[str, TensorLayout]
+    addresses: dict[str, int]
+    program_address: int
+    record_address: int
+    segments: dict[int, bytes]
+    size: int
+
+
+@dataclass
+class _Allocator:
+    """Hands out DRAM from address 0 upwards."""
+
+    top: int = 0
+    places: dict[str, int] = field(default_factory=dict)
+
+    def take(self, size: int) -> int:
+        address = self.top
+        self.top += -(-size // ALIGNMENT) * ALIGNMENT
+        return address
+
+
+def choose_layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -> TensorLayout:
+    """Layout of a tensor: packed for a graph input with few channels, else in channel blocks."""
+    N, C, H, W = tensor.shape
+    size = config.act_bytes
+    is_input = any(port.tensor == tensor.name for port in network.inputs)
+    is_output = any(port.tensor == tensor.name for port in network.outputs)
+    users = [layer for layer in network.layers if layer.ifmap == tensor.name]
+    dense = all(isinstance(user, ConvLayer) and user.shape.G == 1 for user in users)
+    if is_input and not is_output and dense and C < config.channel_block and H * W > 1:
+        return packed(N, C, H, W, beat=config.axi_bytes, element_bytes=size)
+    return blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
+
+
+def _group_parameters(
+    layer: ConvLayer, plan: Plan, tensors: dict[str, Tensor]
+) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
+    """Filters [G, M, C, R, S], biases and scales [G, M] of the work's groups."""
+    shape, merged = layer.shape, plan.merged
+    groups, per_c, per_m = shape.G // merged, shape.C // shape.G, shape.M // shape.G
+    filters = np.zeros(
+        (groups, merged, per_m, merged, per_c, shape.R, shape.S), dtype=layer.filters.dtype
+    )
+    split = layer.filters.reshape(groups, merged, per_m, per_c, shape.R, shape.S)
+    for i in range(merged):
+        filters[:, i, :, i] = split[:, i]
+    filters = filters.reshape(groups, merged * per_m, merged * per_c, shape.R, shape.S)
+    source = tensors[layer.ifmap]
+    zero_point = source.zero_point - sign_offset(source.dtype)
+    sums = filters.astype(np.int64).sum(axis=(2, 3, 4))
+    bias = np.broadcast_to(layer.bias, (shape.M,)).reshape(groups, -1) - zero_point * sums
+    scale = np.broadcast_to(layer.scale, (shape.M,)).reshape(groups, -1)
+    return filters, bias, scale
+
+
+def _check_widths(layer: Layer, bias: NDArray[np.int64], terms: int, config: AcceleratorConfig) -> None:
+    largest = terms << (config.act_bits + config.weight_bits - 2)
+    bound = largest + int(np.abs(bias).max())
+    if bound.bit_length() + 1 > config.acc_bits:
+        raise CompileError(
+            f"{layer.name}: psums of {terms} products need {bound.bit_length() + 1} bits; "
+            f"acc_bits is {config.acc_bits}"
+        )
+
+
+def compile_network(
+    network: Network,
+    config: AcceleratorConfig,
+    *,
+    objective: str = "cycles",
+    progress: Callable[[str], None] | None = None,
+) -> Program:
+    """Compile a network for an accelerator.
+
+    Parameters
+    ----------
+    network : Network
+        Quantised layers.
+    config : AcceleratorConfig
+        The accelerator.
+    objective : str
+        What the mapper minimises: ``cycles`` or ``dram``.
+    progress : callable, optional
+        Called with each layer's name.
+
+    Raises
+    ------
+    CompileError
+        If a layer does not fit the accelerator's words or buffers.
+    """
+    allocator = _Allocator()
+    program_address = allocator.take(BYTES * max(1, len(network.layers)))
+    allocator.top = max(allocator.top, ALIGNMENT)
+    record_address = allocator.take(RECORD_BYTES * max(1, len(network.layers)))
+    layouts = {
+        name: choose_layout(network, tensor, config) for name, tensor in network.tensors.items()
+    }
+    addresses = {name: allocator.take(layout.bytes) for name, layout in layouts.items()}
+    segments: dict[int, bytes] = {}
+    layers = []
+    for layer in network.layers:
+        if progress is not None:
+            progress(layer.name)
+        try:
+            compiled, stream = _compile_layer(
+                layer, network, config, layouts, addresses, allocator.top, objective
+            )
+        except CompileError:
+            raise
+        except ValueError as error:
+            raise CompileError(f"{layer.name}: {error}") from error
+        segments[allocator.take(len(stream))] = stream
+        layers.append(compiled)
+    if allocator.top > 1 << 32:
+        raise CompileError(f"{network.name}: {allocator.top} bytes of DRAM exceed 4 GiB")
+    segments[program_address] = b"".join(pack(layer.descriptor) for layer in layers)
+    return Program(
+        network=network, config=config, layers=tuple(layers), layouts=layouts, addresses=addresses,
+        program_address=program_address, record_address=record_address, segments=segments,
+        size=allocator.top,
+    )  # fmt: skip
+
+
+def _compile_layer(
+    layer: Layer,
+    network: Network,
+    config: AcceleratorConfig,
+    layouts: dict[str, TensorLayout],
+    addresses: dict[str, int],
+    filters_address: int,
+    objective: str,
+) -> tuple[LayerProgram, bytes]:
+    source, target = network.tensors[layer.ifmap], network.tensors[layer.ofmap]
+    plan = plan_layer(layer, layouts[layer.ifmap], config)
+    w = plan.work
+    offset = sign_offset(target.dtype)
+    zero_in = source.zero_point - sign_offset(source.dtype)
+    zero_out = target.zero_point - offset
+    low, high = clip_range(target.dtype)
+    op, pad = Op.ACCUMULATE, zero_in
+    if isinstance(layer, ConvLayer):
+        low, high = layer.act_min, layer.act_max
+        filters, bias, scale = _group_parameters(layer, plan, network.tensors)
+    else:
+        filters, bias, scale = _pool_parameters(layer, plan, zero_in)
+        if layer.op == "maxpool":
+            op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
+    terms = w.C * w.R * w.S if op == Op.ACCUMULATE and not plan.pool else w.R * w.S
+    _check_widths(layer, bias, terms, config)
+    mapping = choose_mapping(plan, config, objective=objective)
+    place = Placement(
+        ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
+        ifmap_layout=layouts[layer.ifmap], ofmap_layout=layouts[layer.ofmap], op=op,
+        pad_value=pad, zero_point=zero_out, act_min=low - offset, act_max=high - offset,
+    )  # fmt: skip
+    descriptor = lower(mapping, plan, place)
+    pack(descriptor)
+    compiled = LayerProgram(layer=layer, plan=plan, mapping=mapping, descriptor=descriptor)
+    return compiled, filter_stream(mapping, filters, bias, scale)
+
+
+def _pool_parameters(
+    layer: PoolLayer, plan: Plan, zero_point: int
+) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
+    """A pooling window as filters: channel c of the block passes to column c."""
+    w = plan.work
+    identity = np.eye(w.C, dtype=np.int64)[None, :, :, None, None]
+    filters = np.broadcast_to(identity, (1, w.C, w.C, w.R, w.S))
+    sum_of_zeros = zero_point * w.R * w.S if layer.op == "avgpool" else 0
+    bias = np.full((1, w.C), -sum_of_zeros, dtype=np.int64)
+    scale = np.full((1, w.C), layer.scale if layer.op == "avgpool" else 1.0, dtype=np.float32)
+    return filters, bias, scale

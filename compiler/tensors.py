@@ -1,0 +1,63 @@
+"""Tensors between NumPy's order and the order in DRAM, and words with and without sign."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillflow.hw.tensor import TensorLayout
+
+Words = NDArray[np.signedinteger]
+
+
+def sign_offset(dtype: str) -> int:
+    """What is subtracted from a word so that the hardware, which is signed, can hold it."""
+    return 128 if dtype == "uint8" else 0
+
+
+def to_signed(words: NDArray[np.integer]) -> Words:
+    """Words as the hardware holds them: uint8 moves down by 128."""
+    if words.dtype == np.uint8:
+        return (words ^ np.uint8(0x80)).view(np.int8)
+    return words  # type: ignore[return-value]
+
+
+def from_signed(words: Words, dtype: str) -> NDArray[np.integer]:
+    """Undo `to_signed`."""
+    if dtype == "uint8":
+        return words.view(np.uint8) ^ np.uint8(0x80)
+    return words.astype(dtype, copy=False)
+
+
+def store_tensor(words: Words, layout: TensorLayout) -> bytes:
+    """Bytes of a tensor in DRAM.
+
+    Parameters
+    ----------
+    words : int8 or int16 [N, C, H, W]
+        Signed words.
+    layout : TensorLayout
+        Where they go. What lies between channels and rows is zero.
+    """
+    size = layout.element_bytes
+    image = np.zeros(layout.bytes // size, dtype=f"<i{size}")
+    if layout.pixel == layout.C and layout.plane_bytes == layout.image_bytes:
+        rows = image.reshape(layout.N, layout.H, layout.row_bytes // size)
+        rows[:, :, : layout.W * layout.C] = words.transpose(0, 2, 3, 1).reshape(
+            layout.N, layout.H, -1
+        )
+        return image.tobytes()
+    planes = layout.planes
+    padded = np.zeros((layout.N, planes * layout.pixel, layout.H, layout.W), dtype=image.dtype)
+    padded[:, : layout.C] = words
+    blocks = padded.reshape(layout.N, planes, layout.pixel, layout.H, layout.W)
+    image[:] = blocks.transpose(0, 1, 3, 4, 2).ravel()
+    return image.tobytes()
+
+
+def load_tensor(content: bytes, layout: TensorLayout) -> Words:
+    """Signed words [N, C, H, W] of a blocked tensor in DRAM."""
+    size = layout.element_bytes
+    image = np.frombuffer(content, dtype=f"<i{size}").reshape(
+        layout.N, layout.planes, layout.H, layout.W, layout.pixel
+    )
+    words = image.transpose(0, 1, 4, 2, 3).reshape(layout.N, -1, layout.H, layout.W)
+    return np.ascontiguousarray(words[:, : layout.C])

@@ -1,0 +1,87 @@
+"""Layers in the form that the hardware executes."""
+
+from dataclasses import dataclass
+
+from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.mapping import Work
+from stillflow.hw.tensor import TensorLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A layer's work, and how its tensors' bytes follow the work's loops.
+
+    Parameters
+    ----------
+    work : Work
+        The loops.
+    merged : int
+        Groups of the layer that are one group of the work, with zeros between them.
+    row_step : int
+        Ifmap rows from one row of the work to the next: more than one where rows are skipped.
+    flat : bool
+        Whether a plane is one row of the work.
+    pool : bool
+        Whether planes are images of the work.
+    """
+
+    work: Work
+    merged: int = 1
+    row_step: int = 1
+    flat: bool = False
+    pool: bool = False
+
+
+def merged_groups(shape: ConvShape, block: int) -> int:
+    """Fewest groups that together begin and end on channel blocks."""
+    if shape.G == 1:
+        return 1
+    for merged in range(1, shape.G + 1):
+        c, m = shape.C // shape.G * merged, shape.M // shape.G * merged
+        if shape.G % merged == 0 and c % block == 0 and m % block == 0:
+            return merged
+    return shape.G
+
+
+def plan_layer(layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig) -> Plan:
+    """Bring a layer into the form that the hardware executes.
+
+    Parameters
+    ----------
+    layer : Layer | ConvShape | PoolShape
+        The layer or its shape.
+    ifmap : TensorLayout
+        How its ifmap lies in DRAM.
+    config : AcceleratorConfig
+        The accelerator.
+    """
+    shape = layer.shape if isinstance(layer, ConvLayer | PoolLayer) else layer
+    block = config.channel_block
+    packed = ifmap.pixel != block
+    if isinstance(shape, PoolShape):
+        planes = -(-shape.C // block)
+        work = Work(
+            G=1, N=shape.N * planes, C=block, M=block, H=shape.H, W=shape.W, R=shape.R, S=shape.S,
+            E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1), pad=shape.pad[:2],
+            packed=False,
+        )  # fmt: skip
+        return Plan(work=work, pool=True)
+    merged = merged_groups(shape, block)
+    groups = shape.G // merged
+    loops = {
+        "G": groups, "N": shape.N, "C": shape.C // groups, "M": shape.M // groups, "R": shape.R,
+        "S": shape.S, "dilation": shape.dilation, "packed": packed,
+    }  # fmt: skip
+    unpadded = not any(shape.pad)
+    if shape.R == shape.S == 1 and shape.stride == (1, 1) and unpadded and not packed:
+        size = shape.H * shape.W
+        work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))
+        return Plan(work=work, merged=merged, flat=True)
+    row_step = shape.stride[0] if shape.R == 1 and unpadded else 1
+    work = Work(
+        **loops, H=-(-shape.H // row_step), W=shape.W, E=shape.E, F=shape.F,
+        stride=(shape.stride[0] // row_step, shape.stride[1]), pad=shape.pad[:2],
+    )  # fmt: skip
+    return Plan(work=work, merged=merged, row_step=row_step)

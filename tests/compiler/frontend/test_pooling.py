@@ -1,0 +1,106 @@
+"""MaxPool against ONNX Runtime, on words and on real values."""
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from stillflow.compiler.frontend.errors import FrontendError
+from stillflow.compiler.frontend.load import load_network
+
+WINDOWS = [
+    {"kernel_shape": [2, 2], "strides": [2, 2]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [3, 2], "strides": [1, 3], "pads": [2, 0, 0, 1]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
+    {"kernel_shape": [2, 2], "strides": [3, 3], "pads": [1, 1, 1, 1], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "strides": [2, 3], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [2, 2], "auto_pad": "SAME_LOWER"},
+]
+
+
+@pytest.mark.parametrize("size", [5, 6, 8])
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_pooled_words_match_onnx_runtime(models, compare, dtype, window, size):
+    rng = np.random.default_rng(7)
+    path = models.save(
+        [helper.make_node("MaxPool", ["x"], ["p"], "pool", **window),
+         helper.make_node("DequantizeLinear", ["p", "s", "z"], ["y"], "dequantise")],
+        {"x": (np.dtype(dtype).name, (2, 3, size, 7))},
+        {"y": "float32"},
+        {"s": np.float32(0.3), "z": dtype(4)},
+    )  # fmt: skip
+    info = np.iinfo(dtype)
+    x = rng.integers(info.min, 1, (2, 3, size, 7), dtype)
+    network = compare(path, {"x": x})
+    assert [network.tensors[name].zero_point for name in ("x", "p")] == [4, 4]
+    assert [network.tensors[name].scale for name in ("x", "p")] == [np.float32(0.3)] * 2
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_pooling_between_dequantize_and_quantize_matches_onnx_runtime(models, compare, window):
+    same = (0.25, np.uint8(100))
+    pool = helper.make_node("MaxPool", ["d"], ["r"], "pool", **window)
+    path = models.between([pool], (1, 4, 6, 7), x=same, y=same)
+    x = np.random.default_rng(8).normal(0, 9, (1, 4, 6, 7)).astype(np.float32)
+    assert [layer.op for layer in compare(path, {"x": x}).layers] == ["maxpool"]
+
+
+def test_pooling_of_real_values_quantises_the_layer_before_it(models, compare):
+    nodes = [
+        helper.make_node("Conv", ["d", "w"], ["c"], "conv"),
+        helper.make_node("Relu", ["c"], ["a"], "relu"),
+        helper.make_node("MaxPool", ["a"], ["p"], "pool", kernel_shape=[2, 2]),
+        helper.make_node("Clip", ["p", "low", "high"], ["r"], "clip"),
+    ]
+    rng = np.random.default_rng(9)
+    words = rng.integers(-64, 64, (4, 2, 3, 3)).astype(np.int8)
+    path = models.between(
+        nodes,
+        (1, 2, 7, 7),
+        {"w": (words, 2.0**-6, None, 0)},  # powers of two: exact in ONNX Runtime's float32, too
+        {"low": np.float32(1), "high": np.float32(50)},
+    )
+    network = compare(path, {"x": rng.normal(0, 3, (1, 2, 7, 7)).astype(np.float32)})
+    conv, pool = network.layers
+    assert (conv.act_min, conv.act_max, conv.fused) == (-1, 97, ("relu", "clip"))
+    assert (pool.op, pool.ifmap) == ("maxpool", conv.ofmap)
+
+
+def pool_error(models, message, outputs=("r",), y=(0.25, np.uint8(128)), shape=(1, 2, 6, 6),
+               node="'pool' \\(MaxPool\\)", **attributes):  # fmt: skip
+    attributes = {"kernel_shape": [2, 2]} | attributes
+    pool = helper.make_node("MaxPool", ["d"], list(outputs), "pool", **attributes)
+    path = models.between([pool], shape, y=y)
+    with pytest.raises(FrontendError, match=rf"^[^\n]*: node {node}: {message}$"):
+        load_network(path)
+
+
+def test_dilated_pooling_is_refused(models):
+    pool_error(models, r"dilations must be \[1, 1\], not \[2, 1\]", dilations=[2, 1])
+
+
+def test_indices_are_refused(models):
+    pool_error(models, r"output Indices must be left out", outputs=("r", "i"))
+
+
+def test_padding_as_large_as_the_window_is_refused(models):
+    pool_error(models, r"pads must be smaller than the 2x2 window", pads=[0, 2, 0, 0])
+
+
+def test_one_dimensional_pooling_is_refused(models):
+    flat = helper.make_node("Flatten", ["d"], ["f"], "flatten", axis=2)
+    pool = helper.make_node("MaxPool", ["f"], ["r"], "pool", kernel_shape=[2, 2])
+    path = models.between([flat, pool], (1, 2, 6, 6))
+    with pytest.raises(FrontendError, match=r"^[^\n]*: is not a valid ONNX model[^\n]*pool[^\n]*$"):
+        load_network(path)
+
+
+def test_another_quantisation_behind_pooling_is_refused(models):
+    pool_error(
+        models,
+        r"'q' must stay uint8 scale 0\.25 zero point 128, not become uint8 scale 0\.5 zero point "
+        r"128",
+        y=(0.5, np.uint8(128)),
+        node=r"'quantise y' \(QuantizeLinear\)",
+    )
