@@ -31,7 +31,7 @@ class _Commands(click.Group):
         return getattr(importlib.import_module(module), attribute)
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, no_args_is_help=False)
 @click.version_option(package_name="stillflow", message="%(version)s")
 def stillflow() -> None:
     """Generate DNN accelerators and run quantised networks on them, bit for bit.

@@ -150,12 +150,11 @@ class Driver:
             low = self.transport.read_csr(COUNTER_BASE + 8 * counter)
             high = self.transport.read_csr(COUNTER_BASE + 8 * counter + 4)
             total[counter] = high << 32 | low
-        count = len(program.layers)
+        count = len(program.layers) + 1
         content = self.transport.read_memory(program.record_address, RECORD_BYTES * count)
         records = np.frombuffer(content, dtype="<u8").reshape(count, len(Counter)).astype(object)
+        added = records[1:] - records[:-1]
         # What happens after the last completion belongs to the last layer.
-        records[-1] = [total[counter] for counter in Counter]
-        added = records.copy()
-        added[1:] -= records[:-1]
+        added[-1] += np.array([total[counter] for counter in Counter], dtype=object) - records[-1]
         layers = tuple({c: int(row[c]) for c in Counter} for row in added)
         return JobCounters(layers=layers, total=total)

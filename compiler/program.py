@@ -168,7 +168,7 @@ def compile_network(
     allocator = _Allocator()
     program_address = allocator.take(BYTES * max(1, len(network.layers)))
     allocator.top = max(allocator.top, ALIGNMENT)
-    record_address = allocator.take(RECORD_BYTES * max(1, len(network.layers)))
+    record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = {
         name: choose_layout(network, tensor, config) for name, tensor in network.tensors.items()
     }

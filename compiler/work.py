@@ -61,11 +61,12 @@ def plan_layer(layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config
     block = config.channel_block
     packed = ifmap.pixel != block
     if isinstance(shape, PoolShape):
+        maximum = not (isinstance(layer, PoolLayer) and layer.op == "avgpool")
         planes = -(-shape.C // block)
         work = Work(
             G=1, N=shape.N * planes, C=block, M=block, H=shape.H, W=shape.W, R=shape.R, S=shape.S,
             E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1), pad=shape.pad[:2],
-            packed=False,
+            packed=False, maximum=maximum,
         )  # fmt: skip
         return Plan(work=work, pool=True)
     merged = merged_groups(shape, block)

@@ -80,7 +80,7 @@ REGISTERS = (
     Register("IRQ_STATUS", 0x14, Access.WRITE_ONE_CLEARS, 2, 0, "bit 0 done, bit 1 error"),
     Register("PROGRAM_ADDRESS", 0x18, _RW, 32, 0, "of the first descriptor; 64-byte aligned"),
     Register("PROGRAM_LENGTH", 0x1C, _RW, 16, 0, "descriptors"),
-    Register("RECORD_ADDRESS", 0x20, _RW, 32, 0, "where counter records go; 128-byte aligned"),
+    Register("RECORD_ADDRESS", 0x20, _RW, 32, 0, "where counter records go, one before the first layer and one after each; 0 none"),
     Register("WATCHDOG", 0x24, _RW, 32, 1 << 20, "cycles without progress; 0 never"),
     Register("ERROR_CODE", 0x28, _RO, 4, 0, "an error code"),
     Register("ERROR_ADDRESS", 0x2C, _RO, 32, 0, "where"),

@@ -28,6 +28,8 @@ class Work:
         Top, left.
     packed : bool
         Whether ifmap pixels are interleaved, ``C`` elements each, in one plane.
+    maximum : bool
+        Whether psums take the larger value: then a chunk must not join two filter positions.
     """
 
     G: int
@@ -44,6 +46,7 @@ class Work:
     dilation: tuple[int, int]
     pad: tuple[int, int]
     packed: bool
+    maximum: bool = False
 
 
 def _last(total: int, tile: int) -> int:
@@ -206,7 +209,8 @@ class Mapping:
     def _crosses_s(self) -> bool:
         # A chunk may run on into the next filter column where that is the next element.
         return self.flat_row or (
-            self.k_planes == 1
+            not self.work.maximum
+            and self.k_planes == 1
             and self.k_elements == self.pixel
             and self.pixel < self.config.rows
             and self.work.dilation[1] == 1

@@ -30,8 +30,9 @@ class State(enum.Enum):
 class JobControl(wiring.Component):
     """One layer after the other, from the doorbell to the interrupt.
 
-    A layer is complete when the walkers are done and every write is acknowledged; then a record of
-    the counters is written and the next descriptor fetched. An error stops everything: nothing new
+    A layer is complete when the walkers are done and every write is acknowledged. Before the first
+    layer and after each one a record of the counters is written, while the next descriptor is
+    fetched: so a layer costs the same alone and in a program. An error stops everything: nothing new
     is sent, answers are awaited (up to `DRAIN_CYCLES`), the engines are cleared, the error is
     reported. So the next job finds a clean core.
 
@@ -168,6 +169,8 @@ class JobControl(wiring.Component):
                 stamp = Signal(48, name=f"stamp_{counter.name.lower()}", reset_less=True)
                 with m.If(state == State.RUN):
                     m.d.sync += stamp.eq(value)
+                with m.If(state == State.IDLE):
+                    m.d.sync += stamp.eq(0)
                 value = stamp
             m.d.comb += self.o_counters[counter].eq(value)
 
@@ -181,7 +184,7 @@ class JobControl(wiring.Component):
                         left.eq(self.i_program_length),
                         layers.eq(0),
                         failed.eq(0),
-                        state.eq(State.FETCH),
+                        state.eq(State.RECORD),
                     ]
                     with m.If((self.i_program_address[:6] != 0) | (self.i_program_length == 0)):
                         m.d.sync += [
@@ -212,12 +215,16 @@ class JobControl(wiring.Component):
                 m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
                 with m.If(self.i_walkers_done & self.i_writer_idle):
-                    m.d.sync += [layers.eq(layers + 1), left.eq(left - 1), state.eq(State.RECORD)]
+                    m.d.sync += [
+                        layers.eq(layers + 1),
+                        left.eq(left - 1),
+                        address.eq(address + BYTES),
+                        state.eq(State.RECORD),
+                    ]
             with m.Case(State.RECORD):
                 m.d.comb += self.o_record.valid.eq(record != 0)
                 with m.If(self.o_record.ready | (record == 0)):
                     m.d.sync += [
-                        address.eq(address + BYTES),
                         record.eq(Mux(record == 0, 0, record + 8 * len(Counter))),
                         state.eq(Mux(left == 0, State.FINISH, State.FETCH)),
                     ]

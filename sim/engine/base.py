@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 RESET_CYCLES = 4
-CSR_TIMEOUT_CYCLES = 10_000
+CSR_TIMEOUT_CYCLES = 1_000
 PAGE_BYTES = 4096
 FAULT_KINDS = ("slverr", "decerr", "silent")
 FAULT_CHANNELS = ("r", "w")
@@ -129,6 +129,7 @@ class Engine(ABC):
 
     def step(self, cycles: int = 1) -> None:
         """Run ``cycles`` clock cycles."""
+        check_integer("cycles", cycles, 0)
         self._step(cycles)
         self._check()
 

@@ -70,6 +70,7 @@ class Dram {
         uint8_t kind, channel;
         uint64_t index;
     };
+
     Top& top;
     uint8_t* const memory;
     const uint64_t size, latency;

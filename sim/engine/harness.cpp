@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "Vstillflow.h"
 #include "dram.hpp"
@@ -25,9 +26,9 @@ struct Wave {  // none
 };
 #endif
 
-// An assertion of the design ends the call that ran it, not the process.
+// An assertion or $finish of the design ends the call that ran it, not the process.
 void vl_stop(const char* file, int line, const char*) {
-    throw std::runtime_error("assertion failed at " + std::string(file) + ":" + std::to_string(line));
+    throw std::runtime_error("the design stopped the simulation in line " + std::to_string(line) + " of " + file);
 }
 void vl_finish(const char* file, int line, const char* scope) { vl_stop(file, line, scope); }
 void vl_fatal(const char* file, int line, const char* scope, const char*) {
@@ -35,6 +36,9 @@ void vl_fatal(const char* file, int line, const char* scope, const char*) {
 }
 
 namespace {
+
+static_assert(sizeof(std::declval<Vstillflow&>().m_axi_rdata) == SF_AXI_BYTES,
+              "axi_data_bits must be the width of m_axi_rdata");
 
 class Simulator {
     VerilatedContext context;
@@ -67,7 +71,7 @@ class Simulator {
 
   public:
     stillflow::Dram<SF_AXI_BYTES, Vstillflow> dram;
-    std::string assertion;
+    std::string stop;
     uint64_t cycles = 0;
     bool irq = false;
 
@@ -90,11 +94,11 @@ class Simulator {
         if (wave) wave->close();
     }
 
-    bool failed() const { return dram.failure.happened() || !assertion.empty(); }
+    bool failed() const { return dram.failure.happened() || !stop.empty(); }
 
     void reset(uint64_t length) {
         dram.reset();
-        assertion.clear();
+        stop.clear();
         top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_arvalid = 0;
         top.rst = 1;
         for (uint64_t i = 0; i < length; ++i) {
@@ -155,13 +159,13 @@ class Simulator {
     }
 };
 
-// Run an action of the simulator; an assertion is kept for `sf_failure`.
+// Run an action of the simulator; a stop is kept for `sf_failure`.
 template <class Action>
 auto guarded(Simulator* simulator, Action&& action) -> decltype(action()) {
     try {
         return action();
     } catch (const std::exception& error) {
-        simulator->assertion = error.what();
+        simulator->stop = error.what();
         return decltype(action())(-1);
     }
 }
@@ -177,6 +181,8 @@ SF_API Simulator* sf_open(uint8_t* memory, uint64_t size, uint64_t latency, uint
 
 // The waveform that this library can write: its file's suffix without the dot, or nothing.
 SF_API const char* sf_trace() { return VM_TRACE_FST ? "fst" : VM_TRACE_VCD ? "vcd" : ""; }
+
+SF_API uint32_t sf_axi_bytes() { return SF_AXI_BYTES; }
 
 SF_API void sf_close(Simulator* simulator) { delete simulator; }
 
@@ -225,6 +231,6 @@ SF_API void sf_traffic(const Simulator* simulator, uint64_t* counts) {
 }
 
 SF_API const char* sf_failure(const Simulator* simulator) {
-    return simulator->assertion.empty() ? simulator->dram.failure.message()
-                                        : simulator->assertion.c_str();
+    return simulator->stop.empty() ? simulator->dram.failure.message()
+                                        : simulator->stop.c_str();
 }

@@ -178,7 +178,7 @@ class _Build:
     def runtime(self, cache: Path) -> Path:
         """Verilator's own library, compiled once for all designs."""
         sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
-        parts = [self.trace, _FAST, *_CXX_FLAGS, *machine_flags(), *sources]
+        parts = [self.trace, _SLOW, *_CXX_FLAGS, *machine_flags(), *sources]
         parts += self.tools.identity
         target = cache / f"runtime-{_digest(parts, [])}.o"
         if not target.exists():
@@ -187,7 +187,7 @@ class _Build:
                 (self.folder / header).write_text('#include "fst_compress.hpp"\n')
             include = self.tools.root / "include"
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                objects = list(pool.map(lambda name: self.compile(include / name, _FAST), sources))
+                objects = list(pool.map(lambda name: self.compile(include / name, _SLOW), sources))
             joined = self.folder / "runtime.o"
             names = map(str, objects)
             self.call([self.tools.compiler, "-r", "-nostdlib", "-o", str(joined), *names])

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, cast
 
-from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, Module, Value
 from amaranth.lib import wiring
-from amaranth.sim import Simulator, SimulatorContext
+from amaranth.sim import Simulator
 
 from stillflow.sim.engine.base import (
     CSR_TIMEOUT_CYCLES,
@@ -84,36 +85,34 @@ class PysimEngine(Engine):
         stalls: Stalls | None = None,
         wave: str | Path | None = None,
     ) -> None:
-        data: Signal = component.m_axi_rdata  # type: ignore[attr-defined]
+        self._domain: Any = ClockDomain("sync")
+        top = Module()
+        top.domains.sync = self._domain
+        top.submodules.dut = cast(Any, component)
+        self._simulator = Simulator(top)
+        self._driven = _ports(component, "m_axi_", _DRAM_OUTPUTS)
+        self._driven += _ports(component, "s_axil_", _HOST_OUTPUTS)
+        self._read = _ports(component, "m_axi_", _DRAM_INPUTS)
+        self._read += _ports(component, "s_axil_", _HOST_INPUTS)
+        self._read += _ports(component, "", {"irq": ("",)})
         super().__init__(
-            axi_data_bits=len(data), timing=timing or DramTiming(), memory_bytes=memory_bytes
+            axi_data_bits=len(dict(self._driven)["m_axi_rdata"]),
+            timing=timing or DramTiming(),
+            memory_bytes=memory_bytes,
         )
         if wave is not None and Path(wave).suffix != ".vcd":
             raise ValueError(f"wave must end in .vcd with this engine, not {str(wave)!r}")
         self._dram = Dram(
             self.memory, self.axi_bytes, self.timing.latency, self.bytes_per_cycle, stalls
         )
-        self._cycles, self._irq = 0, False
-        host = [name for name, _ in _ports(component, "s_axil_", _HOST_OUTPUTS)]
-        self._host = dict.fromkeys(host, 0)
+        self._cycles, self._irq, self._in_reset, self._closed = 0, False, True, False
+        self._host = {name: 0 for name, _ in self._driven if name.startswith("s_axil_")}
         self._host |= {"s_axil_wstrb": 15, "s_axil_bready": 1, "s_axil_rready": 1}
         self._sampled: dict[str, int] = {}  # the register port before the last clock edge
-        self._in_reset = True
-        self._driven = _ports(component, "m_axi_", _DRAM_OUTPUTS)
-        self._driven += _ports(component, "s_axil_", _HOST_OUTPUTS)
-        self._read = _ports(component, "m_axi_", _DRAM_INPUTS)
-        self._read += _ports(component, "s_axil_", _HOST_INPUTS)
-        self._read += _ports(component, "", {"irq": ("",)})
-        self._domain = ClockDomain("sync")
-        top = Module()
-        top.domains.sync = self._domain
-        top.submodules.dut = component
-        self._simulator = Simulator(top)
-        self._simulator.add_testbench(self._testbench)
-        self._closed = False
         self._open = ExitStack()
         if wave is not None:
             self._open.enter_context(self._simulator.write_vcd(str(wave)))
+        self._simulator.add_testbench(self._testbench)
         self.reset()
 
     @property
@@ -199,10 +198,9 @@ class PysimEngine(Engine):
         self._simulator.advance()
         self._simulator.advance()
 
-    async def _testbench(self, context: SimulatorContext) -> None:
+    async def _testbench(self, context: Any) -> None:
         """Do one half of a cycle whenever the simulator advances."""
         clock, reset = self._domain.clk, self._domain.rst
-        assert reset is not None
         inputs = Cat(clock, reset, *(port for _, port in self._driven))
         pins = dict.fromkeys((name for name, _ in self._driven), 0)
         prefix = "m_axi_"

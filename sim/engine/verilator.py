@@ -24,6 +24,7 @@ _FUNCTIONS = {
     "sf_open": (_HANDLE, [_HANDLE, _U64, _U64, _U64, _TEXT]),
     "sf_close": (None, [_HANDLE]),
     "sf_trace": (_TEXT, []),
+    "sf_axi_bytes": (_U32, []),
     "sf_set_stalls": (None, [_HANDLE, _U64, ctypes.POINTER(_U32)]),
     "sf_reset": (_I64, [_HANDLE, _U64]),
     "sf_step": (_I64, [_HANDLE, _U64]),
@@ -76,7 +77,7 @@ class VerilatorEngine(Engine):
     Raises
     ------
     ValueError
-        If the library cannot write this waveform.
+        If the library was built for another width or cannot write this waveform.
     OSError
         If the waveform's file cannot be written.
     """
@@ -96,6 +97,11 @@ class VerilatorEngine(Engine):
         )
         self._handle: int | None = None
         self._c = _load(library)
+        built_for = 8 * self._c.sf_axi_bytes()
+        if axi_data_bits != built_for:
+            raise ValueError(
+                f"axi_data_bits must be {built_for} with this library, not {axi_data_bits!r}"
+            )
         trace = self._c.sf_trace().decode()
         if wave_format(wave) not in ("", trace):
             raise ValueError(f"wave must suit a library for {trace or 'no'} waves, not {wave!r}")

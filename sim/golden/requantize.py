@@ -13,8 +13,7 @@ from stillflow.sim.golden.check import check_words
 
 SIGNIFICAND_BITS = 24  # of a float32, the hidden one included
 PSUM_LIMIT = 2**53  # beyond any accumulator; up to here float64 finds the leading one
-LEFT_LIMIT = 38  # any further left, and a nonzero significand saturates anyway: 24 + 38 < 63 bits
-RIGHT_LIMIT = 38  # any further right, and a significand has long become zero
+SHIFT_LIMIT = 38  # any further right, and a significand has long become zero
 
 
 def requantize(
@@ -50,7 +49,8 @@ def requantize(
     TypeError
         If the psums are not integers.
     ValueError
-        If a psum, a scale, a saturation bound or the number of scales is out of range.
+        If a psum, the zero point, a saturation bound, a scale or the number of scales is out of
+        range.
 
     Examples
     --------
@@ -65,6 +65,8 @@ def requantize(
             f"act_min and act_max must rise within {word_min}..{word_max}, "
             f"not {(act_min, act_max)!r}"
         )
+    if not word_min <= zero_point <= word_max:
+        raise ValueError(f"zero_point must be in {word_min}..{word_max}, not {zero_point!r}")
     largest = max(-int(psums.min()), int(psums.max()))
     if largest >= PSUM_LIMIT:
         raise ValueError(f"psums must be within 2^53, not {largest!r}")
@@ -74,9 +76,8 @@ def requantize(
     value, exponent = _round_to_float32(np.abs(psums))
     value, more = _round_to_float32(value * significand)
     exponent += more - shift
-    left = np.clip(exponent, 0, LEFT_LIMIT)
-    right = np.clip(-exponent, 0, RIGHT_LIMIT)
-    rounded = _shift_right(value << left, right)
+    # Only a rounded value, 2^23 or more, has a positive exponent: it saturates as it is.
+    rounded = _shift_right(value, np.clip(-exponent, 0, SHIFT_LIMIT))
     words = np.where(psums < 0, -rounded, rounded) + zero_point
     return np.clip(words, act_min, act_max).astype(dtype)
 

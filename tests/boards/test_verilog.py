@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.boards.errors import ToolError
 from stillflow.boards.verilog import emit, plain_names
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.buffer.sram import Sram
@@ -139,16 +140,26 @@ def test_ports_come_in_the_order_of_the_signature():
     assert "module grid(clk, rst, i_word, i_mode, o_word, o_flag);" in text
 
 
-def test_units_are_equivalent_to_the_design_without_units(tmp_path):
-    (tmp_path / "gold.il").write_text(rtlil.convert(Grid(), "gold"))
-    for name, text in emit(Grid(), "gate").items():
-        (tmp_path / name).write_text(text)
-    prove = ("read_rtlil gold.il", "read_verilog pe.v row.v gate.v gate_third.v", "proc")
+def compare_with_flat_design(files: dict[str, str], folder: Path) -> str:
+    (folder / "gold.il").write_text(rtlil.convert(Grid(), "gold"))
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    prove = ("read_rtlil gold.il", f"read_verilog {' '.join(files)}", "proc")
     prove += ("setattr -mod -unset top *", "flatten", "opt_clean")
     prove += ("miter -equiv -flatten -make_assert gold gate miter",)
-    prove += ("sat -verify -prove-asserts -tempinduct -maxsteps 4 -set-init-def miter",)
-    log = run_yosys(prove, tmp_path)
-    assert "Induction step proven: SUCCESS!" in log
+    return run_yosys((*prove, "sat -verify -prove-asserts -seq 4 -set-init-zero miter"), folder)
+
+
+def test_units_are_equivalent_to_the_design_without_units(tmp_path):
+    log = compare_with_flat_design(emit(Grid(), "gate"), tmp_path)
+    assert "SAT proof finished - no model found: SUCCESS!" in log
+
+
+def test_a_wrong_unit_is_not_equivalent(tmp_path):
+    files = emit(Grid(), "gate")
+    files["pe.v"] = files["pe.v"].replace(" > ", " >= ")
+    with pytest.raises(ToolError, match=r"^Yosys stopped .* proof did fail!$"):
+        compare_with_flat_design(files, tmp_path)
 
 
 def test_the_same_component_gives_the_same_bytes_in_another_process():

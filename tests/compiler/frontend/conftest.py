@@ -80,7 +80,9 @@ class ModelFiles:
                 made[f"{name}.zero"] = zero
                 inputs.append(f"{name}.zero")
             before.append(
-                helper.make_node("DequantizeLinear", inputs, [name], f"dequantise {name}", axis=axis)
+                helper.make_node(
+                    "DequantizeLinear", inputs, [name], f"dequantise {name}", axis=axis
+                )
             )
         after = [
             helper.make_node("QuantizeLinear", ["r", "y.scale", "y.zero"], ["v"], "quantise y"),
@@ -114,7 +116,8 @@ def compare_with_ort(path: Path, inputs: Mapping[str, np.ndarray]) -> Network:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    expected = dict(zip(asked + exposed, session.run(None, dict(inputs)), strict=True))
+    answers = [np.asarray(answer) for answer in session.run(None, dict(inputs))]
+    expected = dict(zip(asked + exposed, answers, strict=True))
     words = run_network(
         network,
         {p.tensor: quantize(p, network.tensors[p.tensor], inputs[p.name]) for p in network.inputs},

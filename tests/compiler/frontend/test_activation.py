@@ -8,6 +8,7 @@ from onnx import helper
 
 from stillflow.compiler.frontend.errors import FrontendError
 from stillflow.compiler.frontend.load import load_network
+from stillflow.compiler.graph import ConvLayer
 
 #: Scales are powers of two, so ONNX Runtime is exact whether or not it fuses the activation.
 WEIGHTS = {"w": (np.arange(-36, 36).reshape(4, 2, 3, 3).astype(np.int8), 2.0**-5, None, 0)}
@@ -48,9 +49,7 @@ def test_clip_bounds_are_quantised(models, compare, low, high, words):
             constants[name] = np.float32(value)
     inputs = ["c", "low" if low is not None else "", "high" if high is not None else ""]
     clip = helper.make_node("Clip", inputs, ["r"], "clip")
-    path = models.between(
-        [CONV, clip], (1, 2, 8, 8), WEIGHTS, constants, y=(0.25, np.uint8(40))
-    )
+    path = models.between([CONV, clip], (1, 2, 8, 8), WEIGHTS, constants, y=(0.25, np.uint8(40)))
     (layer,) = compare(path, images()).layers
     assert (layer.act_min, layer.act_max) == words
 
@@ -84,6 +83,7 @@ def test_clip_attributes_of_old_models_are_read(models):
         opset=10,
     )
     (layer,) = load_network(path).layers
+    assert isinstance(layer, ConvLayer)
     assert (layer.act_min, layer.act_max) == (5, 15)
     assert (layer.ofmap, layer.fused) == ("y", ("clip",))
 

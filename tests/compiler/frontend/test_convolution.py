@@ -40,7 +40,7 @@ def draw_case(seed):
     elif zero is not None:
         zero = np.full(M, 128, np.uint8)
     bias = rng.integers(-2000, 2000, M).astype(np.int32) if seed % 2 else None
-    dtype = np.int8 if seed % 5 < 2 else np.uint8
+    dtype = np.int8 if seed % 5 < 2 and zero is None else np.uint8  # what ONNX Runtime has
     x = (0.031, dtype(rng.integers(5, 100)))
     y = (0.17, dtype(rng.integers(0, 100)))
     return rng, (N, C, 9, 8), attributes, words, scale, zero, bias, x, y
@@ -49,7 +49,7 @@ def draw_case(seed):
 @pytest.mark.parametrize("seed", range(40))
 def test_conv_between_dequantize_and_quantize_matches_onnx_runtime(models, compare, seed):
     rng, shape, attributes, words, scale, zero, bias, x, y = draw_case(seed)
-    weights = {"w": (words, scale, zero, 0)}
+    weights: dict[str, tuple] = {"w": (words, scale, zero, 0)}
     inputs = ["d", "w"]
     if bias is not None:
         weights["b"] = (bias, np.float32(x[0]) * scale, None, 0)
@@ -92,50 +92,10 @@ def conv_error(models, message, shape=(1, 2, 5, 5), inputs=("d", "w"), *more, we
     weights = {"w": (np.ones((4, 2, 3, 3), np.int8), 0.5, None, 0)} | (weights or {})
     conv = helper.make_node("Conv", list(inputs), ["r"], "conv", **attributes)
     path = models.between([*more, conv], shape, weights, constants)
-    with pytest.raises(FrontendError, match=rf"^[^\n]*model\.onnx: node 'conv' \(Conv\): {message}$"):
+    with pytest.raises(
+        FrontendError, match=rf"^[^\n]*model\.onnx: node 'conv' \(Conv\): {message}$"
+    ):
         load_network(path)
-
-
-def test_float_weights_are_refused(models):
-    conv_error(
-        models,
-        r"weights 'f' are float32: quantise them to int8 behind a DequantizeLinear",
-        inputs=("d", "f"),
-        constants={"f": np.ones((4, 2, 3, 3), np.float32)},
-    )
-
-
-def test_computed_weights_are_refused(models):
-    conv_error(models, r"weights 'd' must be constant, not computed", (2, 2, 3, 3), ("d", "d"))
-
-
-@pytest.mark.parametrize(("dtype", "centre"), [(np.int8, 0), (np.uint8, 128)])
-def test_another_zero_point_of_weights_is_refused(models, dtype, centre):
-    words = np.ones((4, 2, 3, 3), dtype)
-    zeros = np.full(4, centre, dtype)
-    zeros[2] = 5
-    conv_error(
-        models,
-        rf"weights 'w' must have zero point {centre} \({np.dtype(dtype)}\), not 5: "
-        r"quantise them symmetrically",
-        weights={"w": (words, np.ones(4), zeros, 0)},
-    )
-
-
-def test_weights_of_another_type_are_refused(models):
-    conv_error(
-        models,
-        r"weights 'w' must be int8 or uint8, not int32",
-        weights={"w": (np.ones((4, 2, 3, 3), np.int32), 0.5, None, 0)},
-    )
-
-
-def test_scales_along_another_axis_are_refused(models):
-    conv_error(
-        models,
-        r"weights 'w' must have a scale per filter \(axis 0\), not along axis 1",
-        weights={"w": (np.ones((4, 2, 3, 3), np.int8), np.ones(2), None, 1)},
-    )
 
 
 def test_a_float_ifmap_is_refused(models):
@@ -155,42 +115,6 @@ def test_a_constant_ifmap_is_refused(models):
         r"input 'i' must be an activation, not a constant",
         inputs=("i", "w"),
         weights={"i": (np.ones((1, 2, 5, 5), np.int8), 0.5, None, 0)},
-    )
-
-
-def test_a_float_bias_is_refused(models):
-    conv_error(
-        models,
-        r"bias 'b' must be a constant int32 behind a DequantizeLinear",
-        inputs=("d", "w", "b"),
-        constants={"b": np.ones(4, np.float32)},
-    )
-
-
-def test_a_bias_of_another_scale_is_refused(models):
-    conv_error(
-        models,
-        r"bias 'b' must have the scale of ifmap times weights",
-        inputs=("d", "w", "b"),
-        weights={"b": (np.ones(4, np.int32), 0.1, None, 0)},
-    )
-
-
-def test_a_bias_with_a_zero_point_is_refused(models):
-    conv_error(
-        models,
-        r"bias 'b' must have zero point 0",
-        inputs=("d", "w", "b"),
-        weights={"b": (np.ones(4, np.int32), 0.125, np.int32(1), 0)},
-    )
-
-
-def test_a_bias_of_another_length_is_refused(models):
-    conv_error(
-        models,
-        r"bias 'b' must have 4 numbers, not 3",
-        inputs=("d", "w", "b"),
-        weights={"b": (np.ones(3, np.int32), 0.125, None, 0)},
     )
 
 
@@ -220,78 +144,6 @@ def test_an_unknown_padding_is_refused(models):
         models,
         r"auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not 'SAME'",
         auto_pad="SAME",
-    )
-
-
-def test_one_dimensional_planes_are_refused(models):
-    qlinear_conv_error(
-        models,
-        r"weights must be \[M, C, R, S\], not \[4, 2, 3\]",
-        shape=(1, 2, 5),
-        w=np.ones((4, 2, 3), np.int8),
-    )
-
-
-def qlinear_conv_error(models, message, shape=(1, 2, 5, 5), **changes):
-    """Load a model with one QLinearConv and check the error."""
-    constants = {
-        "xs": np.float32(1), "xz": np.uint8(0), "w": np.ones((4, 2, 3, 3), np.int8),
-        "ws": np.ones(4, np.float32), "wz": np.zeros(4, np.int8), "ys": np.float32(1),
-        "yz": np.uint8(0), "b": np.ones(4, np.int32),
-    } | changes  # fmt: skip
-    path = models.save(
-        [helper.make_node("QLinearConv", ["x", *constants], ["y"], "conv")],
-        {"x": ("uint8", shape)},
-        {"y": "uint8"},
-        constants,
-    )
-    with pytest.raises(FrontendError, match=rf"^[^\n]*: node 'conv' \(QLinearConv\): {message}$"):
-        load_network(path)
-
-
-def test_channels_that_do_not_match_are_refused(models):
-    qlinear_conv_error(
-        models,
-        r"weights must have 2/1 channels for the ifmap's 2 in 1 groups, not 3",
-        w=np.ones((4, 3, 3, 3), np.int8),
-    )
-
-
-def test_too_many_scales_are_refused(models):
-    qlinear_conv_error(
-        models,
-        r"scale 'ws' must be one number per tensor or per index of axis 0 of \[4, 2, 3, 3\], "
-        r"not \[3\]",
-        ws=np.ones(3, np.float32),
-        wz=np.zeros(3, np.int8),
-    )
-
-
-def test_too_few_zero_points_are_refused(models):
-    qlinear_conv_error(models, r"there must be 4 zero points, not 3", wz=np.zeros(3, np.int8))
-
-
-@pytest.mark.parametrize("scale", [0, -1, np.inf, np.nan])
-@pytest.mark.parametrize("name", ["xs", "ws", "ys"])
-def test_a_scale_that_is_not_positive_is_refused(models, name, scale):
-    value = np.full(4 if name == "ws" else (), scale, np.float32)
-    message = rf"scale '{name}' must be positive and finite"
-    qlinear_conv_error(models, message, **{name: value})
-
-
-def test_activation_scales_per_channel_are_refused(models):
-    qlinear_conv_error(
-        models,
-        r"activation scale 'xs' must be one float32 \(per tensor\), not float32\[2\]",
-        xs=np.ones(2, np.float32),
-    )
-
-
-def test_activation_zero_points_per_channel_are_refused(models):
-    qlinear_conv_error(
-        models,
-        r"activation zero point 'xz' must be one int8 or uint8, not uint8\[2\]",
-        xz=np.ones(2, np.uint8),
     )
 
 

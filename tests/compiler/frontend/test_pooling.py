@@ -67,11 +67,13 @@ def test_pooling_of_real_values_quantises_the_layer_before_it(models, compare):
     assert (pool.op, pool.ifmap) == ("maxpool", conv.ofmap)
 
 
-def pool_error(models, message, outputs=("r",), y=(0.25, np.uint8(128)), shape=(1, 2, 6, 6),
-               node="'pool' \\(MaxPool\\)", **attributes):  # fmt: skip
-    attributes = {"kernel_shape": [2, 2]} | attributes
-    pool = helper.make_node("MaxPool", ["d"], list(outputs), "pool", **attributes)
-    path = models.between([pool], shape, y=y)
+def pool_error(
+    models, message, *, outputs=("r",), scale=0.25, node=r"'pool' \(MaxPool\)", **attributes
+):
+    pool = helper.make_node(
+        "MaxPool", ["d"], list(outputs), "pool", kernel_shape=[2, 2], **attributes
+    )
+    path = models.between([pool], (1, 2, 6, 6), y=(scale, np.uint8(128)))
     with pytest.raises(FrontendError, match=rf"^[^\n]*: node {node}: {message}$"):
         load_network(path)
 
@@ -101,6 +103,6 @@ def test_another_quantisation_behind_pooling_is_refused(models):
         models,
         r"'q' must stay uint8 scale 0\.25 zero point 128, not become uint8 scale 0\.5 zero point "
         r"128",
-        y=(0.5, np.uint8(128)),
+        scale=0.5,
         node=r"'quantise y' \(QuantizeLinear\)",
     )

@@ -57,9 +57,7 @@ def test_matmul_matches_onnx_runtime(models, compare, per_channel):
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
 @pytest.mark.parametrize("op", ["QGemm", "QLinearMatMul"])
-def test_quantised_products_match_onnx_runtime(
-    models, compare, op, dtype, transposed, per_channel
-):
+def test_quantised_products_match_onnx_runtime(models, compare, op, dtype, transposed, per_channel):
     rng = np.random.default_rng(6)
     transposed = transposed and op == "QGemm"
     words, scale = draw_weights(rng, 40, transposed, per_channel)
@@ -109,7 +107,9 @@ def test_a_flatten_into_the_batch_is_refused(models):
 
 
 def test_a_product_over_the_last_axis_of_four_is_refused(models):
-    gemm_error(models, r"ifmap must be \[1, 12\], not \[1, 2, 1, 6\]", (), (1, 2, 1, 6), op="MatMul")
+    gemm_error(
+        models, r"ifmap must be \[1, 12\], not \[1, 2, 1, 6\]", (), (1, 2, 1, 6), op="MatMul"
+    )
 
 
 def test_weights_of_another_size_are_refused(models):

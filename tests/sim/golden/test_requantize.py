@@ -61,13 +61,15 @@ def test_every_multiple_of_a_quarter_word_matches_float32(dtype, power):
     np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("scale", [2.0**-149, 2.0**-126, 2.0**-24, 1.0, 2.0**24 - 1])
-def test_extremes_match_float32_arithmetic(scale):
+@pytest.mark.parametrize("scale", [2.0**-149, 2.0**-126, 2.0**-24, 1.0, 2.0**23, 2.0**24 - 1])
+@pytest.mark.parametrize("zero_point", [-(2**15), 0, 2**15 - 1])
+def test_extremes_match_float32_arithmetic(scale, zero_point):
     ends = [2**k + d for k in (0, 1, 23, 24, 25, 31, 47, 52) for d in (-1, 0, 1)]
     psums = np.array([[*ends, 2**53 - 1]])
     psums = np.concatenate([psums, -psums], axis=1)
-    got = requantize(psums, scale, 0, *INT8)
-    np.testing.assert_array_equal(got, in_float32(psums, scale, 0, *INT8))
+    words = (-(2**15), 2**15 - 1, np.int16)
+    got = requantize(psums, scale, zero_point, *words)
+    np.testing.assert_array_equal(got, in_float32(psums, scale, zero_point, *words))
 
 
 @pytest.mark.parametrize(
@@ -102,11 +104,16 @@ def test_matrix_without_a_plane_is_taken():
 
 @pytest.mark.parametrize("bounds", [(-129, 0), (5, 4), (0, 128)])
 def test_saturation_bounds_must_rise_within_the_type(bounds):
-    message = (
-        rf"^act_min and act_max must rise within -128\.\.127, not \({bounds[0]}, {bounds[1]}\)$"
-    )
+    act_min, act_max = bounds
+    message = rf"^act_min and act_max must rise within -128\.\.127, not \({act_min}, {act_max}\)$"
     with pytest.raises(ValueError, match=message):
         requantize(np.zeros((1, 1), np.int64), 1.0, 0, act_min, act_max, np.int8)
+
+
+@pytest.mark.parametrize("zero_point", [-1, 256])
+def test_zero_point_must_be_a_word(zero_point):
+    with pytest.raises(ValueError, match=rf"^zero_point must be in 0\.\.255, not {zero_point}$"):
+        requantize(np.zeros((1, 1), np.int64), 1.0, zero_point, 0, 255, np.uint8)
 
 
 @pytest.mark.parametrize("psum", [2**53, -(2**53), -(2**63)])

@@ -1,13 +1,22 @@
-"""A small design with the accelerator's ports, to test engines with: it copies memory."""
+"""A small design with the accelerator's ports, and the engines that run it."""
 
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
+from amaranth.back import verilog
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.csr import OFFSETS
+from stillflow.sim.engine.base import Engine
+from stillflow.sim.engine.pysim import PysimEngine
+from stillflow.sim.engine.verilator import VerilatorEngine
 
 BURST_BEATS = 16
 
@@ -163,3 +172,70 @@ class CopyEngine(wiring.Component):
             m.d.sync += [address.eq(base), left.eq(length)]
         with m.Elif(port.valid & port.ready):
             m.d.sync += [address.eq(address + beats * beat_bytes), left.eq(left - beats)]
+
+
+def copy(engine: Engine, beats: int, *, source: int = 0, target: int = 0x4000) -> int:
+    """Copy random data and give the cycles from the start to the interrupt."""
+    content = np.random.default_rng(beats).integers(0, 256, beats * engine.axi_bytes, np.uint8)
+    engine.memory[source : source + content.size] = content
+    engine.write_csr(OFFSETS["PROGRAM_ADDRESS"], source)
+    engine.write_csr(OFFSETS["RECORD_ADDRESS"], target)
+    engine.write_csr(OFFSETS["PROGRAM_LENGTH"], beats)
+    engine.write_csr(OFFSETS["CONTROL"], 1)
+    return engine.wait_irq(2_000)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def verilog_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Verilog of the copy engine, which stops if software writes WATCHDOG."""
+
+    @cache
+    def convert(bits: int) -> Path:
+        text = verilog.convert(CopyEngine(bits), name="stillflow", emit_src=False)
+        address = f"s_axil_awaddr == 9'd{OFFSETS['WATCHDOG']}"
+        stop = f"  always @(posedge clk) if (s_axil_awvalid && {address}) $fatal;\n"
+        head, end, tail = text.rpartition("endmodule")
+        path = tmp_path_factory.mktemp("verilog") / "stillflow.v"
+        path.write_text(head + stop + end + tail)
+        return path
+
+    return convert
+
+
+@pytest.fixture
+def launch(cache_dir: Path, verilog_file: Callable[[int], Path]) -> Iterator[Callable[..., Engine]]:
+    """Start engines on the copy engine by ``launch(kind, bits, **options)``."""
+    engines: list[Engine] = []
+
+    def start(kind: str, bits: int, **options: Any) -> Engine:
+        options = {"memory_bytes": 1 << 16} | options
+        if kind == "pysim":
+            engines.append(PysimEngine(CopyEngine(bits), **options))
+        else:
+            engines.append(
+                VerilatorEngine.from_verilog(
+                    [verilog_file(bits)], axi_data_bits=bits, cache_dir=cache_dir, **options
+                )
+            )
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def run_copy() -> Callable[..., int]:
+    """Run ``copy(engine, beats)``."""
+    return copy
+
+
+@pytest.fixture
+def copy_engine() -> type[CopyEngine]:
+    """Give the design's class."""
+    return CopyEngine
