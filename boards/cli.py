@@ -12,6 +12,10 @@ from stillflow.boards.errors import CheckFailed
 #: Module and attribute of each command; imported when it is used.
 COMMANDS = {
     "generate": "stillflow.boards.generate:generate",
+    "run": "stillflow.boards.run:run",
+    "bench": "stillflow.boards.bench:bench",
+    "compile": "stillflow.boards.compile:compile_model",
+    "map": "stillflow.boards.map:map_workload",
     "configs": "stillflow.boards.configs:configs",
 }
 

@@ -108,7 +108,15 @@ class AcceleratorConfig:
                 f"acc_bits must be at least {self.psum_bits + 4} to add {self.rows} products "
                 f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
             )
-        if self.ifmap_depth < 16 or self.filter_lines < 2 * self.rows or self.psum_depth < 16:
+        # A block holds its lines until it starts; its last ones may come with a burst of more.
+        block_lines = self.rows + self.bias_lines + self.scale_lines
+        filter_beats = self.filter_lines * (self.filter_line_bytes // self.axi_bytes)
+        least_beats = block_lines * (self.filter_line_bytes // self.axi_bytes)
+        if (
+            self.ifmap_depth < 16
+            or self.psum_depth < 16
+            or filter_beats < least_beats + self.max_burst_beats
+        ):
             raise ValueError(
                 f"glb_kib must be larger for {self.rows}x{self.cols} PEs, not {self.glb_kib!r}"
             )

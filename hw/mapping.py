@@ -101,9 +101,9 @@ class Mapping:
             raise ValueError(
                 f"the psums of {self.psum_entries} pixels must fit {config.psum_depth} entries"
             )
-        if self.filter_resident and self.group_lines > config.filter_lines:
+        if self.filter_resident and self.resident_lines > config.filter_lines:
             raise ValueError(
-                f"{self.group_lines} filter lines must fit the buffer of {config.filter_lines}"
+                f"{self.resident_lines} filter lines must fit the buffer of {config.filter_lines}"
             )
 
     # -- counts ----------------------------------------------------------------------------------
@@ -260,9 +260,9 @@ class Mapping:
         return lines + self.config.bias_lines + self.config.scale_lines
 
     @cached_property
-    def group_lines(self) -> int:
-        """Filter-stream lines of a group of filter blocks."""
-        return self.block_lines * self.mb
+    def resident_lines(self) -> int:
+        """Filter-stream lines that all pixel tiles use in turn."""
+        return self.block_lines * (self.mb if self.m_outer else self.blocks)
 
     @cached_property
     def filter_lines(self) -> int:

@@ -38,8 +38,8 @@ class UnitComponent(Protocol):
     """A component that occurs more than once in a design.
 
     Its clocked logic is in the domain ``sync``, which a parent may rename. `ResetInserter` and
-    `EnableInserter` do not reach into a unit. Components that are never elaborated should cost
-    little: make subcomponents in ``elaborate``.
+    `EnableInserter` do not reach into a unit: give it a port for that. Components that are never
+    elaborated should cost little: make subcomponents in ``elaborate``.
 
     Attributes
     ----------
@@ -49,15 +49,22 @@ class UnitComponent(Protocol):
         The parameters. Components with equal names must have equal keys.
     """
 
-    unit_name: str
-    unit_key: Hashable
+    @property
+    def unit_name(self) -> str:
+        """Module name."""
+        ...
+
+    @property
+    def unit_key(self) -> Hashable:
+        """Parameters."""
+        ...
 
     @property
     def signature(self) -> wiring.Signature:
         """Ports."""
         ...
 
-    def elaborate(self, platform: object) -> object:
+    def elaborate(self, platform: object) -> Any:
         """Build the unit."""
         ...
 
@@ -126,7 +133,7 @@ class VerilogPlatform:
         return self.units[name]
 
 
-def unit(platform: object, component: UnitComponent) -> Elaboratable:
+def unit(platform: object, component: UnitComponent) -> UnitComponent:
     """Make a submodule of a component that occurs more than once.
 
     Parameters
@@ -138,15 +145,14 @@ def unit(platform: object, component: UnitComponent) -> Elaboratable:
 
     Returns
     -------
-    Elaboratable
-        The component, or on a `VerilogPlatform` an instance of its unit.
+    UnitComponent
+        For ``m.submodules``: the component, or on a `VerilogPlatform` an instance of its unit.
 
     Raises
     ------
     ValueError
         See `VerilogPlatform.add`.
     """
-    assert isinstance(component, Elaboratable)
     if not isinstance(platform, VerilogPlatform):
         return component
     made = platform.add(component)
@@ -156,7 +162,7 @@ def unit(platform: object, component: UnitComponent) -> Elaboratable:
     wires = [("i", port, clocks[port]) for port in made.ports if port in clocks]
     for port, is_input, value in port_signals(component):
         wires.append(("i" if is_input else "o", port, value))
-    return cast(Elaboratable, Instance(made.name, *wires))
+    return cast(UnitComponent, Instance(made.name, *wires))
 
 
 def convert(

@@ -30,7 +30,7 @@ set_up() {
         "$python" -m venv .venv || { rm -rf .venv; fail ".venv: cannot make it"; }
     fi
     say "installing packages into .venv (a minute or two, once)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    .venv/bin/python -m pip install -qq --disable-pip-version-check \
         --editable ".${extras:+[$extras]}" || fail ".venv: pip could not install the project"
     printf '%s\n' "$state" >".venv/installed-$extras" || fail ".venv: cannot write to it"
     say "ready"

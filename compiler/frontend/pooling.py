@@ -28,6 +28,12 @@ class MaxPooling(Source):
                 output.low, output.high, output.fused, f"{ifmap.name}/{output.fused[-1]}"
             )
         tensor = ifmap.store(builder, output.quantisation, ifmap.name)
+        held = builder.tensors[tensor].shape
+        if held != self.ifmap.shape:
+            raise ValueError(
+                f"ifmap of {self.name!r} must be [N, C, H, W] as it was computed ({list(held)}), "
+                f"not {list(self.ifmap.shape)}"
+            )
         return _add_layer(builder, self.name, self.shape, tensor, output.name)
 
 
@@ -51,8 +57,6 @@ def lower_max_pool(lowering: Lowering, node: Node) -> None:
 
 def _shape(node: Node, plane: tuple[int, int, int, int]) -> PoolShape:
     N, C, H, W = plane
-    if "kernel_shape" not in node.attributes:
-        raise node.error("kernel_shape must be given")
     window = read_window(node, (H, W), None)
     if window.dilation != (1, 1):
         raise node.error(f"dilations must be [1, 1], not {list(window.dilation)}")

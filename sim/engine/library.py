@@ -35,6 +35,7 @@ _CXX_FLAGS = (
     "-DVL_USER_STOP",
     "-DVL_USER_FINISH",
 )
+_UNIT_BYTES = 150_000  # of Verilator's output, at least, per compiler call
 _FAST, _SLOW = "-O3", "-O1"  # what runs every cycle; what runs once
 _VERILATOR_FLAGS = (
     "--cc",
@@ -156,12 +157,32 @@ class _Build:
         return library
 
     def units(self) -> dict[Path, str]:
-        """List what to compile, with its optimisation: the slow files together, the fast apart."""
-        sources = sorted(self.folder.glob("*.cpp"), key=lambda path: -path.stat().st_size)
-        slow = [path for path in sources if "Slow" in path.name or "__Syms" in path.name]
-        together = self.folder / "slow_all.cpp"
-        together.write_text("".join(f'#include "{path.name}"\n' for path in slow))
-        return {path: _FAST for path in sources if path not in slow} | {together: _SLOW}
+        """List what to compile, with its optimisation: what runs once together, small files too.
+
+        Reading Verilator's headers takes longer than compiling a small file.
+        """
+        slow: list[Path] = []
+        fast: list[list[Path]] = [[]]
+        size = 0
+        for path in sorted(self.folder.glob("*.cpp")):
+            if "Slow" in path.name or "__Syms" in path.name:
+                slow.append(path)
+                continue
+            if size > _UNIT_BYTES:
+                fast.append([])
+                size = 0
+            fast[-1].append(path)
+            size += path.stat().st_size
+        return {
+            self.together(f"unit_{number}", paths): _SLOW if paths is slow else _FAST
+            for number, paths in enumerate([slow, *fast])
+        }
+
+    def together(self, name: str, paths: Sequence[Path]) -> Path:
+        """Write a file that includes others."""
+        unit = self.folder / f"{name}.cc"
+        unit.write_text("".join(f'#include "{path.name}"\n' for path in paths))
+        return unit
 
     def compile(self, source: Path, level: str, *extra: str) -> Path:
         """Compile one file into the build's folder."""

@@ -60,7 +60,7 @@ def test_an_interrupt_is_status_130(failing, capsys, error):
 def test_the_traceback_is_there_on_request(failing, monkeypatch):
     failing(KeyError("x"))
     monkeypatch.setenv("STILLFLOW_TRACEBACK", "1")
-    with pytest.raises(KeyError, match="^'x'$"):
+    with pytest.raises(KeyError, match=r"^'x'$"):
         cli.main(["broken"])
 
 
@@ -69,7 +69,6 @@ def test_the_traceback_is_there_on_request(failing, monkeypatch):
     [
         (["nothing"], "No such command 'nothing'. (see 'stillflow --help')"),
         ([], "Missing command. (see 'stillflow --help')"),
-        (["configs", "--json"], "Option '--json' requires an argument. (see 'stillflow configs --help')"),
         (["generate", "tiny"], "Missing option '-o'. (see 'stillflow generate --help')"),
     ],
 )

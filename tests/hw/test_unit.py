@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from amaranth.hdl import ClockDomain, DomainRenamer, Module
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,9 @@ from stillflow.hw.unit import VerilogPlatform, convert, unit
 
 class Register(wiring.Component):
     """A register of some width, after some gates."""
+
+    i: Signal
+    o: Signal
 
     def __init__(self, width, *, domain="sync", name=None, key=None):
         self.width = width
@@ -44,6 +47,9 @@ class Pair(wiring.Component):
 
 class Gate(wiring.Component):
     """Nothing clocked, structured ports."""
+
+    i_bus: wiring.PureInterface
+    o_bus: wiring.PureInterface
 
     unit_name = "gate"
     unit_key = ()
@@ -130,10 +136,14 @@ def test_a_renamed_domain_clocks_the_instance():
 
         def elaborate(self, platform):
             m = Module()
-            m.domains.fast = fast = ClockDomain(reset_less=True)
+            m.domains.fast = ClockDomain(reset_less=True)
             register = Register(4)
             m.submodules.register = DomainRenamer("fast")(unit(platform, register))
-            m.d.comb += [fast.clk.eq(self.i_clk), register.i.eq(self.i), self.o.eq(register.o)]
+            m.d.comb += [
+                ClockSignal("fast").eq(self.i_clk),
+                register.i.eq(self.i),
+                self.o.eq(register.o),
+            ]
             return m
 
     text = convert(Top(), "top", VerilogPlatform(), top=True).rtlil

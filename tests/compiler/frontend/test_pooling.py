@@ -90,11 +90,32 @@ def test_padding_as_large_as_the_window_is_refused(models):
     pool_error(models, r"pads must be smaller than the 2x2 window", pads=[0, 2, 0, 0])
 
 
-def test_one_dimensional_pooling_is_refused(models):
-    flat = helper.make_node("Flatten", ["d"], ["f"], "flatten", axis=2)
-    pool = helper.make_node("MaxPool", ["f"], ["r"], "pool", kernel_shape=[2, 2])
-    path = models.between([flat, pool], (1, 2, 6, 6))
-    with pytest.raises(FrontendError, match=r"^[^\n]*: is not a valid ONNX model[^\n]*pool[^\n]*$"):
+@pytest.mark.parametrize(
+    ("shape", "kernel", "message"),
+    [
+        (
+            [1, 2, 36],
+            [2],
+            r"node 'pool' \(MaxPool\): ifmap must be \[N, C, H, W\], not \[1, 2, 36\]",
+        ),
+        (
+            [1, 2, 4, 9],
+            [2, 2],
+            (
+                r"node 'quantise y' \(QuantizeLinear\): ifmap of 'pool' must be \[N, C, H, W\] as "
+                r"it was computed \(\[1, 2, 6, 6\]\), not \[1, 2, 4, 9\]"
+            ),
+        ),
+    ],
+)
+def test_pooling_of_another_shape_is_refused(models, shape, kernel, message):
+    nodes = [
+        helper.make_node("Reshape", ["d", "shape"], ["f"], "reshape"),
+        helper.make_node("MaxPool", ["f"], ["r"], "pool", kernel_shape=kernel),
+    ]
+    same = (0.25, np.uint8(128))
+    path = models.between(nodes, (1, 2, 6, 6), None, {"shape": np.array(shape)}, x=same, y=same)
+    with pytest.raises(FrontendError, match=rf"^[^\n]*: {message}$"):
         load_network(path)
 
 

@@ -123,6 +123,16 @@ def test_channels_that_do_not_match_are_refused(models):
     )
 
 
+def test_weights_of_another_rank_are_refused(models):
+    weights = {"w": (np.ones((4, 2, 3), np.int8), 0.5, None, 0)}
+    conv = helper.make_node("Conv", ["d", "w"], ["r"], "conv")
+    path = models.between([conv], (1, 2, 5, 5), weights)
+    with pytest.raises(
+        FrontendError, match=r"^[^\n]*: is not a valid ONNX model[^\n]*node name: conv[^\n]*$"
+    ):
+        load_network(path)
+
+
 def test_too_many_scales_are_refused(models):
     qlinear_conv_error(
         models,

@@ -46,7 +46,8 @@ class CopyEngine(wiring.Component):
     Requests for all bursts are sent at once, beginning in the cycle after the write of CONTROL is
     taken. The write data are the read data in the same cycle, through gates only. The interrupt
     follows in the cycle after the last acknowledgement. A register that does not exist answers
-    SLVERR. LAYER counts cycles since the start of the job, to read the clock from inside.
+    SLVERR. IRQ_ENABLE masks bytes of every written word. LAYER counts cycles since the start of the
+    job, to read the clock from inside.
 
     Parameters
     ----------
@@ -73,11 +74,16 @@ class CopyEngine(wiring.Component):
         m = Module()
         source, target, length = Signal(32), Signal(32), Signal(16)
         start, busy, error, done, irq = (Signal() for _ in range(5))
-        job_cycles = Signal(16)
+        job_cycles, masked = Signal(16), Signal(self.data_bits // 8)
         axi = self._channel("m_axi_")
 
         m.d.comb += getattr(self, "irq").eq(irq)  # noqa: B009
-        writable = {"PROGRAM_ADDRESS": source, "RECORD_ADDRESS": target, "PROGRAM_LENGTH": length}
+        writable = {
+            "PROGRAM_ADDRESS": source,
+            "RECORD_ADDRESS": target,
+            "PROGRAM_LENGTH": length,
+            "IRQ_ENABLE": masked,
+        }
         readable = {
             **writable,
             "STATUS": Cat(busy, done, error),
@@ -92,7 +98,7 @@ class CopyEngine(wiring.Component):
         acks_left = Signal(16)
         m.d.comb += [
             axi.wdata.eq(axi.rdata),
-            axi.wstrb.eq(~0),
+            axi.wstrb.eq(~masked),
             axi.wvalid.eq(axi.rvalid),
             axi.rready.eq(axi.wready),
             axi.wlast.eq(axi.rlast),

@@ -1,0 +1,108 @@
+"""``stillflow bench``: layer shapes with random data on the RTL."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from stillflow.boards.configs import config_option, resolve_config
+from stillflow.boards.engines import open_engine
+from stillflow.boards.errors import CheckFailed
+from stillflow.boards.files import write_json
+from stillflow.boards.simulation import (
+    dram_timing,
+    layer_table,
+    progress_line,
+    simulation_options,
+)
+from stillflow.boards.version import version
+from stillflow.compiler.driver import Driver
+from stillflow.compiler.program import compile_network
+from stillflow.compiler.report import make_report
+from stillflow.compiler.synthetic import synthetic_inputs, synthetic_network
+from stillflow.compiler.workload import Workload, load_workload
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.sim.execute import execute
+
+
+def bench_workload(
+    workload: Workload,
+    config: AcceleratorConfig,
+    console: Console,
+    *,
+    engine: str | None,
+    latency: int,
+    bytes_per_cycle: int | None,
+    seed: int,
+    wave: Path | None,
+    objective: str,
+) -> dict[str, Any]:
+    """Run a table's layers as one program from one doorbell, and report."""
+    with progress_line(console) as say:
+        say("making data")
+        network = synthetic_network(workload, config, seed=seed)
+        inputs = synthetic_inputs(network, seed=seed)
+        program = compile_network(
+            network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
+        )
+        timing = dram_timing(latency, bytes_per_cycle, config)
+        used, device = open_engine(
+            config, engine=engine, timing=timing, memory_bytes=program.size, wave=wave, progress=say
+        )
+        with device:
+            driver = Driver(device)
+            driver.load(program)
+            outcome = execute(
+                driver, program, inputs, progress=lambda cycles: say(f"{cycles:,} cycles")
+            )
+    return make_report(
+        program,
+        outcome.counters.layers,
+        version=version(),
+        engine=used,
+        bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
+        mismatches=[outcome.mismatches(layer.ofmap) for layer in network.layers],
+    )
+
+
+@click.command()
+@click.argument("workload")
+@config_option
+@click.option("--layers", metavar="A,B", help="Only these layers.")
+@click.option("--net", help="Value of the table's net column.")
+@click.option("--batch", type=click.IntRange(1), help="Replaces N.")
+@simulation_options
+def bench(
+    workload: str,
+    config: str,
+    sets: tuple[str, ...],
+    layers: str | None,
+    net: str | None,
+    batch: int | None,
+    engine: str | None,
+    dram_latency: int,
+    dram_bytes_per_cycle: int | None,
+    seed: int,
+    wave: Path | None,
+    objective: str,
+    json_path: Path | None,
+) -> None:
+    """Run layer shapes with seeded random data, every word checked.
+
+    WORKLOAD is lenet5, alexnet, overfeat, vgg16, googlenet, resnet18, resnet50, mobilenetv1,
+    mobilenetv2, or a CSV file.
+    """
+    resolved = resolve_config(config, sets)
+    table = load_workload(
+        workload, net=net, layers=layers.split(",") if layers else None, batch=batch
+    )
+    console = Console(stderr=True)
+    report = bench_workload(
+        table, resolved, console, engine=engine, latency=dram_latency,
+        bytes_per_cycle=dram_bytes_per_cycle, seed=seed, wave=wave, objective=objective,
+    )  # fmt: skip
+    Console().print(layer_table(report))
+    write_json(json_path, report)
+    if not report["bit_exact"]:
+        raise CheckFailed(f"{report['total']['mismatches']} words differ from the golden model")

@@ -1,0 +1,218 @@
+"""``stillflow run``: a quantised ONNX network on the RTL."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from stillflow.boards.configs import config_option, resolve_config
+from stillflow.boards.engines import open_engine
+from stillflow.boards.errors import CheckFailed
+from stillflow.boards.files import write_json, write_npz
+from stillflow.boards.simulation import (
+    dram_timing,
+    layer_table,
+    progress_line,
+    simulation_options,
+)
+from stillflow.boards.version import version
+from stillflow.compiler.driver import Driver
+from stillflow.compiler.frontend import dequantize, load_network, quantize
+from stillflow.compiler.graph import Network, Port
+from stillflow.compiler.program import compile_network
+from stillflow.compiler.report import make_report
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.sim.engine.base import DramTiming
+from stillflow.sim.execute import execute
+from stillflow.sim.oracle import Oracle
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def read_inputs(path: Path, network: Network) -> list[Arrays]:
+    """Graph inputs of an npz file, one dictionary for each run of the model.
+
+    A first axis of k times the model's batch gives k runs.
+
+    Raises
+    ------
+    ValueError
+        If an input is missing, of the wrong shape or dtype, or there is one that the graph lacks.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: must be an npz file ({error})") from error
+    known = {port.name: port for port in network.inputs}
+    for name in arrays:
+        if name not in known:
+            raise ValueError(f"{path}: inputs must be among {', '.join(known)}, not {name!r}")
+    counts = {_runs(path, port, arrays) for port in network.inputs}
+    if len(counts) != 1:
+        raise ValueError(f"{path}: all inputs must hold the same number of batches")
+    (count,) = counts
+    return [
+        {name: np.split(array, count)[index] for name, array in arrays.items()}
+        for index in range(count)
+    ]
+
+
+def _runs(path: Path, port: Port, arrays: Arrays) -> int:
+    if port.name not in arrays:
+        raise ValueError(f"{path}: input {port.name!r} must be there")
+    array = arrays[port.name]
+    if array.dtype != np.dtype(port.dtype):
+        raise ValueError(f"{path}: {port.name} must be {port.dtype}, not {array.dtype}")
+    batch = port.shape[0] if port.shape else 1
+    fits = array.ndim == len(port.shape) and array.shape[1:] == port.shape[1:]
+    if not fits or array.shape[0] == 0 or array.shape[0] % batch:
+        raise ValueError(
+            f"{path}: {port.name} must have shape {port.shape} or a multiple of its first axis, "
+            f"not {array.shape}"
+        )
+    return array.shape[0] // batch
+
+
+def random_inputs(network: Network, seed: int) -> Arrays:
+    """Inputs that use the range of their quantised tensors."""
+    random = np.random.default_rng(seed)
+    inputs = {}
+    for port in network.inputs:
+        tensor = network.tensors[port.tensor]
+        info = np.iinfo(tensor.dtype)
+        words = random.integers(info.min, info.max, port.shape, endpoint=True)
+        if port.dtype == "float32":
+            inputs[port.name] = ((words - tensor.zero_point) * tensor.scale).astype(np.float32)
+        else:
+            inputs[port.name] = words.astype(port.dtype)
+    return inputs
+
+
+def run_model(
+    model: Path,
+    config: AcceleratorConfig,
+    console: Console,
+    batches: list[Arrays] | None = None,
+    *,
+    engine: str | None = None,
+    timing: DramTiming,
+    seed: int = 0,
+    wave: Path | None = None,
+    objective: str = "cycles",
+) -> tuple[dict[str, Any], Arrays]:
+    """Run a model on each batch of inputs; report the first run, mismatches of all.
+
+    Returns
+    -------
+    report : dict
+        As the interface has it, with ``runs`` and ``onnxruntime_differences``: words of quantised
+        tensors that differ from ONNX Runtime's, over all runs.
+    outputs : dict of ndarray
+        Graph outputs, the runs along the first axis.
+    """
+    network = load_network(model)
+    runs = batches or [random_inputs(network, seed)]
+    wrong = {layer.ofmap: 0 for layer in network.layers}
+    differences = 0
+    outputs: dict[str, list[NDArray[Any]]] = {port.name: [] for port in network.outputs}
+    with progress_line(console) as say:
+        program = compile_network(
+            network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
+        )
+        oracle = Oracle(model, network)
+        used, device = open_engine(
+            config, engine=engine, timing=timing, memory_bytes=program.size, wave=wave, progress=say
+        )
+        first = None
+        with device:
+            driver = Driver(device)
+            driver.load(program)
+            for index, inputs in enumerate(runs):
+                say(f"run {index + 1} of {len(runs)}")
+                words = {
+                    port.tensor: quantize(port, network.tensors[port.tensor], inputs[port.name])
+                    for port in network.inputs
+                }
+                outcome = execute(
+                    driver,
+                    program,
+                    words,
+                    progress=lambda n, i=index: say(f"run {i + 1} of {len(runs)}: {n:,} cycles"),
+                )
+                first = first or outcome
+                for tensor in wrong:
+                    wrong[tensor] += outcome.mismatches(tensor)
+                expected = oracle.run(inputs)
+                for port in network.outputs:
+                    tensor = network.tensors[port.tensor]
+                    result = dequantize(port, tensor, outcome.tensors[port.tensor])
+                    outputs[port.name].append(result)
+                    differences += int(np.count_nonzero(result != expected[port.name]))
+                differences += sum(
+                    int(np.count_nonzero(outcome.tensors[name] != expected[name]))
+                    for name in wrong
+                    if name in expected
+                )
+    assert first is not None
+    report = make_report(
+        program,
+        first.counters.layers,
+        version=version(),
+        engine=used,
+        bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
+        mismatches=[wrong[layer.ofmap] for layer in network.layers],
+    )
+    report |= {"runs": len(runs), "onnxruntime_differences": differences}
+    return report, {name: np.concatenate(parts) for name, parts in outputs.items()}
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@config_option
+@click.option("--input", "input_path", type=click.Path(path_type=Path), metavar="X.npz",
+              help="Graph inputs by name. Default: seeded random ones.")  # fmt: skip
+@click.option("--output", "output_path", type=click.Path(path_type=Path), metavar="Y.npz",
+              help="Write the graph outputs.")  # fmt: skip
+@simulation_options
+def run(
+    model: Path,
+    config: str,
+    sets: tuple[str, ...],
+    input_path: Path | None,
+    output_path: Path | None,
+    engine: str | None,
+    dram_latency: int,
+    dram_bytes_per_cycle: int | None,
+    seed: int,
+    wave: Path | None,
+    objective: str,
+    json_path: Path | None,
+) -> None:
+    """Run a quantised ONNX model, every tensor compared with the golden model and ONNX Runtime."""
+    resolved = resolve_config(config, sets)
+    console = Console(stderr=True)
+    batches = None if input_path is None else read_inputs(input_path, load_network(model))
+    report, outputs = run_model(
+        model, resolved, console, batches, engine=engine,
+        timing=dram_timing(dram_latency, dram_bytes_per_cycle, resolved), seed=seed, wave=wave,
+        objective=objective,
+    )  # fmt: skip
+    printer = Console()
+    printer.print(layer_table(report))
+    printer.print(
+        f"{report['runs']} run(s): {report['total']['mismatches']} words differ from the golden "
+        f"model, {report['onnxruntime_differences']} from ONNX Runtime"
+    )
+    if output_path is not None:
+        write_npz(output_path, outputs)
+    write_json(json_path, report)
+    if not report["bit_exact"]:
+        raise CheckFailed(f"{report['total']['mismatches']} words differ from the golden model")
+    if report["onnxruntime_differences"]:
+        raise CheckFailed(f"{report['onnxruntime_differences']} words differ from ONNX Runtime")

@@ -1,0 +1,88 @@
+"""What `run`, `bench` and the demo share: options, progress, the per-layer table."""
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stillflow.boards.engines import ENGINES
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.sim.engine.base import DramTiming
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+OBJECTIVES = ("cycles", "dram")
+
+
+def simulation_options(command: _Command) -> _Command:
+    """Add the options of interface `run` and `bench` share."""
+    options = (
+        click.option("--engine", type=click.Choice(ENGINES), help="Default: the fastest there is."),
+        click.option("--dram-latency", type=click.IntRange(0), default=40, show_default=True,
+                     metavar="CYCLES", help="From address to first beat."),
+        click.option("--dram-bytes-per-cycle", type=click.IntRange(1), metavar="B",
+                     help="Reads and writes together. Default: the AXI width."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+                     help="Of random data."),
+        click.option("--wave", type=click.Path(dir_okay=False, path_type=Path),
+                     metavar="FILE.fst", help="Write a waveform."),
+        click.option("--objective", type=click.Choice(OBJECTIVES), default="cycles",
+                     show_default=True, help="What the mapper minimises."),
+        click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path),
+                     metavar="FILE", help="Write the report as JSON."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def dram_timing(latency: int, bytes_per_cycle: int | None, config: AcceleratorConfig) -> DramTiming:
+    """Timing of the simulated DRAM; the width defaults to the AXI port's."""
+    return DramTiming(latency=latency, bytes_per_cycle=bytes_per_cycle or config.axi_bytes)
+
+
+@contextmanager
+def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done, while it is being done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda text: bar.update(task, description=text)
+
+
+def layer_table(report: dict[str, Any]) -> Table:
+    """The report as a table, one line a layer."""
+    table = Table(title=f"{report['workload']} on {report['config']['name']}, {report['engine']}")
+    table.add_column("layer")
+    for heading in ("op", "MACs", "cycles", "util %", "roofline %", "DRAM rd", "DRAM wr",
+                    "energy", "mismatches"):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "op" else "right")
+    rows: Sequence[dict[str, Any]] = [*report["layers"], {**report["total"], "name": "total"}]
+    for index, row in enumerate(rows):
+        last = index == len(rows) - 1
+        if last:
+            table.add_section()
+        mismatches = row["mismatches"]
+        table.add_row(
+            row["name"],
+            "" if last else row["op"],
+            f"{row['macs']:,}",
+            f"{row['cycles']:,}",
+            f"{100 * row['utilization']:.1f}",
+            f"{100 * row['roofline_efficiency']:.1f}",
+            f"{row['dram_read_bytes']:,}",
+            f"{row['dram_write_bytes']:,}",
+            f"{row['energy']:.3g}",
+            "-" if mismatches is None else f"{mismatches}",
+        )
+    return table

@@ -1,0 +1,127 @@
+"""Counters and shapes as the figures of a report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from stillflow.compiler.graph import Layer
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
+from stillflow.hw.layer import ConvShape
+
+OPERANDS = ("ifmap", "filter", "psum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyCosts:
+    """Energy of an access, in MACs: the survey's normalised costs (figure 25)."""
+
+    spad: float = 1.0
+    noc: float = 2.0
+    glb: float = 6.0
+    dram: float = 200.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accesses:
+    """Words that moved, by level and operand; ofmap words count as psums."""
+
+    glb_reads_ifmap: int = 0
+    glb_reads_filter: int = 0
+    glb_reads_psum: int = 0
+    glb_writes_ifmap: int = 0
+    glb_writes_filter: int = 0
+    glb_writes_psum: int = 0
+    glb_fills_ifmap: int = 0
+    glb_fills_filter: int = 0
+    glb_fills_psum: int = 0
+    glb_spills_ifmap: int = 0
+    glb_spills_filter: int = 0
+    glb_spills_psum: int = 0
+    spad_reads_ifmap: int = 0
+    spad_reads_filter: int = 0
+    spad_reads_psum: int = 0
+    spad_writes_ifmap: int = 0
+    spad_writes_filter: int = 0
+    spad_writes_psum: int = 0
+    noc_transfers_ifmap: int = 0
+    noc_transfers_filter: int = 0
+    noc_transfers_psum: int = 0
+
+    def of(self, kind: str) -> int:
+        """Sum over the operands, e.g. of ``glb_reads``."""
+        return sum(getattr(self, f"{kind}_{operand}") for operand in OPERANDS)
+
+    def as_report(self) -> dict[str, int]:
+        """Sums and parts under their report names."""
+        kinds = dict.fromkeys(entry.name.rsplit("_", 1)[0] for entry in fields(self))
+        parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {kind: self.of(kind) for kind in kinds} | parts
+
+
+def accesses(counters: Mapping[Counter, int], config: AcceleratorConfig) -> Accesses:
+    """Word counts of a weight-stationary layer from its hardware counters.
+
+    A PE reads its weight with every activation that its row carries, takes a new one at every
+    swap, and passes a weight on with every shift of the chain; activations and sums travel on
+    broadcast wires and adder trees, not from PE to PE.
+    """
+    columns = config.m_block
+    return Accesses(
+        glb_reads_ifmap=counters[Counter.IFMAP_READS],
+        glb_reads_filter=counters[Counter.FILTER_READS],
+        glb_reads_psum=counters[Counter.PSUM_READS],
+        glb_writes_psum=counters[Counter.PSUM_WRITES] + counters[Counter.OFMAP_WRITES],
+        glb_fills_ifmap=counters[Counter.IFMAP_FILLS],
+        glb_fills_filter=counters[Counter.FILTER_FILLS],
+        glb_spills_psum=counters[Counter.OFMAP_SPILLS],
+        spad_reads_filter=counters[Counter.MAC_LANES] * columns,
+        spad_writes_filter=counters[Counter.WEIGHT_SWAPS] * config.rows * columns,
+        noc_transfers_filter=counters[Counter.CHAIN_SHIFTS] * (config.rows - 1) * columns,
+    )
+
+
+def used_positions(size: int, out: int, window: int, stride: int, dilation: int, pad: int) -> int:
+    """Ifmap rows (or columns) that some window touches."""
+    touched = {
+        position
+        for o in range(out)
+        for w in range(window)
+        if 0 <= (position := o * stride + w * dilation - pad) < size
+    }
+    return len(touched)
+
+
+def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
+    """Each ifmap, filter and ofmap element that is used, once, at its stored width."""
+    shape = layer.shape
+    top, left, _, _ = shape.pad
+    dilation = shape.dilation if isinstance(shape, ConvShape) else (1, 1)
+    rows = used_positions(shape.H, shape.E, shape.R, shape.stride[0], dilation[0], top)
+    columns = used_positions(shape.W, shape.F, shape.S, shape.stride[1], dilation[1], left)
+    ifmap = shape.N * shape.C * rows * columns
+    if not isinstance(shape, ConvShape):
+        return (ifmap + shape.N * shape.C * shape.E * shape.F) * config.act_bytes
+    filters = shape.M * (shape.C // shape.G) * shape.R * shape.S
+    ofmap = shape.N * shape.M * shape.E * shape.F
+    return (ifmap + ofmap) * config.act_bytes + filters * config.weight_bits // 8
+
+
+def layer_macs(layer: Layer) -> int:
+    """MACs of a layer; 0 for pooling."""
+    return layer.shape.macs if isinstance(layer.shape, ConvShape) else 0
+
+
+def energy(
+    macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts | None = None
+) -> float:
+    """Energy in MACs."""
+    costs = costs or EnergyCosts()
+    glb = sum(moved.of(kind) for kind in ("glb_reads", "glb_writes", "glb_fills", "glb_spills"))
+    spad = moved.of("spad_reads") + moved.of("spad_writes")
+    return (
+        macs
+        + costs.spad * spad
+        + costs.noc * moved.of("noc_transfers")
+        + costs.glb * glb
+        + costs.dram * dram_words
+    )

@@ -1,0 +1,101 @@
+"""The report: what each layer cost, by the names of the interface."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stillflow.compiler.counts import accesses, compulsory_bytes, energy, layer_macs
+from stillflow.compiler.mapper import estimate_cycles
+from stillflow.compiler.program import LayerProgram, Program
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
+
+Report = dict[str, Any]
+
+
+def layer_entry(
+    compiled: LayerProgram,
+    config: AcceleratorConfig,
+    counters: Mapping[Counter, int],
+    *,
+    bytes_per_cycle: int,
+    mismatches: int | None,
+) -> Report:
+    """One layer's entry.
+
+    Parameters
+    ----------
+    compiled : LayerProgram
+        The layer.
+    config : AcceleratorConfig
+        The accelerator.
+    counters : Mapping[Counter, int]
+        What the layer added to the counters.
+    bytes_per_cycle : int
+        Of the DRAM.
+    mismatches : int, optional
+        Ofmap words that differ from the golden model's.
+    """
+    layer = compiled.layer
+    macs = layer_macs(layer)
+    cycles = counters[Counter.CYCLES]
+    ideal = max(macs / config.pes, compulsory_bytes(layer, config) / bytes_per_cycle)
+    moved = accesses(counters, config)
+    read, written = counters[Counter.DRAM_READ_BYTES], counters[Counter.DRAM_WRITE_BYTES]
+    return {
+        "name": layer.name,
+        "op": layer.op,
+        "fused": list(layer.fused),
+        "macs": macs,
+        "cycles": cycles,
+        "predicted_cycles": estimate_cycles(compiled.mapping),
+        "ideal_cycles": ideal,
+        "utilization": macs / (cycles * config.pes),
+        "roofline_efficiency": ideal / cycles,
+        "dram_read_bytes": read,
+        "dram_write_bytes": written,
+        **moved.as_report(),
+        "energy": energy(macs, moved, (read + written) // config.act_bytes),
+        "mismatches": mismatches,
+    }
+
+
+def total_entry(layers: Sequence[Report], config: AcceleratorConfig) -> Report:
+    """Sums over the layers, and the ratios of the sums."""
+    total: Report = {}
+    for key, value in layers[0].items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            total[key] = sum(layer[key] for layer in layers)
+    cycles = total["cycles"]
+    total["utilization"] = total["macs"] / (cycles * config.pes)
+    total["roofline_efficiency"] = total["ideal_cycles"] / cycles
+    total.setdefault("mismatches", None)
+    return total
+
+
+def make_report(
+    program: Program,
+    counters: Sequence[Mapping[Counter, int]],
+    *,
+    version: str,
+    engine: str,
+    bytes_per_cycle: int,
+    mismatches: Sequence[int | None],
+) -> Report:
+    """Report of one run of a program."""
+    config = program.config
+    layers = [
+        layer_entry(
+            compiled, config, counted, bytes_per_cycle=bytes_per_cycle, mismatches=wrong
+        )
+        for compiled, counted, wrong in zip(program.layers, counters, mismatches, strict=True)
+    ]
+    total = total_entry(layers, config)
+    return {
+        "stillflow": version,
+        "config": config.keys(),
+        "workload": program.network.name,
+        "engine": engine,
+        "bit_exact": None if total["mismatches"] is None else total["mismatches"] == 0,
+        "layers": layers,
+        "total": total,
+    }

@@ -1,0 +1,306 @@
+"""The accelerator in its testbench: clock, host, DRAM, monitor, and whole jobs."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.task import bridge, resume
+from cocotb.triggers import ClockCycles, First, ReadOnly, RisingEdge, Timer
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
+
+from stillflow.compiler.driver import DONE, FAILED, START, DeviceError, Driver, JobCounters
+from stillflow.compiler.program import RECORD_BYTES, Program, compile_network
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import OFFSETS, Counter, ErrorCode
+from stillflow.sim.cocotb_tb.memory import Dram, coin
+from stillflow.sim.cocotb_tb.monitor import Monitor
+from stillflow.sim.cocotb_tb.networks import Case
+from stillflow.sim.golden.network import run_network
+
+SETTINGS = "STILLFLOW_BENCH"  # environment variable: JSON of `Settings`
+PERIOD_NS = 10
+MEMORY_BYTES = 1 << 17
+JOB_CYCLES = 400_000  # longer than any job here, stalls included
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the test process tells the simulation.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator that was built.
+    seed : int
+        Of networks, data and stalls.
+    """
+
+    config: AcceleratorConfig
+    seed: int
+
+    def dump(self) -> str:
+        """Give the value of the environment variable `SETTINGS`."""
+        return json.dumps({"config": self.config.keys(), "seed": self.seed})
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment variable `SETTINGS`."""
+        keys = json.loads(os.environ[SETTINGS])
+        return cls(config=AcceleratorConfig(**keys["config"]), seed=keys["seed"])
+
+
+class Transport:
+    """What the host driver needs, for its thread beside the simulation."""
+
+    def __init__(self, bench: "Bench") -> None:
+        self._bench = bench
+        self._read, self._write = resume(bench.read), resume(bench.write)
+        self._wait = resume(bench.wait_irq)
+
+    def write_csr(self, offset: int, value: int) -> None:
+        """Write a 32-bit register."""
+        response = self._write(offset, value)
+        assert response == AxiResp.OKAY, f"write to {offset:#x}: {response.name}"
+
+    def read_csr(self, offset: int) -> int:
+        """Read a 32-bit register."""
+        value, response = self._read(offset)
+        assert response == AxiResp.OKAY, f"read of {offset:#x}: {response.name}"
+        return value
+
+    def write_memory(self, address: int, content: bytes) -> None:
+        """Copy bytes into DRAM."""
+        self._bench.dram.content[address : address + len(content)] = content
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Copy bytes out of DRAM."""
+        return bytes(self._bench.dram.content[address : address + length])
+
+    def wait_irq(self, max_cycles: int, *, progress: Callable[[int], None] | None = None) -> int:
+        """Wait for the interrupt."""
+        return self._wait(min(max_cycles, JOB_CYCLES))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A case, compiled, with what must come out.
+
+    Parameters
+    ----------
+    case : Case
+        Network and input.
+    program : Program
+        The same for this accelerator.
+    golden : dict of str to intx[N, C, H, W]
+        Words of every tensor.
+    """
+
+    case: Case
+    program: Program
+    golden: dict[str, np.ndarray]
+
+
+class Bench:
+    """Make it with `start`, inside a cocotb test.
+
+    Attributes
+    ----------
+    dram : Dram
+        Memory at the AXI4 port.
+    monitor : Monitor
+        Protocol checks and traffic.
+    host : AxiLiteMaster
+        At the registers.
+    config : AcceleratorConfig
+        The accelerator.
+    seed : int
+        Of this run.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        settings = Settings.load()
+        self.config, self.seed = settings.config, settings.seed
+        self.dut = dut
+        self.dram = Dram(dut, size=MEMORY_BYTES, seed=self.seed)
+        self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+
+    @classmethod
+    async def start(cls, dut: Any) -> Self:
+        """Start the clock, reset the accelerator, connect host, memory and monitor."""
+        dut.rst.value = 1
+        Clock(dut.clk, PERIOD_NS, "ns").start()
+        await ClockCycles(dut.clk, 2)
+        bench = cls(dut)
+        await ClockCycles(dut.clk, 3)
+        dut.rst.value = 0
+        await RisingEdge(dut.clk)
+        bench.monitor = Monitor(dut)
+        bench.driver = await bridge(Driver)(Transport(bench))
+        return bench
+
+    monitor: Monitor
+    driver: Driver
+
+    async def reset(self, cycles: int = 2) -> None:
+        """Pull the reset line; transfers in flight are lost on both sides."""
+        self.monitor.stop()
+        self.dut.rst.value = 1
+        await ClockCycles(self.dut.clk, cycles)
+        self.dut.rst.value = 0
+        await RisingEdge(self.dut.clk)
+        self.monitor = Monitor(self.dut)
+
+    def stall_host(self, seed: int, highest: float = 0.8) -> None:
+        """Pause the channels of the AXI4-Lite master at random."""
+        for side, names in ((self.host.write_if, ("aw", "w", "b")), (self.host.read_if, ("ar", "r"))):
+            for name in names:
+                channel = getattr(side, f"{name}_channel")
+                channel.set_pause_generator(coin(highest, f"host {name} {seed}"))
+
+    # -- registers -------------------------------------------------------------------------------
+
+    async def write(self, register: int | str, value: int) -> AxiResp:
+        """Write a register by offset or name; return the response."""
+        answer = await self.host.write(_offset(register), value.to_bytes(4, "little"))
+        return AxiResp(answer.resp)
+
+    async def read(self, register: int | str) -> tuple[int, AxiResp]:
+        """Read a register by offset or name; return its value and the response."""
+        answer = await self.host.read(_offset(register), 4)
+        return int.from_bytes(answer.data, "little"), AxiResp(answer.resp)
+
+    async def value(self, register: int | str) -> int:
+        """Read a register that must answer OKAY."""
+        value, response = await self.read(register)
+        assert response == AxiResp.OKAY, f"read of {register}: {response.name}"
+        return value
+
+    async def cycles(self, count: int) -> None:
+        """Let cycles pass."""
+        await ClockCycles(self.dut.clk, count)
+
+    async def wait_irq(self, max_cycles: int) -> int:
+        """Wait for the interrupt line; return the cycles waited.
+
+        Raises
+        ------
+        TimeoutError
+            If it stays low.
+        """
+        waited = Timer(max_cycles * PERIOD_NS, "ns")
+        count = 0
+        if self.dut.irq.value != 1:
+            rise = RisingEdge(self.dut.irq)
+            if await First(rise, waited) is waited:
+                raise TimeoutError(f"no interrupt in {max_cycles} cycles")
+            await RisingEdge(self.dut.clk)
+        return count
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def compile(self, case: Case) -> Job:
+        """Compile a case for this accelerator and compute what must come out."""
+        program = compile_network(case.network, self.config)
+        assert program.size <= MEMORY_BYTES
+        return Job(case=case, program=program, golden=run_network(case.network, case.inputs))
+
+    async def load(self, job: Job) -> None:
+        """Copy program and input to DRAM through the host driver."""
+        await bridge(self.driver.load)(job.program)
+        for name, words in job.case.inputs.items():
+            self.driver.write_tensor(job.program, name, words)
+
+    async def begin(self, job: Job) -> None:
+        """Ring the doorbell of a loaded job and go on."""
+        program = job.program
+        await self.write("PROGRAM_ADDRESS", program.program_address)
+        await self.write("PROGRAM_LENGTH", len(program.layers))
+        await self.write("RECORD_ADDRESS", program.record_address)
+        await self.write("IRQ_STATUS", DONE | FAILED)
+        await self.write("IRQ_ENABLE", DONE | FAILED)
+        await self.write("CONTROL", START)
+
+    async def run(self, job: Job) -> JobCounters:
+        """Load and run a job through the host driver, and check everything that it leaves.
+
+        Raises
+        ------
+        AssertionError
+            If a word of an ofmap differs from the golden model, DRAM changed elsewhere, the bus
+            saw something else than the counters, or the protocol was broken.
+        DeviceError
+            If the job failed.
+        """
+        await self.load(job)
+        self._spoil(job)
+        before = bytes(self.dram.content)
+        traffic = self.monitor.traffic
+        start = traffic.read_beats, traffic.write_beats, traffic.empty_beats
+        counters = await bridge(self.driver.run)(job.program)
+        self.check_tensors(job)
+        self._check_elsewhere(job, before)
+        beat = self.config.axi_bytes
+        total = counters.total
+        assert total[Counter.LAYERS] == len(job.program.layers)
+        assert total[Counter.DRAM_READ_BYTES] == beat * (traffic.read_beats - start[0])
+        assert total[Counter.DRAM_WRITE_BYTES] == beat * (traffic.write_beats - start[1])
+        assert traffic.empty_beats == start[2], "a job without error wrote beats without strobes"
+        assert await self.value("LAYER") == len(job.program.layers)
+        self.monitor.check_quiet()
+        return counters
+
+    def check_tensors(self, job: Job) -> None:
+        """Compare every ofmap word with the golden model."""
+        for name in job.case.network.tensors:
+            found = self.driver.read_tensor(job.program, name)
+            wrong = int((found != job.golden[name]).sum())
+            assert not wrong, f"{job.case.network.name}: {wrong} of {found.size} words of {name}"
+
+    async def fails(self, max_cycles: int = JOB_CYCLES) -> tuple[ErrorCode, int]:
+        """Wait until the job under way fails; clear the interrupt; return code and address."""
+        await self.wait_irq(max_cycles)
+        assert await self.value("IRQ_STATUS") == FAILED
+        status = await self.value("STATUS")
+        assert status == 0b100, f"STATUS {status:#05b} after an error"
+        code = ErrorCode(await self.value("ERROR_CODE"))
+        address = await self.value("ERROR_ADDRESS")
+        await self.write("IRQ_STATUS", FAILED)
+        await ReadOnly()
+        assert self.dut.irq.value == 0
+        await RisingEdge(self.dut.clk)
+        self.monitor.check_quiet()
+        return code, address
+
+    def _spoil(self, job: Job) -> None:
+        """Overwrite what the job will write, so that nothing of an earlier job is left."""
+        for start, stop in self._written(job):
+            self.dram.content[start:stop] = bytes(0xA5 ^ i & 0xFF for i in range(stop - start))
+
+    def _written(self, job: Job) -> list[tuple[int, int]]:
+        """Address ranges that the job writes."""
+        program = job.program
+        records = program.record_address
+        ranges = [(records, records + RECORD_BYTES * len(program.layers))]
+        for layer in job.case.network.layers:
+            start = program.addresses[layer.ofmap]
+            ranges.append((start, start + program.layouts[layer.ofmap].bytes))
+        return ranges
+
+    def _check_elsewhere(self, job: Job, before: bytes) -> None:
+        after, expected = bytes(self.dram.content), bytearray(before)
+        for start, stop in self._written(job):
+            expected[start:stop] = after[start:stop]
+        if after != expected:
+            first = next(i for i, word in enumerate(after) if word != expected[i])
+            raise AssertionError(f"DRAM changed outside ofmaps and records, first at {first:#x}")
+
+
+def _offset(register: int | str) -> int:
+    return OFFSETS[register] if isinstance(register, str) else register
+
+
+__all__ = ["Bench", "DeviceError", "Job", "Settings", "Transport"]
