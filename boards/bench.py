@@ -15,6 +15,7 @@ from stillflow.boards.simulation import (
     layer_table,
     progress_line,
     simulation_options,
+    wide_console,
 )
 from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
@@ -102,7 +103,7 @@ def bench(
         table, resolved, console, engine=engine, latency=dram_latency,
         bytes_per_cycle=dram_bytes_per_cycle, seed=seed, wave=wave, objective=objective,
     )  # fmt: skip
-    Console().print(layer_table(report))
+    wide_console().print(layer_table(report))
     write_json(json_path, report)
     if not report["bit_exact"]:
         raise CheckFailed(f"{report['total']['mismatches']} words differ from the golden model")

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import io
 import json
 import os
 import tempfile
@@ -7,9 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place, then move it there.
+    """Write a text file whole; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name as an npz file, whole; see `write_bytes`."""
+    content = io.BytesIO()
+    np.savez(content, **dict(arrays))  # type: ignore[arg-type]
+    write_bytes(path, content.getvalue())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then move it there.
 
     Raises
     ------
@@ -17,10 +33,10 @@ def write_whole(path: Path, text: str) -> None:
         With the file's name, also where the disk is full. What was there before remains.
     """
     try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(handle, "wb") as file:
+                file.write(content)
             os.chmod(part, 0o666 & ~_umask())
             os.replace(part, path)
         except BaseException:

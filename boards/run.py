@@ -17,6 +17,7 @@ from stillflow.boards.simulation import (
     layer_table,
     progress_line,
     simulation_options,
+    wide_console,
 )
 from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
@@ -203,7 +204,7 @@ def run(
         timing=dram_timing(dram_latency, dram_bytes_per_cycle, resolved), seed=seed, wave=wave,
         objective=objective,
     )  # fmt: skip
-    printer = Console()
+    printer = wide_console()
     printer.print(layer_table(report))
     printer.print(
         f"{report['runs']} run(s): {report['total']['mismatches']} words differ from the golden "

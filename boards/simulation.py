@@ -1,12 +1,12 @@
 """What `run`, `bench` and the demo share: options, progress, the per-layer table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -60,10 +60,17 @@ def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.update(task, description=text)
 
 
+def wide_console() -> Console:
+    """Console for tables: at least 120 columns where the output is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(120, console.width))
+
+
 def layer_table(report: dict[str, Any]) -> Table:
     """The report as a table, one line a layer."""
-    table = Table(title=f"{report['workload']} on {report['config']['name']}, {report['engine']}")
-    table.add_column("layer")
+    title = f"{report['workload']} on {report['config']['name']}, {report['engine']}"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="ellipsis")
     for heading in ("op", "MACs", "cycles", "util %", "roofline %", "DRAM rd", "DRAM wr",
                     "energy", "mismatches"):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "op" else "right")

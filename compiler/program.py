@@ -1,6 +1,6 @@
 """A network as an image in DRAM: descriptors, filter streams, and places for its tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -196,6 +196,24 @@ def compile_network(
         program_address=program_address, record_address=record_address, segments=segments,
         size=allocator.top,
     )  # fmt: skip
+
+
+def map_network(
+    network: Network, config: AcceleratorConfig, *, objective: str = "cycles"
+) -> Iterator[tuple[Layer, Mapping]]:
+    """Choose each layer's nest without making a program.
+
+    Raises
+    ------
+    CompileError
+        If a layer does not fit the accelerator's buffers.
+    """
+    for layer in network.layers:
+        layout = choose_layout(network, network.tensors[layer.ifmap], config)
+        try:
+            yield layer, choose_mapping(plan_layer(layer, layout, config), config, objective=objective)
+        except ValueError as error:
+            raise CompileError(f"{layer.name}: {error}") from error
 
 
 def _compile_layer(

@@ -13,7 +13,7 @@ from stillflow.hw.layer import ConvShape
 SPREAD = 0.25  # standard deviation of an ofmap word, in parts of its range: few saturate
 
 
-def synthetic_network(workload: Workload, config: AcceleratorConfig, *, seed: int) -> Network:
+def synthetic_network(workload: Workload, config: AcceleratorConfig, *, seed: int, weights: bool = True) -> Network:
     """Give every layer of a table tensors of its own.
 
     Ifmaps and filters are uniform over their type; biases, zero points and per-channel scales are
@@ -27,12 +27,14 @@ def synthetic_network(workload: Workload, config: AcceleratorConfig, *, seed: in
         Word widths.
     seed : int
         Of the weights and scales.
+    weights : bool
+        False where only shapes matter: no filters are made.
     """
     tensors: dict[str, Tensor] = {}
     layers: list[Layer] = []
     for index, entry in enumerate(workload.entries):
         random = np.random.default_rng((seed, index))
-        layer, pair = _layer(entry, config, random)
+        layer, pair = _layer(entry, config, random, weights)
         layers.append(layer)
         tensors |= {tensor.name: tensor for tensor in pair}
     ports = {
@@ -49,7 +51,7 @@ def synthetic_network(workload: Workload, config: AcceleratorConfig, *, seed: in
 
 
 def _layer(
-    entry: WorkloadLayer, config: AcceleratorConfig, random: np.random.Generator
+    entry: WorkloadLayer, config: AcceleratorConfig, random: np.random.Generator, weights: bool
 ) -> tuple[Layer, tuple[Tensor, Tensor]]:
     dtype = "int8" if config.act_bits == 8 else "int16"
     low, high = clip_range(dtype)
@@ -85,7 +87,10 @@ def _layer(
         ifmap=ifmap.name,
         ofmap=ofmap.name,
         filters=random.integers(
-            weight_low, weight_high, (shape.M, shape.C // shape.G, shape.R, shape.S), endpoint=True
+            weight_low,
+            weight_high,
+            (shape.M, shape.C // shape.G, shape.R, shape.S) if weights else 0,
+            endpoint=True,
         ).astype(f"int{config.weight_bits}"),
         bias=np.rint(random.normal(0, deviation / 4, shape.M)).astype(np.int64),
         scale=(unit * random.uniform(0.5, 1.5, shape.M)).astype(np.float32),

@@ -227,7 +227,7 @@ class Accelerator(wiring.Component):
             events.i_psum_write.eq(datapath.o_psum_write),
             events.i_ofmap_write.eq(datapath.o_valid),
             events.i_ofmap_spill.eq(writer.o_spill),
-            events.i_layer_end.eq(job.o_record.valid & job.o_record.ready),
+            events.i_layer_end.eq(job.o_layer_end),
         ]
 
         self._connect_axi(m, reader, writer)

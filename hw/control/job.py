@@ -53,6 +53,8 @@ class JobControl(wiring.Component):
         Beats of the descriptor.
     o_begin, o_layer
         Start of a layer, and its descriptor.
+    o_layer_end : ``Out(1)``
+        Pulses when a layer is complete.
     i_walkers_done, i_writer_idle, i_reader_idle : ``In(1)``
     i_progress : ``In(1)``
         Something moved: the watchdog starts anew.
@@ -83,6 +85,7 @@ class JobControl(wiring.Component):
                 "i_data": In(config.axi_data_bits),
                 "o_begin": Out(1),
                 "o_layer": Out(LayerDescriptor()),
+                "o_layer_end": Out(1),
                 "i_walkers_done": In(1),
                 "i_writer_idle": In(1),
                 "i_reader_idle": In(1),
@@ -215,6 +218,7 @@ class JobControl(wiring.Component):
                 m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
                 with m.If(self.i_walkers_done & self.i_writer_idle):
+                    m.d.comb += self.o_layer_end.eq(1)
                     m.d.sync += [
                         layers.eq(layers + 1),
                         left.eq(left - 1),

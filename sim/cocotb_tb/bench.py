@@ -255,7 +255,7 @@ class Bench:
 
     def check_tensors(self, job: Job) -> None:
         """Compare every ofmap word with the golden model."""
-        for name in job.case.network.tensors:
+        for name in (layer.ofmap for layer in job.case.network.layers):
             found = self.driver.read_tensor(job.program, name)
             wrong = int((found != job.golden[name]).sum())
             assert not wrong, f"{job.case.network.name}: {wrong} of {found.size} words of {name}"
@@ -284,7 +284,8 @@ class Bench:
         """Address ranges that the job writes."""
         program = job.program
         records = program.record_address
-        ranges = [(records, records + RECORD_BYTES * len(program.layers))]
+        count = len(program.layers) + 1  # one before the first layer
+        ranges = [(records, records + RECORD_BYTES * count)]
         for layer in job.case.network.layers:
             start = program.addresses[layer.ofmap]
             ranges.append((start, start + program.layouts[layer.ofmap].bytes))

@@ -6,7 +6,7 @@ import cocotb
 from cocotb.triggers import ReadOnly, RisingEdge
 
 from stillflow.compiler.driver import DONE, START
-from stillflow.hw.csr import Counter
+from stillflow.compiler.program import RECORD_BYTES
 from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, Bench
 from stillflow.sim.cocotb_tb.networks import make_case
 
@@ -109,7 +109,7 @@ async def job_without_a_record_address_writes_no_records(dut: Any) -> None:
     await bench.write("CONTROL", START)
     await bench.wait_irq(JOB_CYCLES)
     assert before == bench.dram.content[: len(before)]
-    beats = 8 * len(Counter) // bench.config.axi_bytes
+    beats = 2 * RECORD_BYTES // bench.config.axi_bytes  # before and after the layer
     assert bench.monitor.traffic.write_beats == 2 * with_records - beats
     bench.check_tensors(job)
     bench.monitor.check_quiet()

@@ -1,0 +1,46 @@
+"""A mapping as nested loops, the way Timeloop prints them."""
+
+from stillflow.hw.mapping import Mapping
+
+
+def print_nest(mapping: Mapping) -> str:
+    """Loops of a mapping from DRAM to the PEs, outermost first; loops of one iteration left out.
+
+    The column on the left is the level whose contents change with the loop.
+    """
+    m, w, config = mapping, mapping.work, mapping.config
+    n_count, e_count, f_count = m.tile_counts
+    chunks = sum(len(m.chunk_lengths(p)) for p in [m.k_planes] * (m.groups - 1) + [m.k_planes])
+    m_loop = ("DRAM", "for", "m", m.m_count, "filter groups")
+    pixels = [
+        ("DRAM", "for", "n", n_count, f"tiles of {m.pn} images"),
+        ("DRAM", "for", "e", e_count, f"tiles of {m.pe} rows"),
+        ("DRAM", "for", "f", f_count, f"tiles of {m.pf} columns"),
+    ]
+    loops = [
+        ("DRAM", "for", "g", w.G, "groups"),
+        *([m_loop, *pixels] if m.m_outer else [*pixels, m_loop]),
+        ("DRAM", "for", "c", m.c_count, f"reduction tiles of {m.groups} plane groups"),
+        ("GLB", "for", "m", m.mb, f"blocks of {config.m_block} filters"),
+        ("GLB", "for", "k", chunks, f"chunks of up to {config.rows} of c, r, s"),
+        ("GLB", "for", "n", m.pn, "images"),
+        ("GLB", "for", "e", m.pe, "rows"),
+        ("GLB", "for", "f", m.pf, "columns"),
+        ("PE", "par-for rows", "k", config.rows, ""),
+        ("PE", "par-for cols", "m", config.m_block, ""),
+    ]
+    lines, depth, previous = [], 0, ""
+    for level, keyword, letter, count, what in loops:
+        if count == 1 and level != "PE":
+            continue
+        label = level if level != previous else ""
+        note = f"  # {what}" if what else ""
+        lines.append(f"{label:>5} | {'  ' * depth}{keyword} {letter} in [0:{count}){note}")
+        depth, previous = depth + 1, level
+    stays = "filters stay on chip for all pixel tiles" if m.filter_resident else ""
+    facts = [
+        f"ifmap tile {m.slot_size:,} of {config.ifmap_elements:,} elements, {m.slots} slots",
+        f"psums {m.psum_entries:,} of {config.psum_depth:,} entries",
+        stays,
+    ]
+    return "\n".join([*lines, "      # " + "; ".join(fact for fact in facts if fact)])

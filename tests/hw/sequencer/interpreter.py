@@ -1,0 +1,281 @@
+"""Walks a nest literally, loop by loop: what the sequencers must do, in the order of the nest.
+
+No counters that carry, no strides that add up: every index is a ``for``, every address a sum of
+products. It takes the mapping and the tensors' layouts, and never sees a descriptor.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, product
+
+from stillflow.compiler.lower import Placement
+from stillflow.compiler.work import Plan
+from stillflow.hw.mapping import Mapping
+
+
+@dataclass(frozen=True)
+class Fill:
+    """An ifmap element comes on chip.
+
+    ``element`` of the ifmap buffer gets the DRAM word at byte ``address``, or padding if None.
+    """
+
+    tile: int
+    element: int
+    address: int | None
+    group_last: bool
+
+
+@dataclass(frozen=True)
+class FilterLine:
+    """Line ``index`` of the filter stream comes on chip, ``last`` of its plane group."""
+
+    index: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """An ofmap pixel: ``offset`` of its window in the tile, its psum entry, and its place."""
+
+    offset: int
+    psum: int
+    n: int
+    e: int
+    f: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A weight block meets the pixels of a tile.
+
+    ``elements`` of the ifmap buffer feed the rows at a pixel of offset 0; ``weights`` are lines of
+    the filter stream, one per row; ``bias`` and ``scale`` lines follow the weights in the stream.
+    ``groups`` plane groups were loaded before; ``block`` is the filter block in group ``g``.
+    """
+
+    g: int
+    block: int
+    tile: int
+    groups: int
+    elements: tuple[int, ...]
+    weights: tuple[int, ...]
+    bias: tuple[int, ...]
+    scale: tuple[int, ...]
+    pixels: tuple[Pixel, ...]
+    images_rows_columns: tuple[int, int, int]
+    first: bool
+    final: bool
+    tile_last: bool
+    lines_last: bool
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A mapped layer and where its data lie."""
+
+    mapping: Mapping
+    plan: Plan
+    place: Placement
+
+    # -- the nest ------------------------------------------------------------------------------
+
+    def walk(self) -> Iterator[Fill | FilterLine | Step]:
+        """Yield everything in order: what a step needs comes right before it."""
+        m = self.mapping
+        slabs = self._slabs()
+        tile, groups_before = -1, 0
+        for g, m_outer in product(range(m.work.G), range(m.m_count if m.m_outer else 1)):
+            for pixel_tile in product(*map(range, m.tile_counts)):
+                for m_inner in range(1 if m.m_outer else m.m_count):
+                    for c_tile in range(m.c_count):
+                        tile += 1
+                        groups = self._groups(c_tile)
+                        for block in self._blocks(m_outer + m_inner):
+                            for group in groups:
+                                if block == self._blocks(m_outer + m_inner)[0]:
+                                    yield from self._fills(tile, g, pixel_tile, c_tile, group)
+                                if pixel_tile == (0, 0, 0) or not m.filter_resident:
+                                    slab = slabs[g, block, group]
+                                    for index in slab:
+                                        yield FilterLine(index, index == slab[-1])
+                                yield from self._steps(
+                                    tile, groups_before, g, pixel_tile, c_tile, block, group,
+                                    slabs[g, block, group],
+                                )  # fmt: skip
+                        groups_before += len(groups)
+
+    def _groups(self, c_tile: int) -> range:
+        first = c_tile * self.mapping.groups
+        return range(first, min(first + self.mapping.groups, self.mapping.plane_groups))
+
+    def _blocks(self, m_group: int) -> range:
+        first = m_group * self.mapping.mb
+        return range(first, min(first + self.mapping.mb, self.mapping.blocks))
+
+    def _planes(self, group: int) -> range:
+        first = group * self.mapping.k_planes
+        return range(first, min(first + self.mapping.k_planes, self.mapping.planes))
+
+    def _tile_range(self, pixel_tile: tuple[int, int, int]) -> tuple[range, range, range]:
+        m, w = self.mapping, self.mapping.work
+        n, e, f = (
+            range(i * size, min(i * size + size, total))
+            for i, size, total in zip(
+                pixel_tile, (m.pn, m.pe, m.pf), (w.N, w.E, w.F), strict=True
+            )
+        )
+        return n, e, f
+
+    # -- the filter stream ---------------------------------------------------------------------
+
+    def _slabs(self) -> dict[tuple[int, int, int], range]:
+        """Lines of the stream that belong to each group, filter block and plane group."""
+        m = self.mapping
+        slabs, line = {}, 0
+        for g, m_group, c_tile in product(range(m.work.G), range(m.m_count), range(m.c_count)):
+            for block, group in product(self._blocks(m_group), self._groups(c_tile)):
+                lines = len(self._reduction(group))
+                if group == self._groups(c_tile)[0]:
+                    lines += m.config.bias_lines * (c_tile == 0)
+                    lines += m.config.scale_lines * (c_tile == m.c_count - 1)
+                slabs[g, block, group] = range(line, line + lines)
+                line += lines
+        assert line == m.filter_lines
+        return slabs
+
+    def _reduction(self, group: int) -> list[tuple[int, int, int, int]]:
+        """``r, s, plane, element`` of each line, in order."""
+        m = self.mapping
+        return list(
+            product(range(m.work.R), range(m.k_s), self._planes(group), range(m.k_elements))
+        )
+
+    def _chunks(self, group: int) -> list[list[tuple[int, int, int, int]]]:
+        """Lines that meet the rows together: up to ``rows`` of a run that ends at ``k_break``."""
+        rows = self.mapping.config.rows
+        kept = {1: 2, 2: 1, 3: 0}[self.mapping.k_break]  # a new r or s begins a new run
+        chunks = []
+        for _, run in groupby(self._reduction(group), key=lambda line: line[:kept]):
+            lines = list(run)
+            chunks += [lines[i : i + rows] for i in range(0, len(lines), rows)]
+        return chunks
+
+    # -- the ifmap tile ------------------------------------------------------------------------
+
+    def _fills(
+        self, tile: int, g: int, pixel_tile: tuple[int, int, int], c_tile: int, group: int
+    ) -> Iterator[Fill]:
+        m, w = self.mapping, self.mapping.work
+        images, es, fs = self._tile_range(pixel_tile)
+        base = tile % m.slots * m.slot_size
+        rows, width = m.rows_of(len(es)), m.width_of(len(fs))
+        places = list(product(self._planes(group), images, range(rows), range(width)))
+        for place in places:
+            plane, n, row, x = place
+            h = es[0] * w.stride[0] - w.pad[0] + row
+            i = (fs[0] * w.stride[1] - w.pad[1]) * m.pixel + x
+            element = (
+                base
+                + (plane - c_tile * m.groups * m.k_planes) * m.plane_stride
+                + (n - images[0]) * m.image_stride
+                + row * m.pitch
+                + x
+            )
+            inside = 0 <= h < w.H and 0 <= i < w.W * m.pixel
+            address = self._ifmap_address(g, n, plane, h, i) if inside else None
+            yield Fill(tile, element, address, place == places[-1])
+
+    def _ifmap_address(self, g: int, n: int, plane: int, h: int, i: int) -> int:
+        layout, plan = self.place.ifmap_layout, self.plan
+        image, plane = (0, n) if plan.pool else (n, g * self.mapping.planes + plane)
+        return (
+            self.place.ifmap
+            + image * layout.image_bytes
+            + plane * layout.plane_bytes
+            + h * plan.row_step * layout.row_bytes
+            + i * layout.element_bytes
+        )
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _steps(
+        self, tile: int, groups_before: int, g: int, pixel_tile: tuple[int, int, int],
+        c_tile: int, block: int, group: int, slab: range,
+    ) -> Iterator[Step]:  # fmt: skip
+        m, w, config = self.mapping, self.mapping.work, self.mapping.config
+        groups, chunks = self._groups(c_tile), self._chunks(group)
+        blocks = next(b for i in range(m.m_count) if block in (b := self._blocks(i)))
+        entry = blocks.index(block) * m.tile_pixels if m.c_count > 1 else 0
+        ranges = self._tile_range(pixel_tile)
+        pixels = tuple(
+            Pixel(
+                offset=(n - ranges[0][0]) * m.image_stride
+                + (e - ranges[1][0]) * w.stride[0] * m.pitch
+                + (f - ranges[2][0]) * w.stride[1] * m.pixel,
+                psum=entry + i,
+                n=n,
+                e=e,
+                f=f,
+            )
+            for i, (n, e, f) in enumerate(product(*ranges))
+        )
+        lines = iter(slab)
+        for number, chunk in enumerate(chunks):
+            opens = number == 0 and group == groups[0]
+            ends = number == len(chunks) - 1 and group == groups[-1]
+            weights = tuple(next(lines) for _ in chunk)
+            biased, scaled = opens and c_tile == 0, opens and c_tile == m.c_count - 1
+            bias = tuple(next(lines) for _ in range(config.bias_lines * biased))
+            scale = tuple(next(lines) for _ in range(config.scale_lines * scaled))
+            yield Step(
+                g=g,
+                block=block,
+                tile=tile,
+                groups=groups_before + groups.index(group) + 1,
+                elements=tuple(self._element(tile, c_tile, *line) for line in chunk),
+                weights=weights,
+                bias=bias,
+                scale=scale,
+                pixels=pixels,
+                images_rows_columns=(len(ranges[0]), len(ranges[1]), len(ranges[2])),
+                first=biased,
+                final=ends and c_tile == m.c_count - 1,
+                tile_last=ends and block == blocks[-1],
+                lines_last=all(i == n - 1 for i, n in zip(pixel_tile, m.tile_counts, strict=True)),
+            )
+        assert next(lines, None) is None
+
+    def _element(self, tile: int, c_tile: int, r: int, s: int, plane: int, element: int) -> int:
+        m, dilation = self.mapping, self.mapping.work.dilation
+        return (
+            tile % m.slots * m.slot_size
+            + (plane - c_tile * m.groups * m.k_planes) * m.plane_stride
+            + r * dilation[0] * m.pitch
+            + s * dilation[1] * m.pixel
+            + element
+        )
+
+    # -- the ofmap -----------------------------------------------------------------------------
+
+    def ofmap_units(self, block: int) -> int:
+        """Channel blocks of a filter block that exist in the ofmap."""
+        first = block * self.mapping.config.block_units
+        total = -(-self.mapping.work.M // self.mapping.config.channel_block)
+        return min(self.mapping.config.block_units, total - first)
+
+    def ofmap_address(self, g: int, block: int, unit: int, pixel: Pixel) -> int:
+        """DRAM byte address of a channel block of an ofmap pixel."""
+        config, layout = self.mapping.config, self.place.ofmap_layout
+        per_group = -(-self.mapping.work.M // config.channel_block)
+        image, plane = pixel.n, g * per_group + block * config.block_units + unit
+        if self.plan.pool:
+            image, plane = 0, pixel.n
+        row_bytes = self.mapping.work.F * layout.pixel * layout.element_bytes
+        return (
+            self.place.ofmap
+            + image * layout.image_bytes
+            + plane * layout.plane_bytes
+            + pixel.e * row_bytes
+            + pixel.f * layout.pixel * layout.element_bytes
+        )
