@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -59,9 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 when interrupted. With the environment variable ``STILLFLOW_TRACEBACK``, an unexpected
         exception is raised instead.
     """
+    # Without standalone mode, --help and --version return a status; commands return None.
+    return report_errors(
+        lambda: stillflow.main(argv, prog_name="stillflow", standalone_mode=False)
+    )
+
+
+def report_errors(command: Callable[[], int | None]) -> int:
+    """Run a command; give its status, errors as one line on stderr.
+
+    See `main` for the statuses.
+    """
     try:
-        # Without standalone mode, --help and --version return a status; commands return None.
-        return stillflow.main(argv, prog_name="stillflow", standalone_mode=False) or 0
+        return command() or 0
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:  # the reader of our output went away

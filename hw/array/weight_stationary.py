@@ -10,6 +10,70 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.unit import unit
 
 
+class WeightStationaryColumn(wiring.Component):
+    """PEs of one filter, their weight chain and their adder tree.
+
+    Timing as the array's.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Rows and word widths.
+
+    Members
+    -------
+    i_acts : ``In(ArrayLayout(signed(act_bits), rows))``
+    i_weight : ``In(signed(weight_bits))``
+        Enters the chain at the bottom row.
+    i_shift, i_swap : ``In(1)``
+    o_sum : ``Out(signed(psum_bits))``
+    """
+
+    i_acts: data.View
+    i_weight: Signal
+    i_shift: Signal
+    i_swap: Signal
+    o_sum: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        act, weight = config.act_bits, config.weight_bits
+        self.unit_name = f"column_ws_{config.rows}x{act}x{weight}"
+        self.unit_key = (config.rows, act, weight)
+        super().__init__(
+            {
+                "i_acts": In(data.ArrayLayout(signed(act), config.rows)),
+                "i_weight": In(signed(weight)),
+                "i_shift": In(1),
+                "i_swap": In(1),
+                "o_sum": Out(signed(config.psum_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the column."""
+        m = Module()
+        rows = self.config.rows
+
+        tree = AdderTree(terms=rows, term_bits=self.config.act_bits + self.config.weight_bits)
+        m.submodules.tree = unit(platform, tree)
+        m.d.comb += self.o_sum.eq(tree.o_sum)
+        below = self.i_weight
+        for row in reversed(range(rows)):
+            pe = WeightStationaryPE(self.config)
+            m.submodules[f"pe_{row}"] = unit(platform, pe)
+            m.d.comb += [
+                pe.i_act.eq(self.i_acts[row]),
+                pe.i_chain.eq(below),
+                pe.i_shift.eq(self.i_shift),
+                pe.i_swap.eq(self.i_swap),
+                tree.i_terms[row].eq(pe.o_product),
+            ]
+            below = pe.o_chain
+
+        return m
+
+
 class WeightStationaryArray(wiring.Component):
     """``rows x m_block`` PEs with a weight chain and an adder tree in each column.
 
@@ -55,24 +119,15 @@ class WeightStationaryArray(wiring.Component):
         """Build the grid."""
         m = Module()
 
-        rows = self.config.rows
         for col in range(self.config.m_block):
-            tree = AdderTree(
-                terms=rows, term_bits=self.config.act_bits + self.config.weight_bits
-            )
-            m.submodules[f"tree_{col}"] = unit(platform, tree)
-            m.d.comb += self.o_sums[col].eq(tree.o_sum)
-            below = self.i_line[col]
-            for row in reversed(range(rows)):
-                pe = WeightStationaryPE(self.config)
-                m.submodules[f"pe_{row}_{col}"] = unit(platform, pe)
-                m.d.comb += [
-                    pe.i_act.eq(self.i_acts[row]),
-                    pe.i_chain.eq(below),
-                    pe.i_shift.eq(self.i_shift),
-                    pe.i_swap.eq(self.i_swap),
-                    tree.i_terms[row].eq(pe.o_product),
-                ]
-                below = pe.o_chain
+            column = WeightStationaryColumn(self.config)
+            m.submodules[f"column_{col}"] = unit(platform, column)
+            m.d.comb += [
+                column.i_acts.eq(self.i_acts),
+                column.i_weight.eq(self.i_line[col]),
+                column.i_shift.eq(self.i_shift),
+                column.i_swap.eq(self.i_swap),
+                self.o_sums[col].eq(column.o_sum),
+            ]
 
         return m

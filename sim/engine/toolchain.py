@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stillflow.sim.engine.base import EngineUnavailable
 
-_CPU_FEATURES = {"avx2": "-mavx2", "bmi1": "-mbmi", "bmi2": "-mbmi2"}  # 25 % faster together
+# Together a quarter faster. Without popcnt the others make parities slow.
+_CPU_FEATURES = {"avx2": "-mavx2", "bmi1": "-mbmi", "bmi2": "-mbmi2", "popcnt": "-mpopcnt"}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Small layers on small accelerators, with any of the mapper's nests."""
 
 from itertools import islice
+from random import Random
 
-from hypothesis import assume
 from hypothesis import strategies as st
 
 from stillflow.compiler.lower import Placement, lower, pack, unpack
@@ -26,53 +26,54 @@ CONFIGS = [
     config_of(4, 4, 1, 32),
     config_of(8, 4, 2, 64, 2),  # two planes side by side
     config_of(4, 8, 2, 32, 4),  # two channel blocks in a filter block
-    config_of(5, 4, 1, 128, 4),  # beats wider than a channel block
+    config_of(5, 4, 2, 128, 4, max_burst_beats=8),  # beats wider than a channel block
     config_of(6, 10, 4, 64, 5),
     config_of(4, 4, 2, 32, act_bits=16, weight_bits=16, acc_bits=48),
     config_of(16, 4, 2, 32, max_burst_beats=4),
 ]
 
-short = st.integers(1, 3)
+
+def draw_conv(random, most_macs):
+    """Draw a convolution of any kind that is not too large."""
+    while True:
+        G = random.choice([1, 1, 1, 2, 3])
+        R, S = random.randint(1, 3), random.randint(1, 3)
+        stride = random.randint(1, 3), random.randint(1, 3)
+        dilation = random.randint(1, 2), random.randint(1, 2)
+        pad = tuple(random.randint(0, 2) for _ in range(4))
+        if random.random() < 0.2:
+            R, S, pad = 1, 1, (0, 0, 0, 0)
+        if random.random() < 0.5:
+            stride, dilation = (1, 1), (1, 1)
+        shape = {
+            "N": random.randint(1, 3),
+            "G": G,
+            "C": G * (4 * random.randint(1, 3) if G > 1 else random.randint(1, 20)),
+            "M": G * (4 * random.randint(1, 3) if G > 2 else random.randint(1, 24)),
+            "H": (R - 1) * dilation[0] + random.randint(1, 7),
+            "W": (S - 1) * dilation[1] + random.randint(1, 7),
+        }
+        drawn = ConvShape(**shape, R=R, S=S, stride=stride, dilation=dilation, pad=pad)
+        if drawn.macs <= most_macs:
+            return drawn
 
 
-@st.composite
-def conv_shapes(draw, most_macs=4000):
-    G = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    R, S = draw(short), draw(short)
-    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
-    pad = draw(st.tuples(*[st.integers(0, 2)] * 4))
-    shape = ConvShape(
-        N=draw(st.integers(1, 3)),
-        G=G,
-        C=G * draw(st.integers(1, 12)),
-        M=G * draw(st.integers(1, 12)),
-        H=max(1, (R - 1) * dilation[0] + 1 - pad[0] - pad[2]) + draw(st.integers(0, 6)),
-        W=max(1, (S - 1) * dilation[1] + 1 - pad[1] - pad[3]) + draw(st.integers(0, 6)),
-        R=R,
-        S=S,
-        stride=draw(st.tuples(short, short)),
-        dilation=dilation,
-        pad=pad,
-    )
-    assume(shape.macs <= most_macs)
-    return shape
-
-
-@st.composite
-def pool_shapes(draw):
-    R, S = draw(short), draw(short)
-    shape = PoolShape(
-        N=draw(st.integers(1, 2)),
-        C=draw(st.integers(1, 9)),
-        H=R + draw(st.integers(0, 4)),
-        W=S + draw(st.integers(0, 4)),
-        R=R,
-        S=S,
-        stride=draw(st.tuples(short, short)),
-        pad=draw(st.tuples(*[st.integers(0, 1)] * 4)),
-    )
-    assume(shape.E * shape.F * shape.N <= 40)
-    return shape
+def draw_pool(random, most_macs):
+    """Draw a pooling layer that is not too large."""
+    while True:
+        R, S = random.randint(1, 3), random.randint(1, 3)
+        drawn = PoolShape(
+            N=random.randint(1, 2),
+            C=random.randint(1, 9),
+            H=R + random.randint(0, 4),
+            W=S + random.randint(0, 4),
+            R=R,
+            S=S,
+            stride=(random.randint(1, 3), random.randint(1, 3)),
+            pad=(random.randint(0, 1), 0, random.randint(0, 1), random.randint(0, 1)),
+        )
+        if drawn.N * 100 * drawn.E * drawn.F <= most_macs:
+            return drawn
 
 
 def place_layer(shape, config, ifmap=4096, filters=65536, ofmap=131072, is_packed=False, **words):
@@ -102,17 +103,31 @@ def nests_of(shape, config, **options):
     return [Nest(mapping, plan, place) for mapping in islice(candidates(plan, config), 400)]
 
 
-@st.composite
-def nests(draw, most_macs=4000, pools=True):
-    """Draw a layer, a config and a nest, with the layer's shape."""
-    config = draw(st.sampled_from(CONFIGS))
-    kinds = [conv_shapes(most_macs)] + ([pool_shapes()] if pools else [])
-    shape = draw(st.one_of(kinds))
-    is_conv = isinstance(shape, ConvShape)
-    may_pack = is_conv and shape.G == 1 and shape.C < config.channel_block
-    choices = nests_of(shape, config, is_packed=may_pack and draw(st.booleans()))
-    assume(choices)
-    return shape, draw(st.sampled_from(choices))
+def draw_nest(random, most_macs, pools):
+    while True:
+        config = random.choice(CONFIGS)
+        draw = draw_pool if pools and random.random() < 0.15 else draw_conv
+        shape = draw(random, most_macs)
+        may_pack = draw is draw_conv and shape.G == 1 and shape.C < config.channel_block
+        choices = nests_of(shape, config, is_packed=may_pack and random.random() < 0.8)
+        if choices:
+            # Each kind of nest has its turn, however few there are of it.
+            kind = random.choice(sorted({_kind(nest) for nest in choices}))
+            return shape, random.choice([nest for nest in choices if _kind(nest) == kind])
+
+
+def _kind(nest):
+    m = nest.mapping
+    return m.m_outer, m.filter_resident, m.m_count > 1, m.c_count > 1, m.pixel_tiles > 1, m.pn > 1
+
+
+def nests(most_macs=6000, pools=True):
+    """Draw a layer with one of its nests: ``shape, nest``.
+
+    From a seed: Hypothesis itself hardly leaves the simplest layers.
+    """
+    seeds = st.integers(0, 2**32 - 1)
+    return seeds.map(lambda seed: draw_nest(Random(seed), most_macs, pools))
 
 
 def descriptor_of(nest):

@@ -64,9 +64,9 @@ def test_a_compiler_that_does_not_run_is_named(
 
 def test_vector_instructions_are_used_where_all_are_there(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("model : x\nflags\t\t: fpu avx2 bmi1 bmi2\n")
-    assert machine_flags(cpuinfo) == ["-mavx2", "-mbmi", "-mbmi2"]
-    cpuinfo.write_text("flags\t\t: fpu avx2 bmi1\n")
+    cpuinfo.write_text("model : x\nflags\t\t: fpu avx2 bmi1 bmi2 popcnt\n")
+    assert machine_flags(cpuinfo) == ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"]
+    cpuinfo.write_text("flags\t\t: fpu avx2 bmi1 popcnt\n")
     assert machine_flags(cpuinfo) == []
     cpuinfo.write_text("Features\t: asimd\n")
     assert machine_flags(cpuinfo) == []

@@ -1,0 +1,1 @@
+"""Cost model: counters and cycles of a layer, predicted from its nest."""

@@ -1,0 +1,207 @@
+"""cocotb tests of jobs that fail, and of the job that follows."""
+
+import random
+from typing import Any
+
+import cocotb
+from cocotbext.axi import AxiResp
+
+from stillflow.compiler.driver import DONE, FAILED, START
+from stillflow.hw.csr import ErrorCode
+from stillflow.hw.descriptor import BYTES
+from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, MEMORY_BYTES, Bench, Job
+from stillflow.sim.cocotb_tb.memory import Fault
+from stillflow.sim.cocotb_tb.networks import make_case
+
+READ_ERRORS = {AxiResp.SLVERR: ErrorCode.READ_SLVERR, AxiResp.DECERR: ErrorCode.READ_DECERR}
+WRITE_ERRORS = {AxiResp.SLVERR: ErrorCode.WRITE_SLVERR, AxiResp.DECERR: ErrorCode.WRITE_DECERR}
+
+
+async def begin_bench(dut: Any, network: str = "chain", *, stalls: int = 0) -> tuple[Bench, Job]:
+    """Start a bench, with seeded stalls unless 0, and compile a network."""
+    bench = await Bench.start(dut)
+    if stalls:
+        bench.dram.stall(1000 * bench.seed + stalls, highest=0.8)
+    return bench, bench.compile(make_case(network, seed=bench.seed))
+
+
+def read_targets(job: Job) -> dict[str, tuple[int, int]]:
+    """Ranges that a job reads: first byte, last byte."""
+    program = job.program
+    ifmap = program.layouts["t1"]
+    filters = program.layers[0].descriptor["filter_address"]
+    return {
+        "first descriptor": (program.program_address, program.program_address + BYTES - 1),
+        "last descriptor": (
+            program.program_address + BYTES * (len(program.layers) - 1),
+            program.program_address + BYTES * len(program.layers) - 1,
+        ),
+        "filters": (filters, filters + len(program.segments[filters]) - 1),
+        "ifmap": (program.addresses["t1"], program.addresses["t1"] + ifmap.bytes - 1),
+    }
+
+
+@cocotb.test()
+@cocotb.parametrize(
+    response=[AxiResp.SLVERR, AxiResp.DECERR],
+    where=["first descriptor", "last descriptor", "filters", "ifmap"],
+    stalls=[0, 1],
+)
+async def read_errors_stop_the_job(dut: Any, response: AxiResp, where: str, stalls: int) -> None:
+    """Code and address of the beat, interrupt; without the fault the next job is exact."""
+    bench, job = await begin_bench(dut, stalls=stalls)
+    first, last = read_targets(job)[where]
+    beat = bench.config.axi_bytes
+    draw = random.Random(f"{bench.seed} {response} {where} {stalls}")
+    for place in (first, draw.randint(first, last), last):
+        bench.dram.faults = [Fault(kind="read", start=place, stop=place + 1, response=response)]
+        await bench.load(job)
+        await bench.begin(job)
+        found = await bench.fails()
+        assert found == (READ_ERRORS[response], place // beat * beat), f"{place:#x}: {found}"
+        bench.dram.faults = []
+        await bench.run(job)
+
+
+@cocotb.test()
+@cocotb.parametrize(
+    response=[AxiResp.SLVERR, AxiResp.DECERR],
+    where=["t1", "t3", "first record", "last record"],
+    stalls=[0, 1],
+)
+async def write_errors_stop_the_job(dut: Any, response: AxiResp, where: str, stalls: int) -> None:
+    """Code and address of the burst, interrupt; without the fault the next job is exact."""
+    bench, job = await begin_bench(dut, stalls=stalls)
+    program = job.program
+    if where in program.addresses:
+        first = program.addresses[where]
+        last = first + program.layouts[where].bytes - 1
+    else:
+        first = program.record_address
+        first += 128 * len(program.layers) if where == "last record" else 0
+        last = first + 127
+    reach = bench.config.max_burst_beats * bench.config.axi_bytes
+    draw = random.Random(f"{bench.seed} {response} {where} {stalls}")
+    for place in (first, draw.randint(first, last), last):
+        bench.dram.faults = [Fault(kind="write", start=place, stop=place + 1, response=response)]
+        await bench.load(job)
+        await bench.begin(job)
+        code, address = await bench.fails()
+        assert code == WRITE_ERRORS[response]
+        assert address <= place < address + reach, f"{place:#x} is not in a burst at {address:#x}"
+        bench.dram.faults = []
+        await bench.run(job)
+
+
+@cocotb.test()
+@cocotb.parametrize(stalls=[0, 1])
+async def flipped_descriptor_bit_is_found(dut: Any, stalls: int) -> None:
+    """In any layer, anywhere: the layers before are done, the rest is not begun."""
+    bench, job = await begin_bench(dut, stalls=stalls)
+    program = job.program
+    draw = random.Random(f"{bench.seed} {stalls}")
+    for _ in range(8):
+        await bench.load(job)
+        layer, bit = draw.randrange(len(program.layers)), draw.randrange(8 * BYTES)
+        address = program.program_address + BYTES * layer
+        bench.dram.content[address + bit // 8] ^= 1 << bit % 8
+        await bench.begin(job)
+        found = await bench.fails()
+        assert found == (ErrorCode.DESCRIPTOR, address), f"bit {bit} of layer {layer}: {found}"
+        assert await bench.value("LAYER") == layer
+    await bench.run(job)
+
+
+@cocotb.test()
+async def impossible_programs_are_refused(dut: Any) -> None:
+    """Nothing is read or written, and the address is reported."""
+    bench, job = await begin_bench(dut, "conv")
+    await bench.load(job)
+    await bench.begin(job)
+    await bench.wait_irq(JOB_CYCLES)
+    bursts = bench.monitor.traffic.bursts
+    for address, length in ((0x20, 1), (0x1, 1), (0x0, 0), (MEMORY_BYTES + 4, 2), (0x40, 0)):
+        await bench.write("IRQ_STATUS", DONE)
+        await bench.write("PROGRAM_ADDRESS", address)
+        await bench.write("PROGRAM_LENGTH", length)
+        await bench.write("CONTROL", START)
+        found = await bench.fails(100)
+        assert found == (ErrorCode.PROGRAM, address), f"{address:#x}, {length}: {found}"
+        assert bench.monitor.traffic.bursts == bursts
+    await bench.run(job)
+
+
+@cocotb.test()
+async def program_outside_the_memory_is_a_read_error(dut: Any) -> None:
+    """The memory's answer, and the address that it refused."""
+    bench, job = await begin_bench(dut, "conv")
+    for address in (MEMORY_BYTES, 0xFFFF_FFC0):
+        await bench.begin(job)
+        await bench.wait_irq(JOB_CYCLES)
+        await bench.write("IRQ_STATUS", DONE | FAILED)
+        await bench.write("PROGRAM_ADDRESS", address)
+        await bench.write("CONTROL", START)
+        assert await bench.fails() == (ErrorCode.READ_DECERR, address)
+    await bench.run(job)
+
+
+@cocotb.test()
+@cocotb.parametrize(channels=["all", "b", "r", "ar", "aw", "w"], back=["soon", "late"])
+async def silent_memory_wakes_the_watchdog(dut: Any, channels: str, back: str) -> None:
+    """Reported with the descriptor's address; when the memory is back the next job is exact."""
+    bench, job = await begin_bench(dut)
+    names = tuple(bench.dram.channels) if channels == "all" else (channels,)
+    draw = random.Random(f"{bench.seed} {channels} {back}")
+    await bench.write("WATCHDOG", 500)
+    await bench.load(job)
+    await bench.begin(job)
+    await bench.cycles(draw.randrange(20, 1500))
+    bench.dram.silence(names)
+    if back == "soon":
+        await bench.cycles(2500)
+        assert await bench.value("STATUS") == 0b001  # transfers under way are waited for
+        bench.dram.resume()
+    code, address = await bench.fails()
+    assert code == ErrorCode.WATCHDOG
+    layer = await bench.value("LAYER")
+    assert address == job.program.program_address + BYTES * layer
+    if back == "late":
+        await bench.cycles(draw.randrange(100))
+        bench.dram.resume()
+    await bench.cycles(draw.randrange(3))
+    await bench.run(job)
+
+
+@cocotb.test()
+@cocotb.parametrize(stalls=[0, 1, 2])
+async def soft_reset_ends_a_job_anywhere(dut: Any, stalls: int) -> None:
+    """No interrupt, every register as after reset, no transfer left; the next job is exact."""
+    bench, job = await begin_bench(dut, stalls=stalls)
+    draw = random.Random(f"{bench.seed} {stalls}")
+    for _ in range(12):
+        await bench.load(job)
+        await bench.begin(job)
+        await bench.cycles(draw.choice([0, 1, 2, 3, draw.randrange(200), draw.randrange(3000)]))
+        await bench.write("CONTROL", 2)
+        while (status := await bench.value("STATUS")) & 1:
+            assert dut.irq.value == 0
+        assert (status, await bench.value("IRQ_STATUS")) == (0, 0)
+        assert await bench.value("IRQ_ENABLE") == 0
+        bench.monitor.check_quiet()
+        if draw.random() < 0.5:
+            await bench.run(job)
+    await bench.run(job)
+
+
+@cocotb.test()
+async def reset_line_ends_a_job_anywhere(dut: Any) -> None:
+    """The next job is exact."""
+    bench, job = await begin_bench(dut)
+    draw = random.Random(bench.seed)
+    for _ in range(6):
+        await bench.load(job)
+        await bench.begin(job)
+        await bench.cycles(draw.randrange(2500))
+        await bench.reset(draw.choice([1, 2, 5]))
+        assert await bench.value("STATUS") == 0
+        await bench.run(job)
