@@ -60,9 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         exception is raised instead.
     """
     # Without standalone mode, --help and --version return a status; commands return None.
-    return report_errors(
-        lambda: stillflow.main(argv, prog_name="stillflow", standalone_mode=False)
-    )
+    return report_errors(lambda: stillflow.main(argv, prog_name="stillflow", standalone_mode=False))
 
 
 def report_errors(command: Callable[[], int | None]) -> int:

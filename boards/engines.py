@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 
 
 def _source_key(config: AcceleratorConfig) -> str:
-    """Changes with the configuration and with every source file that makes Verilog."""
+    """Hash the configuration and every source file that makes Verilog."""
     digest = hashlib.sha256(json.dumps(config.keys(), sort_keys=True).encode())
     folders = [Path(next(iter(hw.__path__))), Path(__file__).parent]
     for folder in folders:

@@ -81,7 +81,7 @@ def _runs(path: Path, port: Port, arrays: Arrays) -> int:
 
 
 def random_inputs(network: Network, seed: int) -> Arrays:
-    """Inputs that use the range of their quantised tensors."""
+    """Draw inputs that use the range of their quantised tensors."""
     random = np.random.default_rng(seed)
     inputs = {}
     for port in network.inputs:

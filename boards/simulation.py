@@ -42,13 +42,13 @@ def simulation_options(command: _Command) -> _Command:
 
 
 def dram_timing(latency: int, bytes_per_cycle: int | None, config: AcceleratorConfig) -> DramTiming:
-    """Timing of the simulated DRAM; the width defaults to the AXI port's."""
+    """Give the timing of the simulated DRAM; the width defaults to the AXI port's."""
     return DramTiming(latency=latency, bytes_per_cycle=bytes_per_cycle or config.axi_bytes)
 
 
 @contextmanager
 def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
-    """A line that says what is being done, while it is being done."""
+    """Show a line that says what is being done, while it is being done."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -67,7 +67,7 @@ def wide_console() -> Console:
 
 
 def layer_table(report: dict[str, Any]) -> Table:
-    """The report as a table, one line a layer."""
+    """Lay out the report as a table, one line a layer."""
     title = f"{report['workload']} on {report['config']['name']}, {report['engine']}"
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer", overflow="ellipsis")

@@ -1,1 +1,1 @@
-"""From quantised ONNX networks and layer tables to program images, and the driver that runs them."""
+"""From quantised ONNX networks and layer tables to program images, and the driver."""

@@ -52,7 +52,7 @@ class Accesses:
         return sum(getattr(self, f"{kind}_{operand}") for operand in OPERANDS)
 
     def as_report(self) -> dict[str, int]:
-        """Sums and parts under their report names."""
+        """Give sums and parts under their report names."""
         kinds = dict.fromkeys(entry.name.rsplit("_", 1)[0] for entry in fields(self))
         parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {kind: self.of(kind) for kind in kinds} | parts
@@ -111,9 +111,7 @@ def layer_macs(layer: Layer) -> int:
     return layer.shape.macs if isinstance(layer.shape, ConvShape) else 0
 
 
-def energy(
-    macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts | None = None
-) -> float:
+def energy(macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts | None = None) -> float:
     """Energy in MACs."""
     costs = costs or EnergyCosts()
     glb = sum(moved.of(kind) for kind in ("glb_reads", "glb_writes", "glb_fills", "glb_spills"))

@@ -67,17 +67,15 @@ def filter_stream(
     encoded = np.full((w.G, blocks * columns), encode_word(1.0), dtype=np.int64)
     encoded[:, : w.M] = np.vectorize(encode_word, otypes=[np.int64])(scale)
     params = {
-        "bias": _words_to_lines(
-            biases.reshape(w.G, blocks, columns), config.bias_lines, bits
-        ),
-        "scale": _words_to_lines(
-            encoded.reshape(w.G, blocks, columns), config.scale_lines, bits
-        ),
+        "bias": _words_to_lines(biases.reshape(w.G, blocks, columns), config.bias_lines, bits),
+        "scale": _words_to_lines(encoded.reshape(w.G, blocks, columns), config.scale_lines, bits),
     }
 
     pieces = []
     for group in range(w.G):
-        tiles = _reduction_tiles(mapping, weights[group], params["bias"][group], params["scale"][group])
+        tiles = _reduction_tiles(
+            mapping, weights[group], params["bias"][group], params["scale"][group]
+        )
         for first in range(0, blocks, mapping.mb):
             pieces += [tile[first : first + mapping.mb].ravel() for tile in tiles]
     lines = np.concatenate(pieces).reshape(-1, columns)

@@ -39,7 +39,7 @@ def _tensor(tensor: Tensor, layout: TensorLayout, address: int) -> dict[str, Any
 
 
 def memory_map(program: Program) -> dict[str, Any]:
-    """What lies where, and what the registers must be set to."""
+    """Say what lies where, and what the registers must be set to."""
     network = program.network
     return {
         "network": network.name,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from stillflow.compiler.work import Plan
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.mapping import Mapping, Work
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.work import Work
 
 
 class MappingError(ValueError):
@@ -36,7 +37,7 @@ def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
     for pf in _some(_tiles(work.F, depth), 12):
         for pe in _some(_tiles(work.E, depth // pf), 16):
             yield 1, pe, pf
-        if pf == work.F and work.E * work.F <= depth:
+        if pf == work.F and depth >= work.E * work.F:
             for pn in _some(_tiles(work.N, depth // (work.E * work.F)), 6):
                 if pn > 1:
                     yield pn, work.E, pf
@@ -54,7 +55,7 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
             continue
         per_slot = config.ifmap_elements // max(1, smallest.slot_size)
         probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
-        half = [g for g in _tiles(smallest.plane_groups, max(1, per_slot // 2))][:1]
+        half = _tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
         for groups in dict.fromkeys([*probe_groups, *half]):
             whole = groups >= smallest.plane_groups
             most = smallest.blocks if whole else max(1, config.psum_depth // pixels)
@@ -97,7 +98,7 @@ def compute_cycles(mapping: Mapping) -> int:
 def dram_bytes(mapping: Mapping) -> tuple[int, int]:
     """Bytes read and written, padding counted as read: an upper bound for choosing."""
     config, w = mapping.config, mapping.work
-    n, e, f = mapping.tile_counts
+    _, e, f = mapping.tile_counts
     rows = min(mapping.rows_of(mapping.pe), w.H) * e
     width = min(mapping.load_width, w.W * mapping.pixel) * f
     reloads = mapping.m_count if mapping.m_outer or mapping.c_count > 1 else 1
@@ -141,6 +142,7 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
     MappingError
         If the filter's window of a single pixel does not fit the ifmap buffer.
     """
+
     def key(mapping: Mapping) -> tuple[int, int, int]:
         cycles, moved = estimate_cycles(mapping), sum(dram_bytes(mapping))
         first, second = (cycles, moved) if objective == "cycles" else (moved, cycles)

@@ -104,7 +104,7 @@ def choose_layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -
     is_output = any(port.tensor == tensor.name for port in network.outputs)
     users = [layer for layer in network.layers if layer.ifmap == tensor.name]
     dense = all(isinstance(user, ConvLayer) and user.shape.G == 1 for user in users)
-    if is_input and not is_output and dense and C < config.channel_block and H * W > 1:
+    if is_input and not is_output and dense and config.channel_block > C and H * W > 1:
         return packed(N, C, H, W, beat=config.axi_bytes, element_bytes=size)
     return blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
 
@@ -112,7 +112,7 @@ def choose_layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -
 def _group_parameters(
     layer: ConvLayer, plan: Plan, tensors: dict[str, Tensor]
 ) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
-    """Filters [G, M, C, R, S], biases and scales [G, M] of the work's groups."""
+    """Split into filters [G, M, C, R, S], biases and scales [G, M] of the work's groups."""
     shape, merged = layer.shape, plan.merged
     groups, per_c, per_m = shape.G // merged, shape.C // shape.G, shape.M // shape.G
     filters = np.zeros(
@@ -130,7 +130,9 @@ def _group_parameters(
     return filters, bias, scale
 
 
-def _check_widths(layer: Layer, bias: NDArray[np.int64], terms: int, config: AcceleratorConfig) -> None:
+def _check_widths(
+    layer: Layer, bias: NDArray[np.int64], terms: int, config: AcceleratorConfig
+) -> None:
     largest = terms << (config.act_bits + config.weight_bits - 2)
     bound = largest + int(np.abs(bias).max())
     if bound.bit_length() + 1 > config.acc_bits:
@@ -211,7 +213,10 @@ def map_network(
     for layer in network.layers:
         layout = choose_layout(network, network.tensors[layer.ifmap], config)
         try:
-            yield layer, choose_mapping(plan_layer(layer, layout, config), config, objective=objective)
+            yield (
+                layer,
+                choose_mapping(plan_layer(layer, layout, config), config, objective=objective),
+            )
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
 
@@ -257,7 +262,7 @@ def _compile_layer(
 def _pool_parameters(
     layer: PoolLayer, plan: Plan, zero_point: int
 ) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
-    """A pooling window as filters: channel c of the block passes to column c."""
+    """Write a pooling window as filters: channel c of the block passes to column c."""
     w = plan.work
     identity = np.eye(w.C, dtype=np.int64)[None, :, :, None, None]
     filters = np.broadcast_to(identity, (1, w.C, w.C, w.R, w.S))

@@ -60,7 +60,7 @@ def layer_entry(
 
 
 def total_entry(layers: Sequence[Report], config: AcceleratorConfig) -> Report:
-    """Sums over the layers, and the ratios of the sums."""
+    """Sum over the layers, and take the ratios of the sums."""
     total: Report = {}
     for key, value in layers[0].items():
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -84,9 +84,7 @@ def make_report(
     """Report of one run of a program."""
     config = program.config
     layers = [
-        layer_entry(
-            compiled, config, counted, bytes_per_cycle=bytes_per_cycle, mismatches=wrong
-        )
+        layer_entry(compiled, config, counted, bytes_per_cycle=bytes_per_cycle, mismatches=wrong)
         for compiled, counted, wrong in zip(program.layers, counters, mismatches, strict=True)
     ]
     total = total_entry(layers, config)

@@ -13,7 +13,9 @@ from stillflow.hw.layer import ConvShape
 SPREAD = 0.25  # standard deviation of an ofmap word, in parts of its range: few saturate
 
 
-def synthetic_network(workload: Workload, config: AcceleratorConfig, *, seed: int, weights: bool = True) -> Network:
+def synthetic_network(
+    workload: Workload, config: AcceleratorConfig, *, seed: int, weights: bool = True
+) -> Network:
     """Give every layer of a table tensors of its own.
 
     Ifmaps and filters are uniform over their type; biases, zero points and per-channel scales are

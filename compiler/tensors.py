@@ -9,7 +9,7 @@ Words = NDArray[np.signedinteger]
 
 
 def sign_offset(dtype: str) -> int:
-    """What is subtracted from a word so that the hardware, which is signed, can hold it."""
+    """Give what is subtracted from a word so that the hardware, which is signed, can hold it."""
     return 128 if dtype == "uint8" else 0
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
-from stillflow.hw.mapping import Work
 from stillflow.hw.tensor import TensorLayout
+from stillflow.hw.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,9 @@ def merged_groups(shape: ConvShape, block: int) -> int:
     return shape.G
 
 
-def plan_layer(layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig) -> Plan:
+def plan_layer(
+    layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig
+) -> Plan:
     """Bring a layer into the form that the hardware executes.
 
     Parameters

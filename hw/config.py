@@ -66,9 +66,9 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         for key in fields(self):
             value = getattr(self, key.name)
-            if key.type is int or key.type == "int":
-                if not isinstance(value, int) or isinstance(value, bool):
-                    raise TypeError(f"{key.name} must be an integer, not {value!r}")
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if key.type is int and not whole:
+                raise TypeError(f"{key.name} must be an integer, not {value!r}")
         if self.dataflow not in tuple(Dataflow):
             known = ", ".join(Dataflow)
             raise ValueError(f"dataflow must be one of {known}, not {str(self.dataflow)!r}")

@@ -50,6 +50,25 @@ class Datapath(wiring.Component):
     o_psum_read, o_psum_write : for the counters
     """
 
+    i_clear: Signal
+    i_beat: Signal
+    i_kind: Signal
+    i_data: Signal
+    i_element: Signal
+    i_mask: Signal
+    o_loaded: Signal
+    i_command: data.View
+    i_start: Signal
+    i_vector: data.View
+    i_pad_value: Signal
+    i_zero_point: Signal
+    i_min: Signal
+    i_max: Signal
+    o_valid: Signal
+    o_words: data.View
+    o_psum_read: Signal
+    o_psum_write: Signal
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         act = signed(config.act_bits)

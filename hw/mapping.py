@@ -8,45 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stillflow.hw.config import AcceleratorConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """A layer in the form that the hardware executes: convolution of channel planes.
-
-    A pooling layer is the same with planes for images; a fully connected layer has one pixel.
-
-    Parameters
-    ----------
-    G, N, C, M : int
-        Groups, images, ifmap channels and filters, the last two of one group.
-    H, W, R, S, E, F : int
-        Planes, without padding.
-    stride, dilation : tuple[int, int]
-        Vertical, horizontal.
-    pad : tuple[int, int]
-        Top, left.
-    packed : bool
-        Whether ifmap pixels are interleaved, ``C`` elements each, in one plane.
-    maximum : bool
-        Whether psums take the larger value: then a chunk must not join two filter positions.
-    """
-
-    G: int
-    N: int
-    C: int
-    M: int
-    H: int
-    W: int
-    R: int
-    S: int
-    E: int
-    F: int
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pad: tuple[int, int]
-    packed: bool
-    maximum: bool = False
+from stillflow.hw.work import Work
 
 
 def _last(total: int, tile: int) -> int:

@@ -2,9 +2,7 @@
 
 from stillflow.hw.config import AcceleratorConfig
 
-TINY = AcceleratorConfig(
-    name="tiny", rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1
-)
+TINY = AcceleratorConfig(name="tiny", rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1)
 EDGE8 = AcceleratorConfig(
     name="edge8", rows=8, cols=8, glb_kib=128, axi_data_bits=64, requant_lanes=4
 )

@@ -29,9 +29,11 @@ def encode_scale(scale: float) -> tuple[int, int]:
     >>> encode_scale(1.0)
     (8388608, 23)
     """
-    if not math.isfinite(scale) or scale <= 0 or struct.unpack("f", struct.pack("f", scale))[
-        0
-    ] != scale:
+    if (
+        not math.isfinite(scale)
+        or scale <= 0
+        or struct.unpack("f", struct.pack("f", scale))[0] != scale
+    ):
         raise ValueError(f"scale must be a positive float32, not {scale!r}")
     mantissa, exponent = math.frexp(scale)
     significand, shift = int(mantissa * (1 << 24)), 24 - exponent

@@ -46,9 +46,7 @@ class TensorLayout:
         return self.N * self.image_bytes
 
 
-def blocked(
-    N: int, C: int, H: int, W: int, *, block: int, element_bytes: int
-) -> TensorLayout:
+def blocked(N: int, C: int, H: int, W: int, *, block: int, element_bytes: int) -> TensorLayout:
     """Layout in channel blocks: what the hardware writes."""
     row = W * block * element_bytes
     planes = -(-C // block)

@@ -1,8 +1,8 @@
 """The accelerator: connects the blocks and decides nothing."""
 
-from amaranth.hdl import Const, Module, Mux, ResetInserter
+from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
@@ -22,10 +22,10 @@ from stillflow.hw.words import SegmentKind
 INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
 
 
-def axi_ports(data_bits: int) -> dict[str, object]:
+def axi_ports(data_bits: int) -> dict[str, Member]:
     """Members of the AXI4 master, in the names that tools infer as a bus."""
     address = {"id": 1, "addr": 32, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
-    ports: dict[str, object] = {}
+    ports: dict[str, Member] = {}
     for channel in ("aw", "ar"):
         ports |= {f"m_axi_{channel}{name}": Out(bits) for name, bits in address.items()}
         ports |= {f"m_axi_{channel}valid": Out(1), f"m_axi_{channel}ready": In(1)}
@@ -66,6 +66,8 @@ class Accelerator(wiring.Component):
     irq : ``Out(1)``
         Level: a job is done or has failed, and the interrupt is enabled.
     """
+
+    irq: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -135,16 +137,12 @@ class Accelerator(wiring.Component):
             datapath.i_clear.eq(job.o_begin),
             ofmap.i_clear.eq(job.o_begin),
             reader.i_clear.eq(job.o_begin),
-            job.i_walkers_done.eq(
-                loads.o_done & stores.o_done & blocks.o_done & streamer.o_idle
-            ),
+            job.i_walkers_done.eq(loads.o_done & stores.o_done & blocks.o_done & streamer.o_idle),
             job.i_writer_idle.eq(writer.o_idle),
             job.i_reader_idle.eq(reader.o_idle),
             job.i_progress.eq(events.o_progress),
             job.i_error.eq(reader.o_error | writer.o_error),
-            job.i_error_code.eq(
-                Mux(reader.o_error, reader.o_error_code, writer.o_error_code)
-            ),
+            job.i_error_code.eq(Mux(reader.o_error, reader.o_error_code, writer.o_error_code)),
             job.i_error_address.eq(
                 Mux(reader.o_error, reader.o_error_address, writer.o_error_address)
             ),
@@ -209,12 +207,12 @@ class Accelerator(wiring.Component):
         # What the counters see.
         m.d.comb += [
             events.i_busy.eq(job.o_busy),
-            events.i_read_beat.eq(self.m_axi_rvalid & self.m_axi_rready),
-            events.i_write_beat.eq(self.m_axi_wvalid & self.m_axi_wready),
+            events.i_read_beat.eq(reader.r_valid & reader.r_ready),
+            events.i_write_beat.eq(writer.w_valid & writer.w_ready),
             events.i_moved.eq(
-                (self.m_axi_arvalid & self.m_axi_arready)
-                | (self.m_axi_awvalid & self.m_axi_awready)
-                | self.m_axi_bvalid
+                (reader.ar_valid & reader.ar_ready)
+                | (writer.aw_valid & writer.aw_ready)
+                | writer.b_valid
             ),
             events.i_beat.eq(reader.o_beat),
             events.i_kind.eq(reader.o_kind),
@@ -234,38 +232,41 @@ class Accelerator(wiring.Component):
         return m
 
     def _connect_axi(self, m: Module, reader: Reader, writer: Writer) -> None:
-        size = ceil_log2(self.config.axi_bytes)
-        for channel in ("aw", "ar"):
-            for name, value in {
-                "id": 0,
-                "size": size,
-                "burst": INCR,
-                "cache": NORMAL_NON_CACHEABLE,
-                "prot": UNPRIVILEGED,
-            }.items():
-                port = getattr(self, f"m_axi_{channel}{name}")
-                m.d.comb += port.eq(Const(value, len(port)))
-        m.d.comb += [
-            self.m_axi_araddr.eq(reader.ar_address),
-            self.m_axi_arlen.eq(reader.ar_len),
-            self.m_axi_arvalid.eq(reader.ar_valid),
-            reader.ar_ready.eq(self.m_axi_arready),
-            reader.r_valid.eq(self.m_axi_rvalid),
-            reader.r_data.eq(self.m_axi_rdata),
-            reader.r_resp.eq(self.m_axi_rresp),
-            self.m_axi_rready.eq(reader.r_ready),
-            self.m_axi_awaddr.eq(writer.aw_address),
-            self.m_axi_awlen.eq(writer.aw_len),
-            self.m_axi_awvalid.eq(writer.aw_valid),
-            writer.aw_ready.eq(self.m_axi_awready),
-            self.m_axi_wdata.eq(writer.w_data),
-            self.m_axi_wstrb.eq(writer.w_strb),
-            self.m_axi_wlast.eq(writer.w_last),
-            self.m_axi_wvalid.eq(writer.w_valid),
-            writer.w_ready.eq(self.m_axi_wready),
-            writer.b_valid.eq(self.m_axi_bvalid),
-            writer.b_resp.eq(self.m_axi_bresp),
-            self.m_axi_bready.eq(writer.b_ready),
-        ]
-
-
+        constants = {
+            "id": 0,
+            "size": ceil_log2(self.config.axi_bytes),
+            "burst": INCR,
+            "cache": NORMAL_NON_CACHEABLE,
+            "prot": UNPRIVILEGED,
+        }
+        outputs: dict[str, Value] = {
+            f"{channel}{name}": Const(value, 8)
+            for channel in ("aw", "ar")
+            for name, value in constants.items()
+        }
+        outputs |= {
+            "araddr": reader.ar_address,
+            "arlen": reader.ar_len,
+            "arvalid": reader.ar_valid,
+            "rready": reader.r_ready,
+            "awaddr": writer.aw_address,
+            "awlen": writer.aw_len,
+            "awvalid": writer.aw_valid,
+            "wdata": writer.w_data,
+            "wstrb": writer.w_strb,
+            "wlast": writer.w_last,
+            "wvalid": writer.w_valid,
+            "bready": writer.b_ready,
+        }
+        inputs = {
+            "arready": reader.ar_ready,
+            "rvalid": reader.r_valid,
+            "rdata": reader.r_data,
+            "rresp": reader.r_resp,
+            "awready": writer.aw_ready,
+            "wready": writer.w_ready,
+            "bvalid": writer.b_valid,
+            "bresp": writer.b_resp,
+        }
+        m.d.comb += [getattr(self, f"m_axi_{name}").eq(value) for name, value in outputs.items()]
+        m.d.comb += [port.eq(getattr(self, f"m_axi_{name}")) for name, port in inputs.items()]

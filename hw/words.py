@@ -11,9 +11,7 @@ class LayerDescriptor(data.StructLayout):
     """A fetched descriptor: the fields of `stillflow.hw.descriptor`, by name."""
 
     def __init__(self) -> None:
-        super().__init__(
-            {f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in FIELDS}
-        )
+        super().__init__({f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in FIELDS})
 
 
 class Vector(data.StructLayout):

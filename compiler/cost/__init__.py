@@ -1,1 +1,1 @@
-"""Cost model: counters and cycles of a layer, predicted from its nest."""
+"""Cost model: what a layer costs, without running it."""

@@ -39,6 +39,20 @@ class Accumulator(wiring.Component):
 
     HAZARD = 3
 
+    i_valid: Signal
+    i_address: Signal
+    i_first: Signal
+    i_final: Signal
+    i_maximum: Signal
+    i_bias_swap: Signal
+    i_bias_shift: Signal
+    i_line: data.View
+    i_sums: data.View
+    o_valid: Signal
+    o_psums: data.View
+    o_read: Signal
+    o_write: Signal
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         columns = config.m_block

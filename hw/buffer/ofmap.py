@@ -29,6 +29,13 @@ class OfmapBuffer(wiring.Component):
         Read port.
     """
 
+    i_clear: Signal
+    i_valid: Signal
+    i_words: Signal
+    i_read_en: Signal
+    i_read_entry: Signal
+    o_vector: Signal
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.width = config.m_block * config.act_bits

@@ -33,6 +33,25 @@ class CounterEvents(wiring.Component):
     o_progress : ``Out(1)``
     """
 
+    i_busy: Signal
+    i_read_beat: Signal
+    i_write_beat: Signal
+    i_moved: Signal
+    i_beat: Signal
+    i_kind: Signal
+    i_mask: Signal
+    i_command: data.View
+    i_start: Signal
+    i_vector: data.View
+    i_lanes: Signal
+    i_psum_read: Signal
+    i_psum_write: Signal
+    i_ofmap_write: Signal
+    i_ofmap_spill: Signal
+    i_layer_end: Signal
+    o_amounts: data.View
+    o_progress: Signal
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         super().__init__(

@@ -9,7 +9,7 @@ from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
-DRAIN_CYCLES = 1 << 16  # how long an abort waits for answers that may never come
+DRAIN_CYCLES = 1 << 16  # an abort that waits longer for answers reports its error meanwhile
 
 
 class State(enum.Enum):
@@ -32,9 +32,11 @@ class JobControl(wiring.Component):
 
     A layer is complete when the walkers are done and every write is acknowledged. Before the first
     layer and after each one a record of the counters is written, while the next descriptor is
-    fetched: so a layer costs the same alone and in a program. An error stops everything: nothing new
-    is sent, answers are awaited (up to `DRAIN_CYCLES`), the engines are cleared, the error is
-    reported. So the next job finds a clean core.
+    fetched: so a layer costs the same alone and in a program. An error stops everything: nothing
+    new is sent, answers are awaited, the engines are cleared, the error is reported. So the next job
+    finds a clean core. Where answers stay out for `DRAIN_CYCLES` the error is reported all the
+    same, but the core stays busy until they come: AXI4 lets no request be taken back. Only a soft
+    reset from then on forgets them.
 
     Parameters
     ----------
@@ -68,6 +70,38 @@ class JobControl(wiring.Component):
     o_counters_clear, o_abort, o_clear : ``Out(1)``
         Clear the counters; hold back everything new; reset the engines.
     """
+
+    i_start: Signal
+    i_soft_reset: Signal
+    i_program_address: Signal
+    i_program_length: Signal
+    i_record_address: Signal
+    i_watchdog: Signal
+    o_segment: stream.Interface
+    i_beat: Signal
+    i_data: Signal
+    o_begin: Signal
+    o_layer: data.View
+    o_layer_end: Signal
+    i_walkers_done: Signal
+    i_writer_idle: Signal
+    i_reader_idle: Signal
+    i_progress: Signal
+    i_error: Signal
+    i_error_code: Signal
+    i_error_address: Signal
+    o_record: stream.Interface
+    i_counters: data.View
+    o_counters: data.View
+    o_busy: Signal
+    o_done: Signal
+    o_failed: Signal
+    o_error_code: Signal
+    o_error_address: Signal
+    o_layers: Signal
+    o_counters_clear: Signal
+    o_abort: Signal
+    o_clear: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -154,6 +188,8 @@ class JobControl(wiring.Component):
         barks = (self.i_watchdog != 0) & (quiet >= self.i_watchdog)
 
         drain = Signal(range(DRAIN_CYCLES + 1))
+        overdue = Signal()
+        m.d.comb += overdue.eq(drain == DRAIN_CYCLES)
         failed = Signal()
         segment = self.o_segment.p
         m.d.comb += [
@@ -238,13 +274,17 @@ class JobControl(wiring.Component):
                     m.d.sync += state.eq(State.IDLE)
             with m.Case(State.DRAIN):
                 m.d.comb += self.o_abort.eq(1)
-                m.d.sync += drain.eq(drain + 1)
+                with m.If(~overdue):
+                    m.d.sync += drain.eq(drain + 1)
+                with m.Else():
+                    m.d.comb += self.o_failed.eq(failed)
+                    m.d.sync += failed.eq(0)
                 idle = self.i_reader_idle & self.i_writer_idle
-                with m.If(idle | (drain == DRAIN_CYCLES)):
-                    m.d.sync += [drain.eq(0), state.eq(State.CLEAR)]
+                with m.If(idle | (overdue & self.i_soft_reset)):
+                    m.d.sync += state.eq(State.CLEAR)
             with m.Case(State.CLEAR):
                 m.d.comb += [self.o_clear.eq(1), self.o_failed.eq(failed)]
-                m.d.sync += state.eq(State.IDLE)
+                m.d.sync += [drain.eq(0), state.eq(State.IDLE)]
 
         running = (state != State.IDLE) & (state != State.DRAIN) & (state != State.CLEAR)
         with m.If(running & (self.i_error | barks)):
@@ -257,6 +297,8 @@ class JobControl(wiring.Component):
                 state.eq(State.DRAIN),
             ]
         with m.If(self.i_soft_reset):
-            m.d.sync += [failed.eq(0), state.eq(State.DRAIN)]
+            m.d.sync += [failed.eq(0), layers.eq(0)]
+            with m.If(~overdue):
+                m.d.sync += state.eq(State.DRAIN)
 
         return m

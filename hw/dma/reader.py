@@ -43,6 +43,29 @@ class Reader(wiring.Component):
     o_idle, o_error, o_error_code, o_error_address
     """
 
+    i_segment: stream.Interface
+    i_clear: Signal
+    i_filter_freed: Signal
+    i_abort: Signal
+    ar_valid: Signal
+    ar_ready: Signal
+    ar_address: Signal
+    ar_len: Signal
+    r_valid: Signal
+    r_ready: Signal
+    r_data: Signal
+    r_resp: Signal
+    o_beat: Signal
+    o_kind: Signal
+    o_data: Signal
+    o_element: Signal
+    o_mask: Signal
+    o_group: Signal
+    o_idle: Signal
+    o_error: Signal
+    o_error_code: Signal
+    o_error_address: Signal
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.freed_bits = ceil_log2(config.filter_lines + 1)

@@ -10,7 +10,6 @@ from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.words import StoreRun
 
-
 OUTSTANDING_WRITES = 16
 BEATS_AHEAD = 4
 RECORD_BYTES = 8 * len(Counter)
@@ -49,6 +48,32 @@ class Writer(wiring.Component):
     o_error, o_error_code, o_error_address
         A response that is no OKAY, with the burst's address.
     """
+
+    i_run: stream.Interface
+    i_record: stream.Interface
+    i_counters: data.View
+    o_read_en: Signal
+    o_read_entry: Signal
+    i_vector: Signal
+    o_freed: Signal
+    i_abort: Signal
+    aw_valid: Signal
+    aw_ready: Signal
+    aw_address: Signal
+    aw_len: Signal
+    w_valid: Signal
+    w_ready: Signal
+    w_data: Signal
+    w_strb: Signal
+    w_last: Signal
+    b_valid: Signal
+    b_ready: Signal
+    b_resp: Signal
+    o_idle: Signal
+    o_spill: Signal
+    o_error: Signal
+    o_error_code: Signal
+    o_error_address: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -248,7 +273,7 @@ class Writer(wiring.Component):
         silent = self.i_abort & ~w_held
         m.d.comb += [
             self.w_valid.eq(plans.r_rdy & (beats.r_rdy | self.i_abort)),
-            self.w_data.eq(beats.r_data[: config.axi_data_bits]),
+            self.w_data.eq(Mux(silent, 0, beats.r_data[: config.axi_data_bits])),
             self.w_strb.eq(Mux(silent, 0, beats.r_data[config.axi_data_bits :])),
             self.w_last.eq(beat + 1 == plans.r_data),
             beats.r_en.eq(moved),
@@ -259,6 +284,8 @@ class Writer(wiring.Component):
             m.d.sync += beat.eq(Mux(self.w_last, 0, beat + 1))
 
         # Response side.
+        outstanding = Signal(range(OUTSTANDING_WRITES + 2))
+        m.d.sync += outstanding.eq(outstanding + sent - (self.b_valid & (outstanding != 0)))
         m.d.comb += [
             self.b_ready.eq(1),
             answers.r_en.eq(self.b_valid),
@@ -267,9 +294,7 @@ class Writer(wiring.Component):
                 Mux(self.b_resp[0], ErrorCode.WRITE_DECERR.value, ErrorCode.WRITE_SLVERR.value)
             ),
             self.o_error_address.eq(answers.r_data),
-            self.o_idle.eq(
-                ~busy & ~late & ~splitter.o_valid & ~plans.r_rdy & (answers.level == 0)
-            ),
+            self.o_idle.eq(~busy & ~late & ~splitter.o_valid & ~plans.r_rdy & (outstanding == 0)),
         ]
 
         return m

@@ -34,6 +34,17 @@ class PostProcessor(wiring.Component):
         The ofmap words.
     """
 
+    i_valid: Signal
+    i_psums: data.View
+    i_scale_shift: Signal
+    i_line: data.View
+    i_scale_swap: Signal
+    i_zero_point: Signal
+    i_min: Signal
+    i_max: Signal
+    o_valid: Signal
+    o_words: data.View
+
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         act = signed(config.act_bits)
@@ -85,10 +96,12 @@ class PostProcessor(wiring.Component):
             m.submodules[f"lane_{lane}"] = unit(platform, requant)
             psums = Array(self.i_psums[lane + g * lanes] for g in range(pace))
             params = Array(scales[lane + g * lanes] for g in range(pace))
+            scale = Signal(32, name=f"lane_scale_{lane}")
             m.d.comb += [
                 requant.i_psum.eq(psums[group]),
-                requant.i_significand.eq(params[group][:24]),
-                requant.i_shift.eq(params[group][24:]),
+                scale.eq(params[group]),
+                requant.i_significand.eq(scale[:24]),
+                requant.i_shift.eq(scale[24:]),
                 requant.i_zero_point.eq(self.i_zero_point),
                 requant.i_min.eq(self.i_min),
                 requant.i_max.eq(self.i_max),

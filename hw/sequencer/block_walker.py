@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.k_walk import KWalk
+from stillflow.hw.sequencer.nest import LoopNest
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
 
 
@@ -21,16 +22,6 @@ class Level(enum.IntEnum):
     N = 5
     M_OUTER = 6
     G = 7
-
-
-class KLevel(enum.IntEnum):
-    """Loops of the K walk, innermost first."""
-
-    ELEMENT = 0
-    PLANE = 1
-    S = 2
-    R = 3
-    GROUP = 4
 
 
 class Block(data.StructLayout):
@@ -107,6 +98,15 @@ class BlockWalker(wiring.Component):
         No block is left.
     """
 
+    i_begin: Signal
+    i_layer: data.View
+    i_loaded: Signal
+    o_command: data.View
+    o_full: Signal
+    o_block: data.View
+    i_start: Signal
+    o_done: Signal
+
     def __init__(self, config: AcceleratorConfig, *, guard: int) -> None:
         self.config = config
         self.guard = guard
@@ -131,10 +131,9 @@ class BlockWalker(wiring.Component):
 
         tile_step, k_step = Signal(), Signal()
         m.submodules.nest = nest = LoopNest(len(Level))
-        m.submodules.k = k = LoopNest(len(KLevel))
+        m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        groups = Mux(last[Level.C], layer.k_groups_last, layer.k_groups)
         counts = {
             Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
             Level.C: layer.c_count,
@@ -145,37 +144,16 @@ class BlockWalker(wiring.Component):
             Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
             Level.G: layer.g_count,
         }
-        k_counts = {
-            KLevel.ELEMENT: layer.k_elements,
-            KLevel.PLANE: Mux(
-                last[Level.C] & k.o_last[KLevel.GROUP], layer.k_planes_last, layer.k_planes
-            ),
-            KLevel.S: layer.k_s,
-            KLevel.R: layer.k_r,
-            KLevel.GROUP: groups,
-        }
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
-        m.d.comb += [k.i_counts[level].eq(count) for level, count in k_counts.items()]
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
-        m.d.comb += [k.i_restart.eq(self.i_begin), k.i_step.eq(k_step)]
-
-        # Address of the K walk within the slot.
-        m.submodules.walk = walk = NestAddress((True,) * len(KLevel), element_bits)
-        strides = {
-            KLevel.ELEMENT: 1,
-            KLevel.PLANE: layer.k_stride_plane,
-            KLevel.S: layer.k_stride_s,
-            KLevel.R: layer.k_stride_r,
-            KLevel.GROUP: layer.k_stride_group,
-        }
-        offset, linear = walk.o_address, Signal(element_bits)
-        m.d.comb += [walk.i_strides[level].eq(stride) for level, stride in strides.items()]
         m.d.comb += [
-            walk.i_level.eq(k.o_level),
-            walk.i_step.eq(k_step),
-            walk.i_restart.eq(self.i_begin | (k_step & k.o_done)),
+            k.i_begin.eq(self.i_begin),
+            k.i_layer.eq(layer),
+            k.i_last_tile.eq(last[Level.C]),
+            k.i_step.eq(k_step),
         ]
 
+        offset, linear = k.o_offset, Signal(element_bits)
         slot, slot_base = Signal(8), Signal(element_bits)
         psum_base, tile_groups = Signal.like(self.o_block.psum), Signal(16)
         slot_wraps = slot == layer.slots - 1
@@ -221,14 +199,11 @@ class BlockWalker(wiring.Component):
         with m.If(self.i_start):
             m.d.sync += [guard.eq(self.guard), ended.eq(0)]
             m.d.sync += phase.eq(Mux(finished, Phase.IDLE, Phase.WEIGHTS))
-
-        begins = first[Level.C] & k.o_first.all()
-        closes = last[Level.C] & (k.o_first.all())
+        begins = first[Level.C] & k.o_first
+        closes = last[Level.C] & k.o_first
         bias_now = Mux(count == 0, begins, wants_bias)
         scale_now = Mux(count == 0, closes, wants_scale)
         moves_now = tile_step & moved[Level.F :].any()
-        breaks = Signal()
-        m.d.comb += breaks.eq((k.o_level[KLevel.PLANE :] >> layer.k_break) != 0)
         after = Signal(Phase)  # where a complete block goes
         m.d.comb += after.eq(Mux(wants_move, Phase.MOVE, Phase.FULL))
 
@@ -247,7 +222,7 @@ class BlockWalker(wiring.Component):
                 m.d.sync += [
                     held.element.eq(slot_base + offset),
                     held.psum.eq(psum_base),
-                    held.groups.eq(tile_groups + k.o_index[KLevel.GROUP] + 1),
+                    held.groups.eq(tile_groups + k.o_group + 1),
                     held.images.eq(Mux(last[Level.N], layer.pn_last, layer.pn)),
                     held.rows.eq(Mux(last[Level.E], layer.pe_last, layer.pe)),
                     held.columns.eq(Mux(last[Level.F], layer.pf_last, layer.pf)),
@@ -261,7 +236,7 @@ class BlockWalker(wiring.Component):
             with m.If(~over):
                 m.d.comb += tile_step.eq(k.o_done)
                 m.d.sync += [
-                    ended.eq(breaks | k.o_done),
+                    ended.eq(k.o_breaks | k.o_done),
                     held.lanes.eq(count + 1),
                     held.final.eq(k.o_done & last[Level.C]),
                     held.tile_last.eq(k.o_done & last[Level.MB]),
@@ -294,7 +269,7 @@ class BlockWalker(wiring.Component):
             with m.Else():
                 m.d.sync += [
                     psum_base.eq(0),
-                    tile_groups.eq(tile_groups + groups),
+                    tile_groups.eq(tile_groups + k.o_groups),
                     slot.eq(Mux(slot_wraps, 0, slot + 1)),
                     slot_base.eq(Mux(slot_wraps, 0, slot_base + layer.slot_size)),
                 ]

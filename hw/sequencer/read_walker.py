@@ -1,11 +1,12 @@
 """Load side of the nest: what is read from DRAM, in the order of its first use."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.row_pieces import RowPieces
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 
@@ -64,6 +65,12 @@ class ReadWalker(wiring.Component):
     o_done : ``Out(1)``
         Nothing is left to emit.
     """
+
+    i_start: Signal
+    i_layer: data.View
+    i_tile_freed: Signal
+    o_segment: stream.Interface
+    o_done: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -184,22 +191,15 @@ class ReadWalker(wiring.Component):
         m.d.comb += [source.i_level.eq(rows.o_level), target.i_level.eq(rows.o_level)]
 
         # Pieces of a row; the same for all rows of a plane group.
-        width = Signal(24)
-        left, filled, right = Signal(24), Signal(24), Signal(24)
-        begin, end = Signal(signed(26)), Signal(signed(26))
+        m.submodules.pieces = pieces = RowPieces()
+        width = Mux(last[Level.F], layer.load_width_last, layer.load_width)
+        left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
         m.d.comb += [
-            width.eq(Mux(last[Level.F], layer.load_width_last, layer.load_width)),
-            begin.eq(Mux(element0 < 0, 0, element0)),
-            end.eq(
-                Mux(element0 + width > layer.w_size, layer.w_size.as_signed(), element0 + width)
-            ),
+            pieces.i_take.eq(row_start),
+            pieces.i_element0.eq(element0),
+            pieces.i_width.eq(width),
+            pieces.i_size.eq(layer.w_size),
         ]
-        with m.If(row_start):
-            m.d.sync += [
-                left.eq(begin - element0),
-                filled.eq(Mux(end > begin, end - begin, 0)),
-                right.eq(element0 + width - end),
-            ]
         row = Signal(signed(19))
         m.d.comb += row.eq(row0 + rows.o_index[0])
         all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
@@ -305,5 +305,3 @@ class ReadWalker(wiring.Component):
             ]
 
         return m
-
-

@@ -1,7 +1,7 @@
 """Store side of the nest: where the ofmap words go, in the order they are computed."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
@@ -50,6 +50,12 @@ class StoreWalker(wiring.Component):
     o_done : ``Out(1)``
         Nothing is left to emit.
     """
+
+    i_begin: Signal
+    i_layer: data.View
+    i_vector: Signal
+    o_run: stream.Interface
+    o_done: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config

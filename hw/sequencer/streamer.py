@@ -1,7 +1,7 @@
 """Streams a tile's pixels past a weight block: one step."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.accumulator import Accumulator
@@ -44,6 +44,18 @@ class Streamer(wiring.Component):
         The slot of the tile is free again.
     o_idle : ``Out(1)``
     """
+
+    i_begin: Signal
+    i_layer: data.View
+    i_full: Signal
+    i_block: data.View
+    i_group: Signal
+    i_entry_freed: Signal
+    o_start: Signal
+    o_vector: data.View
+    o_lanes: Signal
+    o_tile_freed: Signal
+    o_idle: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -173,5 +185,3 @@ class Streamer(wiring.Component):
             m.d.sync += [groups.eq(0), occupied.eq(0)]
 
         return m
-
-

@@ -6,15 +6,14 @@ from typing import Any
 import cocotb
 from cocotbext.axi import AxiResp
 
-from stillflow.compiler.driver import DONE, FAILED, START
+from stillflow.compiler.driver import DONE, FAILED, SOFT_RESET, START
+from stillflow.hw.control.job import DRAIN_CYCLES
+from stillflow.compiler.program import RECORD_BYTES
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.descriptor import BYTES
 from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, MEMORY_BYTES, Bench, Job
-from stillflow.sim.cocotb_tb.memory import Fault
+from stillflow.sim.cocotb_tb.memory import CHANNELS, Fault
 from stillflow.sim.cocotb_tb.networks import make_case
-
-READ_ERRORS = {AxiResp.SLVERR: ErrorCode.READ_SLVERR, AxiResp.DECERR: ErrorCode.READ_DECERR}
-WRITE_ERRORS = {AxiResp.SLVERR: ErrorCode.WRITE_SLVERR, AxiResp.DECERR: ErrorCode.WRITE_DECERR}
 
 
 async def begin_bench(dut: Any, network: str = "chain", *, stalls: int = 0) -> tuple[Bench, Job]:
@@ -28,48 +27,48 @@ async def begin_bench(dut: Any, network: str = "chain", *, stalls: int = 0) -> t
 def read_targets(job: Job) -> dict[str, tuple[int, int]]:
     """Ranges that a job reads: first byte, last byte."""
     program = job.program
-    ifmap = program.layouts["t1"]
+    ifmap = program.layouts["t2"]
     filters = program.layers[0].descriptor["filter_address"]
     return {
-        "first descriptor": (program.program_address, program.program_address + BYTES - 1),
-        "last descriptor": (
+        "first_descriptor": (program.program_address, program.program_address + BYTES - 1),
+        "last_descriptor": (
             program.program_address + BYTES * (len(program.layers) - 1),
             program.program_address + BYTES * len(program.layers) - 1,
         ),
         "filters": (filters, filters + len(program.segments[filters]) - 1),
-        "ifmap": (program.addresses["t1"], program.addresses["t1"] + ifmap.bytes - 1),
+        "ifmap": (program.addresses["t2"], program.addresses["t2"] + ifmap.bytes - 1),
     }
 
 
 @cocotb.test()
 @cocotb.parametrize(
-    response=[AxiResp.SLVERR, AxiResp.DECERR],
-    where=["first descriptor", "last descriptor", "filters", "ifmap"],
+    response=["SLVERR", "DECERR"],
+    where=["first_descriptor", "last_descriptor", "filters", "ifmap"],
     stalls=[0, 1],
 )
-async def read_errors_stop_the_job(dut: Any, response: AxiResp, where: str, stalls: int) -> None:
+async def read_errors_stop_the_job(dut: Any, response: str, where: str, stalls: int) -> None:
     """Code and address of the beat, interrupt; without the fault the next job is exact."""
     bench, job = await begin_bench(dut, stalls=stalls)
     first, last = read_targets(job)[where]
     beat = bench.config.axi_bytes
     draw = random.Random(f"{bench.seed} {response} {where} {stalls}")
     for place in (first, draw.randint(first, last), last):
-        bench.dram.faults = [Fault(kind="read", start=place, stop=place + 1, response=response)]
+        bench.dram.faults = [Fault(kind="read", start=place, stop=place + 1, response=AxiResp[response])]
         await bench.load(job)
         await bench.begin(job)
         found = await bench.fails()
-        assert found == (READ_ERRORS[response], place // beat * beat), f"{place:#x}: {found}"
+        assert found == (ErrorCode[f"READ_{response}"], place // beat * beat), f"{place:#x}: {found}"
         bench.dram.faults = []
         await bench.run(job)
 
 
 @cocotb.test()
 @cocotb.parametrize(
-    response=[AxiResp.SLVERR, AxiResp.DECERR],
-    where=["t1", "t3", "first record", "last record"],
+    response=["SLVERR", "DECERR"],
+    where=["t1", "t3", "first_record", "last_record"],
     stalls=[0, 1],
 )
-async def write_errors_stop_the_job(dut: Any, response: AxiResp, where: str, stalls: int) -> None:
+async def write_errors_stop_the_job(dut: Any, response: str, where: str, stalls: int) -> None:
     """Code and address of the burst, interrupt; without the fault the next job is exact."""
     bench, job = await begin_bench(dut, stalls=stalls)
     program = job.program
@@ -78,16 +77,16 @@ async def write_errors_stop_the_job(dut: Any, response: AxiResp, where: str, sta
         last = first + program.layouts[where].bytes - 1
     else:
         first = program.record_address
-        first += 128 * len(program.layers) if where == "last record" else 0
-        last = first + 127
+        first += RECORD_BYTES * len(program.layers) if where == "last_record" else 0
+        last = first + RECORD_BYTES - 1
     reach = bench.config.max_burst_beats * bench.config.axi_bytes
     draw = random.Random(f"{bench.seed} {response} {where} {stalls}")
     for place in (first, draw.randint(first, last), last):
-        bench.dram.faults = [Fault(kind="write", start=place, stop=place + 1, response=response)]
+        bench.dram.faults = [Fault(kind="write", start=place, stop=place + 1, response=AxiResp[response])]
         await bench.load(job)
         await bench.begin(job)
         code, address = await bench.fails()
-        assert code == WRITE_ERRORS[response]
+        assert code == ErrorCode[f"WRITE_{response}"]
         assert address <= place < address + reach, f"{place:#x} is not in a burst at {address:#x}"
         bench.dram.faults = []
         await bench.run(job)
@@ -145,30 +144,53 @@ async def program_outside_the_memory_is_a_read_error(dut: Any) -> None:
     await bench.run(job)
 
 
-@cocotb.test()
-@cocotb.parametrize(channels=["all", "b", "r", "ar", "aw", "w"], back=["soon", "late"])
-async def silent_memory_wakes_the_watchdog(dut: Any, channels: str, back: str) -> None:
-    """Reported with the descriptor's address; when the memory is back the next job is exact."""
-    bench, job = await begin_bench(dut)
-    names = tuple(bench.dram.channels) if channels == "all" else (channels,)
-    draw = random.Random(f"{bench.seed} {channels} {back}")
+async def wake_watchdog(bench: Bench, job: Job, channels: str, seed: str) -> None:
+    """Begin a job and silence the memory somewhere in its middle."""
+    names = CHANNELS if channels == "all" else (channels,)
     await bench.write("WATCHDOG", 500)
     await bench.load(job)
     await bench.begin(job)
-    await bench.cycles(draw.randrange(20, 1500))
+    await bench.cycles(random.Random(seed).randrange(20, 1500))
     bench.dram.silence(names)
-    if back == "soon":
-        await bench.cycles(2500)
-        assert await bench.value("STATUS") == 0b001  # transfers under way are waited for
-        bench.dram.resume()
+
+
+@cocotb.test()
+@cocotb.parametrize(channels=["all", *CHANNELS], turn=[0, 1])
+async def silent_memory_wakes_the_watchdog(dut: Any, channels: str, turn: int) -> None:
+    """Transfers under way are waited for; then comes the error, and the next job is exact."""
+    bench, job = await begin_bench(dut)
+    await wake_watchdog(bench, job, channels, f"{bench.seed} {channels} {turn}")
+    await bench.cycles(2500)
+    assert await bench.value("STATUS") == 0b001
+    bench.dram.resume()
     code, address = await bench.fails()
-    assert code == ErrorCode.WATCHDOG
     layer = await bench.value("LAYER")
-    assert address == job.program.program_address + BYTES * layer
-    if back == "late":
-        await bench.cycles(draw.randrange(100))
-        bench.dram.resume()
-    await bench.cycles(draw.randrange(3))
+    assert (code, address) == (
+        ErrorCode.WATCHDOG,
+        job.program.program_address + BYTES * layer,
+    )
+    await bench.run(job)
+
+
+@cocotb.test()
+@cocotb.parametrize(channels=["all", "r", "aw"], lost=[False, True])
+async def memory_silent_for_long_is_reported(dut: Any, channels: str, lost: bool) -> None:
+    """The core stays busy until the answers come, or a soft reset forgets them."""
+    bench, job = await begin_bench(dut)
+    await wake_watchdog(bench, job, channels, f"{bench.seed} {channels}")
+    await bench.wait_irq(DRAIN_CYCLES + 5000)
+    assert await bench.value("STATUS") == 0b101
+    assert await bench.value("ERROR_CODE") == ErrorCode.WATCHDOG
+    await bench.write("IRQ_STATUS", FAILED)
+    bench.monitor.check()
+    if lost:
+        await bench.write("CONTROL", SOFT_RESET)
+        await bench.cycles(10)
+        bench.forget_transfers()
+    bench.dram.resume()
+    while await bench.value("STATUS") & 1:
+        assert not lost
+    assert await bench.value("IRQ_STATUS") == 0
     await bench.run(job)
 
 
@@ -182,11 +204,12 @@ async def soft_reset_ends_a_job_anywhere(dut: Any, stalls: int) -> None:
         await bench.load(job)
         await bench.begin(job)
         await bench.cycles(draw.choice([0, 1, 2, 3, draw.randrange(200), draw.randrange(3000)]))
-        await bench.write("CONTROL", 2)
+        await bench.write("CONTROL", SOFT_RESET)
         while (status := await bench.value("STATUS")) & 1:
             assert dut.irq.value == 0
         assert (status, await bench.value("IRQ_STATUS")) == (0, 0)
-        assert await bench.value("IRQ_ENABLE") == 0
+        for name in ("IRQ_ENABLE", "PROGRAM_ADDRESS", "PROGRAM_LENGTH", "ERROR_CODE", "LAYER"):
+            assert await bench.value(name) == 0, f"{name} after soft reset"
         bench.monitor.check_quiet()
         if draw.random() < 0.5:
             await bench.run(job)

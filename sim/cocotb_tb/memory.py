@@ -8,7 +8,6 @@ from typing import Any, Literal
 from cocotbext.axi import AxiBus, AxiResp, AxiSlaveRead, AxiSlaveWrite
 
 CHANNELS = ("aw", "w", "b", "ar", "r")
-ANSWERS = ("b", "r")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +89,11 @@ class Dram:
         for channel in self.channels.values():
             channel.clear_pause_generator()
             channel.pause = False
+
+    def forget(self) -> None:
+        """Drop everything that is not answered yet."""
+        for part in (self._write_side, self._read_side, *self.channels.values()):
+            part.assert_reset()
 
     def response(self, kind: str, address: int, length: int) -> AxiResp:
         """Give the answer to an access of ``length`` bytes."""

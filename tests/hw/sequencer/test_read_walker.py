@@ -17,7 +17,6 @@ def run_walker(nest, random, rounds=1):
     config, fields = nest.mapping.config, descriptor_of(nest)
     dut = ReadWalker(config)
     seen = []
-    freed = [0]
     dawdles = random.choice([0.0, 0.5])
 
     async def take(ctx):
@@ -27,11 +26,11 @@ def run_walker(nest, random, rounds=1):
             assert ctx.get(dut.o_done)
             segments = []
             seen.append(segments)
-            freed[0] = 0
+            freed = 0
             ctx.set(dut.i_start, 1)
             await ctx.tick()
             ctx.set(dut.i_start, 0)
-            pending, tile = None, -1
+            pending = None
             while not ctx.get(dut.o_done):
                 ctx.set(dut.o_segment.ready, random.random() >= dawdles)
                 valid, ready = ctx.get(dut.o_segment.valid), ctx.get(dut.o_segment.ready)
@@ -41,30 +40,23 @@ def run_walker(nest, random, rounds=1):
                 if valid and ready:
                     word = dut.o_segment.payload.shape().from_bits(segment)
                     segments.append({key: word[key] for key in dict(word.shape())})
-                    segments[-1]["freed"] = freed[0]
+                    segments[-1]["freed"] = freed
                 # A slot comes free at any time, if one is in use.
-                tile = tiles_begun(segments, nest)
-                frees = tile > freed[0] and random.random() < 0.2
+                frees = complete_tiles(segments, nest) > freed and random.random() < 0.2
                 ctx.set(dut.i_tile_freed, frees)
                 await ctx.tick()
-                freed[0] += frees
+                freed += frees
             ctx.set(dut.i_tile_freed, 0)
 
     bench.run(dut, take, cycles=20_000)
     return seen
 
 
-def tiles_begun(segments, nest):
-    """Tiles whose first plane group is complete."""
+def complete_tiles(segments, nest):
+    """Tiles whose last plane group was asked for."""
     groups = sum(segment["group_last"] for segment in segments)
-    return groups_to_tiles(groups, nest)
-
-
-def groups_to_tiles(groups, nest):
-    """Tiles that are complete after so many plane groups."""
-    m = nest.mapping
-    whole, rest = divmod(groups, m.plane_groups)
-    return whole * m.c_count + rest // m.groups
+    whole, rest = divmod(groups, nest.mapping.plane_groups)
+    return whole * nest.mapping.c_count + rest // nest.mapping.groups
 
 
 def check_segments(segments, nest):
@@ -104,7 +96,7 @@ def check_segments(segments, nest):
     assert place == len(events)
 
 
-@settings(max_examples=25)
+@settings(max_examples=60)
 @given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
 def test_segments_are_those_of_a_literal_walk(drawn, random):
     _, nest = drawn

@@ -1,0 +1,1 @@
+"""What synthesis makes of a design: sizes, depths, and the rule on what a cycle may hold."""

@@ -1,0 +1,152 @@
+"""FPGA families: how Yosys synthesises for them and what their cells are."""
+
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from functools import cache
+
+
+class Kind(Enum):
+    """Part that a cell plays on a path."""
+
+    LUT = "lut"  # one level
+    MUX = "mux"  # wired to its LUTs: no level of its own
+    CARRY = "carry"  # one level to enter with its LUT, none along the chain
+    BARE_CARRY = "bare carry"  # the LUTs around it are cells of their own
+    DSP = "dsp"  # one level, unless it uses its registers
+    LUTRAM = "lutram"  # one level from the read address; writes are clocked
+    REGISTER = "register"
+    RAM = "ram"  # clocked reads and writes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Cells of a family.
+
+    Parameters
+    ----------
+    names : str
+        Types or shell patterns of them, separated by spaces.
+    kind : Kind
+        What they are.
+    luts : int
+        LUT sites that one takes.
+    rams : int
+        Block RAMs, in the family's smallest unit.
+    """
+
+    names: str
+    kind: Kind
+    luts: int = 0
+    rams: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An FPGA family.
+
+    Parameters
+    ----------
+    name : str
+        As on the command line.
+    command : str
+        Yosys' synthesis command, without hierarchy options.
+    blocks, whole : str
+        Options that keep or dissolve the hierarchy.
+    lut, ram : str
+        What a LUT and a block RAM are called.
+    cells : tuple[Cell, ...]
+        The first that fits counts.
+    """
+
+    name: str
+    command: str
+    blocks: str = "-noflatten"
+    whole: str = ""
+    lut: str
+    ram: str
+    cells: tuple[Cell, ...]
+
+    def synthesis(self, *, flatten: bool) -> str:
+        """Yosys command with its hierarchy option."""
+        return f"{self.command} {self.whole if flatten else self.blocks}".strip()
+
+    def cell(self, name: str) -> Cell:
+        """Find what a cell type is; an unknown one counts as logic that takes no site."""
+        return _find(self, name)
+
+
+@cache
+def _find(target: Target, name: str) -> Cell:
+    for cell in target.cells:
+        if any(fnmatchcase(name, pattern) for pattern in cell.names.split()):
+            return cell
+    return Cell(name, Kind.MUX if name.startswith("$") else Kind.LUT)
+
+
+_ECP5 = Target(
+    name="ecp5",
+    command="synth_ecp5",
+    lut="LUT4",
+    ram="DP16KD",
+    cells=(
+        Cell("LUT4", Kind.LUT, luts=1),
+        Cell("PFUMX L6MUX21", Kind.MUX),
+        Cell("CCU2C", Kind.CARRY, luts=2),
+        Cell("TRELLIS_FF", Kind.REGISTER),
+        Cell("TRELLIS_DPR16X4", Kind.LUTRAM, luts=6),
+        Cell("MULT* ALU54B", Kind.DSP),
+        Cell("DP16KD PDPW16KD", Kind.RAM, rams=1),
+    ),
+)
+_ICE40 = Target(
+    name="ice40",
+    command="synth_ice40 -dsp",
+    lut="LUT4",
+    ram="RAM40_4K",
+    cells=(
+        Cell("SB_LUT4", Kind.LUT, luts=1),
+        Cell("SB_CARRY", Kind.BARE_CARRY),
+        Cell("SB_DFF*", Kind.REGISTER),
+        Cell("SB_MAC16", Kind.DSP),
+        Cell("SB_RAM40*", Kind.RAM, rams=1),
+    ),
+)
+_XC7 = Target(
+    name="xc7",
+    command="synth_xilinx -family xc7 -noiopad -noclkbuf",
+    blocks="",
+    whole="-flatten",
+    lut="LUT6",
+    ram="RAMB18",
+    cells=(
+        Cell("LUT[1-6] INV", Kind.LUT, luts=1),
+        Cell("MUXF[789]", Kind.MUX),
+        Cell("CARRY4", Kind.BARE_CARRY),
+        Cell("FD*", Kind.REGISTER),
+        Cell("SRL*", Kind.REGISTER, luts=1),
+        Cell("RAM32M RAM64M RAM128X1D", Kind.LUTRAM, luts=4),
+        Cell("RAM32X1D RAM64X1D", Kind.LUTRAM, luts=2),
+        Cell("DSP48E1", Kind.DSP),
+        Cell("RAMB18E1", Kind.RAM, rams=1),
+        Cell("RAMB36E1", Kind.RAM, rams=2),
+    ),
+)
+_GOWIN = Target(
+    name="gowin",
+    command="synth_gowin -noiopads",
+    lut="LUT4",
+    ram="BSRAM",
+    cells=(
+        Cell("LUT[1-4]", Kind.LUT, luts=1),
+        Cell("MUX2_LUT*", Kind.MUX),
+        Cell("ALU", Kind.CARRY, luts=1),
+        Cell("DFF*", Kind.REGISTER),
+        Cell("RAM16S*", Kind.LUTRAM, luts=4),
+        Cell("MULT* ALU54D MULTALU* MULTADDALU*", Kind.DSP),
+        Cell("DPB DPX9B SDPB SDPX9B SP SPX9 pROM pROMX9", Kind.RAM, rams=1),
+    ),
+)
+
+#: Every target by its name.
+TARGETS = {target.name: target for target in (_ECP5, _ICE40, _XC7, _GOWIN)}

@@ -1,0 +1,157 @@
+"""Every performance counter but the cycles, in closed form from the nest."""
+
+from collections.abc import Mapping as Fields
+
+from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
+from stillflow.hw.descriptor import BYTES
+from stillflow.hw.mapping import Mapping
+
+RECORD_BYTES = 8 * len(Counter)
+
+
+def store_chunk_pixels(config: AcceleratorConfig) -> int:
+    """Pixels that the store side writes in one go, at most."""
+    unit_bytes = config.channel_block * config.act_bytes
+    burst = config.max_burst_beats * config.axi_bytes
+    return max(1, min(burst // unit_bytes, config.psum_depth // 2))
+
+
+def predict_counters(
+    mapping: Mapping, fields: Fields[str, int], *, last: bool = True
+) -> dict[Counter, int]:
+    """What a layer adds to each counter.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The nest.
+    fields : Mapping[str, int]
+        Its descriptor: addresses decide how many beats a transfer touches.
+    last : bool
+        Whether it is the program's last layer, to which the last record belongs, too. Each layer
+        has the record that was written before it.
+
+    Returns
+    -------
+    dict[Counter, int]
+        All counters but ``CYCLES``.
+    """
+    config, w = mapping.config, mapping.work
+    columns = config.m_block
+    visits = w.G * mapping.blocks  # filter blocks
+    pixels = w.N * w.E * w.F
+    chunks = len(mapping.chunk_lengths(mapping.k_planes)) * (mapping.plane_groups - 1)
+    chunks += len(mapping.chunk_lengths(mapping.k_planes_last))
+    weight_lines = mapping.block_lines - config.bias_lines - config.scale_lines
+    steps = visits * mapping.pixel_tiles * chunks
+    vectors = visits * pixels * chunks
+    lanes = visits * pixels * weight_lines
+    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
+    filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
+    psums = (vectors - visits * pixels) * columns
+    ifmap_beats, fills = _ifmap(mapping, fields)
+    units = w.G * -(-w.M // config.channel_block)
+    return {
+        Counter.DRAM_READ_BYTES: BYTES + ifmap_beats * config.axi_bytes + filter_bytes,
+        Counter.DRAM_WRITE_BYTES: (
+            _ofmap_beats(mapping, fields) * config.axi_bytes + RECORD_BYTES * (1 + last)
+        ),
+        Counter.IFMAP_READS: lanes,
+        Counter.IFMAP_FILLS: fills,
+        Counter.FILTER_READS: mapping.filter_lines * mapping.pixel_tiles * columns,
+        Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
+        Counter.PSUM_READS: psums,
+        Counter.PSUM_WRITES: psums,
+        Counter.OFMAP_WRITES: visits * pixels * columns,
+        Counter.OFMAP_SPILLS: units * pixels * config.channel_block,
+        Counter.CHAIN_SHIFTS: steps * config.rows,
+        Counter.WEIGHT_SWAPS: steps,
+        Counter.MAC_CYCLES: vectors,
+        Counter.MAC_LANES: lanes,
+        Counter.LAYERS: 1,
+    }
+
+
+def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
+    """Beats read for the ifmap, and elements filled, padding included."""
+    config, w, d = mapping.config, mapping.work, fields
+    beat = config.axi_bytes
+    n_count, e_count, f_count = mapping.tile_counts
+
+    # Rows of all tiles: those of padding only touch no beat.
+    row_sets: list[Residues] = []
+    all_rows = 0
+    for tile in range(e_count):
+        rows = d["load_rows_last"] if tile == e_count - 1 else d["load_rows"]
+        first = d["h_origin"] + tile * d["h_step"]
+        low, high = max(first, 0), min(first + rows, d["h_size"])
+        corner = tile * d["ifmap_stride_et"] + (low - first) * d["ifmap_stride_h"]
+        row_sets.append(progression(high - low, d["ifmap_stride_h"], beat, corner))
+        all_rows += rows
+    planes = progression(mapping.planes, d["ifmap_stride_plane"], beat)
+    starts = combined(
+        [
+            progression(w.G, d["ifmap_stride_g"], beat, d["ifmap_address"]),
+            progression(w.N, d["ifmap_stride_n"], beat),
+            planes,
+            merged(row_sets),
+        ],
+        beat,
+    )
+
+    total, all_elements = 0, 0
+    for tile in range(f_count):
+        width = d["load_width_last"] if tile == f_count - 1 else d["load_width"]
+        first = d["w_origin"] + tile * d["w_step"]
+        low, high = max(first, 0), min(first + width, d["w_size"])
+        if high > low:
+            offset = tile * d["ifmap_stride_ft"] + (low - first) * config.act_bytes
+            moved = {(start + offset) % beat: times for start, times in starts.items()}
+            total += beats(moved, (high - low) * config.act_bytes, beat)
+        all_elements += width
+    reloads = mapping.m_count
+    fills = w.G * w.N * mapping.planes * all_rows * all_elements
+    return total * reloads, fills * reloads
+
+
+def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
+    """Beats written: every channel block of every chunk of a run is a transfer of its own."""
+    config, w, d = mapping.config, mapping.work, fields
+    beat = config.axi_bytes
+    unit_bytes = config.channel_block * config.act_bytes
+    chunk = store_chunk_pixels(config)
+    n_count, e_count, f_count = mapping.tile_counts
+    units = -(-w.M // config.channel_block)
+    outer = [
+        progression(w.G, d["ofmap_stride_g"], beat, d["ofmap_address"]),
+        progression(units, d["ofmap_stride_unit"], beat),
+        progression(w.N, d["ofmap_stride_n"], beat),
+    ]
+    total = 0
+    for e_last in (False, True):
+        e_tiles = progression(
+            1 if e_last else e_count - 1,
+            d["ofmap_stride_et"],
+            beat,
+            (e_count - 1) * d["ofmap_stride_et"] if e_last else 0,
+        )
+        runs = progression(d["runs_last"] if e_last else d["runs"], d["ofmap_stride_run"], beat)
+        for f_last in (False, True):
+            f_tiles = progression(
+                1 if f_last else f_count - 1,
+                d["ofmap_stride_ft"],
+                beat,
+                (f_count - 1) * d["ofmap_stride_ft"] if f_last else 0,
+            )
+            pixels = d["run_pixels" + "_" * (e_last or f_last) + "e" * e_last + "f" * f_last]
+            starts = combined([*outer, e_tiles, runs, f_tiles], beat)
+            whole, rest = divmod(pixels, chunk)
+            chunks = combined([starts, progression(whole, chunk * unit_bytes, beat)], beat)
+            total += beats(chunks, chunk * unit_bytes, beat)
+            if rest:
+                tail = whole * chunk * unit_bytes
+                ends = {(start + tail) % beat: times for start, times in starts.items()}
+                total += beats(ends, rest * unit_bytes, beat)
+    return total

@@ -1,0 +1,115 @@
+"""Walk over the elements of a reduction tile, chunk by chunk."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.words import LayerDescriptor
+
+
+class KLevel(enum.IntEnum):
+    """Loops of the K walk, innermost first."""
+
+    ELEMENT = 0
+    PLANE = 1
+    S = 2
+    R = 3
+    GROUP = 4
+
+
+class KWalk(wiring.Component):
+    """Counters and address of the reduction loops.
+
+    After the last element of a tile the walk begins anew.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Widths.
+
+    Members
+    -------
+    i_begin, i_layer
+        Start of a layer.
+    i_last_tile : ``In(1)``
+        The reduction tile is the last one: its bounds differ.
+    i_step : ``In(1)``
+        Go to the next element.
+    o_offset : ifmap buffer elements from the tile's first one to the current one
+    o_group : plane group of the current element
+    o_first, o_done : ``Out(1)``
+        The tile's first element, its last.
+    o_breaks : ``Out(1)``
+        The chunk must end with this element.
+    o_groups : plane groups of the tile
+    """
+
+    i_begin: Signal
+    i_layer: data.View
+    i_last_tile: Signal
+    i_step: Signal
+    o_offset: Signal
+    o_group: Signal
+    o_first: Signal
+    o_done: Signal
+    o_breaks: Signal
+    o_groups: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.element_bits = ceil_log2(config.ifmap_elements)
+        super().__init__(
+            {
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_last_tile": In(1),
+                "i_step": In(1),
+                "o_offset": Out(self.element_bits),
+                "o_group": Out(16),
+                "o_first": Out(1),
+                "o_done": Out(1),
+                "o_breaks": Out(1),
+                "o_groups": Out(16),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the nest and its address."""
+        m = Module()
+        layer = self.i_layer
+
+        m.submodules.nest = nest = LoopNest(len(KLevel))
+        m.submodules.address = address = NestAddress((True,) * len(KLevel), self.element_bits)
+        last_group = self.i_last_tile & nest.o_last[KLevel.GROUP]
+        counts = {
+            KLevel.ELEMENT: layer.k_elements,
+            KLevel.PLANE: Mux(last_group, layer.k_planes_last, layer.k_planes),
+            KLevel.S: layer.k_s,
+            KLevel.R: layer.k_r,
+            KLevel.GROUP: self.o_groups,
+        }
+        strides = {
+            KLevel.ELEMENT: 1,
+            KLevel.PLANE: layer.k_stride_plane,
+            KLevel.S: layer.k_stride_s,
+            KLevel.R: layer.k_stride_r,
+            KLevel.GROUP: layer.k_stride_group,
+        }
+        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        m.d.comb += [address.i_strides[level].eq(stride) for level, stride in strides.items()]
+        m.d.comb += [
+            self.o_groups.eq(Mux(self.i_last_tile, layer.k_groups_last, layer.k_groups)),
+            nest.i_restart.eq(self.i_begin),
+            nest.i_step.eq(self.i_step),
+            address.i_level.eq(nest.o_level),
+            address.i_step.eq(self.i_step),
+            address.i_restart.eq(self.i_begin | (self.i_step & nest.o_done)),
+            self.o_offset.eq(address.o_address),
+            self.o_group.eq(nest.o_index[KLevel.GROUP]),
+            self.o_first.eq(nest.o_first.all()),
+            self.o_done.eq(nest.o_done),
+            self.o_breaks.eq((nest.o_level[KLevel.PLANE :] >> layer.k_break) != 0),
+        ]
+
+        return m

@@ -1,0 +1,51 @@
+"""Where the padding of an ifmap row begins and ends."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+class RowPieces(wiring.Component):
+    """Splits a tile's row into padding on the left, ifmap elements and padding on the right.
+
+    The pieces are registered: they belong to the members of the last cycle with ``i_take``.
+
+    Members
+    -------
+    i_take : ``In(1)``
+    i_element0 : ``In(signed(26))``
+        First element of the tile's row, counted from the ifmap's; negative in the left padding.
+    i_width : ``In(24)``
+        Elements of the tile's row.
+    i_size : ``In(24)``
+        Elements of the ifmap's row.
+    o_left, o_filled, o_right : ``Out(24)``
+        Elements of each piece. With ``o_filled`` zero the whole row is padding.
+    """
+
+    i_take: In(1)
+    i_element0: In(signed(26))
+    i_width: In(24)
+    i_size: In(24)
+    o_left: Out(24)
+    o_filled: Out(24)
+    o_right: Out(24)
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the comparisons."""
+        m = Module()
+
+        begin, end, limit = (Signal(signed(27), name=name) for name in ("begin", "end", "limit"))
+        m.d.comb += [
+            begin.eq(Mux(self.i_element0 < 0, 0, self.i_element0)),
+            limit.eq(self.i_element0 + self.i_width),
+            end.eq(Mux(limit > self.i_size, self.i_size, limit)),
+        ]
+        with m.If(self.i_take):
+            m.d.sync += [
+                self.o_left.eq(begin - self.i_element0),
+                self.o_filled.eq(Mux(end > begin, end - begin, 0)),
+                self.o_right.eq(limit - end),
+            ]
+
+        return m

@@ -1,0 +1,165 @@
+"""Weight blocks and the commands that load them against a literal walk of the nest."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.hw.sequencer.block_walker import BlockWalker
+from stillflow.hw.words import LineKind
+from stillflow.sim import bench
+from tests.hw.sequencer.nests import descriptor_of, filter_positions, nests, steps_of
+
+
+def commands_of(step, positions, dut):
+    """``kind, position, lane_offset`` of each line command; no position for a zero line."""
+    config = dut.config
+    lines = iter(positions)
+    offsets = len(dut.o_command.lane_offset)
+    commands = []
+    for lane in range(config.rows):
+        if lane < len(step.elements):
+            ahead = (step.elements[lane] - step.elements[0] - lane) // config.ifmap_banks
+            commands.append((LineKind.WEIGHT, next(lines), ahead % (1 << offsets)))
+        else:
+            commands.append((LineKind.WEIGHT, None, None))
+    commands += [(LineKind.BIAS, next(lines), None) for _ in step.bias]
+    commands += [(LineKind.SCALE, next(lines), None) for _ in step.scale]
+    assert next(lines, None) is None
+    return commands
+
+
+def block_of(step, nest):
+    """Fields of the block of a step."""
+    images, rows, columns = step.images_rows_columns
+    lines = len(step.weights) + len(step.bias) + len(step.scale)
+    kept = nest.mapping.filter_resident and not step.lines_last
+    return {
+        "element": step.elements[0],
+        "psum": step.pixels[0].psum,
+        "groups": step.groups,
+        "images": images,
+        "rows": rows,
+        "columns": columns,
+        "lanes": len(step.elements),
+        "first": step.first,
+        "final": step.final,
+        "tile_last": step.tile_last,
+        "freed": 0 if kept else lines,
+    }
+
+
+def run_layer(nest, random, guard, rounds):
+    """Run the walker beside a filter buffer that fills at random; check all it emits."""
+    config = nest.mapping.config
+    dut = BlockWalker(config, guard=guard)
+    fields, steps = descriptor_of(nest), steps_of(nest)
+    positions, loads = filter_positions(nest)
+    fill_rate, start_rate = random.choice([0.3, 0.7, 1]), random.choice([0.1, 0.5, 1])
+    counted = 1 << len(dut.i_loaded)
+
+    async def one_round(ctx):
+        ctx.set(dut.i_loaded, 0)
+        ctx.set(dut.i_begin, 1)
+        await ctx.tick()
+        ctx.set(dut.i_begin, 0)
+        waiting = [
+            command
+            for step, place in zip(steps, positions, strict=True)
+            for command in commands_of(step, place, dut)
+        ]
+        given = [len(commands_of(s, p, dut)) for s, p in zip(steps, positions, strict=True)]
+        loaded, freed, started, sent = 0, 0, 0, 0
+        cycle, last_start = 0, -guard - 1
+        while not ctx.get(dut.o_done):
+            full = ctx.get(dut.o_full)
+            start = full and random.random() < start_rate
+            ctx.set(dut.i_start, start)
+            if full:
+                assert sent == sum(given[: started + 1])
+                block = ctx.get(dut.o_block)
+                wanted = block_of(steps[started], nest)
+                assert {key: block[key] for key in wanted} == wanted
+            if start:
+                freed += wanted["freed"]
+                started, last_start = started + 1, cycle
+            if ctx.get(dut.o_command.valid):
+                command = ctx.get(dut.o_command)
+                kind, position, ahead = waiting[sent]
+                assert LineKind(command.kind) == kind
+                assert command.zero == (position is None)
+                if position is not None:
+                    assert command.line == position % config.filter_lines
+                    assert position < loaded
+                if ahead is not None:
+                    assert command.lane_offset == ahead
+                if kind != LineKind.WEIGHT:
+                    assert cycle > last_start + guard
+                sent += 1
+            await ctx.tick()
+            cycle += 1
+            room = loaded < min(loads, freed + config.filter_lines)
+            loaded += room and random.random() < fill_rate
+            ctx.set(dut.i_loaded, loaded % counted)
+        ctx.set(dut.i_start, 0)
+        assert (started, sent) == (len(steps), len(waiting))
+        assert loaded == loads
+        assert freed == (0 if not steps else loads)
+
+    async def drive(ctx):
+        ctx.set(dut.i_layer, fields)
+        for _ in range(rounds):
+            await one_round(ctx)
+            await ctx.tick().repeat(random.randint(1, 3))
+
+    bench.run(dut, drive, cycles=60_000)
+
+
+@settings(max_examples=40)
+@given(
+    drawn=nests(most_macs=1500),
+    random=st.randoms(use_true_random=True),
+    guard=st.integers(1, 12),
+)
+def test_blocks_are_those_of_a_literal_walk(drawn, random, guard):
+    _, nest = drawn
+    run_layer(nest, random, guard, rounds=1)
+
+
+@settings(max_examples=4)
+@given(drawn=nests(most_macs=400), random=st.randoms(use_true_random=True))
+def test_a_walker_starts_anew_with_each_layer(drawn, random):
+    _, nest = drawn
+    run_layer(nest, random, 6, rounds=2)
+
+
+@settings(max_examples=4)
+@given(drawn=nests(most_macs=600))
+def test_a_block_takes_a_cycle_for_each_line_when_nothing_waits(drawn):
+    _, nest = drawn
+    config, guard = nest.mapping.config, 1
+    dut = BlockWalker(config, guard=guard)
+    steps = steps_of(nest)
+    waits = []
+
+    async def drive(ctx):
+        ctx.set(dut.i_layer, descriptor_of(nest))
+        ctx.set(dut.i_begin, 1)
+        await ctx.tick()
+        ctx.set(dut.i_begin, 0)
+        ctx.set(dut.i_loaded, -1)  # far ahead
+        for _ in steps:
+            wait = 0
+            while not ctx.get(dut.o_full):
+                await ctx.tick()
+                wait += 1
+            waits.append(wait)
+            ctx.set(dut.i_start, 1)
+            await ctx.tick()
+            ctx.set(dut.i_start, 0)
+        assert ctx.get(dut.o_done)
+
+    bench.run(dut, drive, cycles=20_000)
+    for number, (step, wait) in enumerate(zip(steps, waits, strict=True)):
+        lines = config.rows - (number > 0)  # the first went out with the start before
+        extra = len(step.bias) + len(step.scale)
+        overhead = (1 if extra else 0) + 1  # guard, and the move to a new tile
+        assert lines + extra <= wait <= lines + extra + overhead

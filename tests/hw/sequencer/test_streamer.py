@@ -1,0 +1,122 @@
+"""Vectors and their timing against a literal walk of the nest."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.descriptor import Op
+from stillflow.hw.sequencer.streamer import FREE_DELAY, Streamer
+from stillflow.sim import bench
+from tests.hw.sequencer.nests import descriptor_of, nests, steps_of
+from tests.hw.sequencer.test_block_walker import block_of
+
+
+class Timeline:
+    """What the streamer must show in each cycle after the starts it has made."""
+
+    def __init__(self, nest):
+        self.nest, self.config = nest, nest.mapping.config
+        self.vectors = {}  # by cycle
+        self.next_start = 0  # first cycle in which the next step may start
+        self.idle_after = 0
+        self.frees = []
+
+    def start(self, step, cycle):
+        pace = self.config.pace if step.final else 1
+        elements = self.config.ifmap_elements
+        for number, pixel in enumerate(step.pixels):
+            self.vectors[cycle + 1 + number * pace] = {
+                "address": (step.elements[0] + pixel.offset) % (1 << (elements - 1).bit_length()),
+                "psum": pixel.psum,
+                "start": number == 0,
+                "first": step.first,
+                "final": step.final,
+                "maximum": self.nest.place.op == Op.MAXIMUM,
+                "lanes": len(step.elements),
+            }
+        cycles = len(step.pixels) * pace
+        self.next_start = cycle + max(cycles, Accumulator.HAZARD)
+        self.idle_after = max(self.idle_after, cycle + cycles, self.next_start - 1)
+        if step.tile_last:
+            self.frees.append(cycle + cycles + FREE_DELAY)
+            self.idle_after = self.frees[-1]
+
+
+def run_layer(nest, random, rounds):
+    config, steps = nest.mapping.config, steps_of(nest)
+    dut = Streamer(config)
+    group_rate, free_rate, full_rate = (random.choice([0.1, 0.5, 1]) for _ in range(3))
+    all_groups = max(step.groups for step in steps)
+
+    async def one_round(ctx):
+        ctx.set(dut.i_begin, 1)
+        await ctx.tick()
+        ctx.set(dut.i_begin, 0)
+        timeline, tile_frees = Timeline(nest), []
+        groups = occupied = cycle = started = completed = 0
+        full = False
+        while started < len(steps) or not ctx.get(dut.o_idle):
+            full = full or (started < len(steps) and random.random() < full_rate)
+            vector, wanted = ctx.get(dut.o_vector), timeline.vectors.get(cycle)
+            assert vector.valid == (wanted is not None)
+            if wanted is not None:
+                lanes = ctx.get(dut.o_lanes)
+                assert {key: vector[key] for key in wanted if key != "lanes"} | {
+                    "lanes": lanes
+                } == wanted
+                completed += wanted["final"]
+            completes = bool(wanted and wanted["final"])
+            ctx.set(dut.i_full, full)
+            may_start = False
+            if full:
+                step = steps[started]
+                ctx.set(dut.i_block, block_of(step, nest))
+                room = occupied + completes + nest.mapping.tile_pixels <= config.psum_depth
+                may_start = (
+                    cycle >= timeline.next_start
+                    and groups >= step.groups
+                    and (room or not step.final)
+                )
+            assert ctx.get(dut.o_start) == may_start
+            assert ctx.get(dut.o_idle) == (cycle > timeline.idle_after or not timeline.vectors)
+            if may_start:
+                timeline.start(step, cycle)
+                started, full = started + 1, False
+            if ctx.get(dut.o_tile_freed):
+                tile_frees.append(cycle)
+            brings = groups < all_groups and random.random() < group_rate
+            frees = occupied > 0 and random.random() < free_rate
+            ctx.set(dut.i_group, brings)
+            ctx.set(dut.i_entry_freed, frees)
+            await ctx.tick()
+            cycle += 1
+            groups += brings
+            occupied += completes - frees
+            assert occupied <= config.psum_depth
+        for signal in (dut.i_full, dut.i_group, dut.i_entry_freed):
+            ctx.set(signal, 0)
+        assert max(timeline.vectors) < cycle
+        assert tile_frees == timeline.frees
+        assert len(tile_frees) == nest.mapping.tiles
+        assert completed == sum(len(step.pixels) for step in steps if step.final)
+
+    async def drive(ctx):
+        ctx.set(dut.i_layer, descriptor_of(nest))
+        for _ in range(rounds):
+            await one_round(ctx)
+
+    bench.run(dut, drive, cycles=60_000)
+
+
+@settings(max_examples=40)
+@given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
+def test_vectors_are_those_of_a_literal_walk_in_exact_cycles(drawn, random):
+    _, nest = drawn
+    run_layer(nest, random, rounds=1)
+
+
+@settings(max_examples=4)
+@given(drawn=nests(most_macs=400), random=st.randoms(use_true_random=True))
+def test_a_streamer_starts_anew_with_each_layer(drawn, random):
+    _, nest = drawn
+    run_layer(nest, random, rounds=2)
