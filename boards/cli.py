@@ -17,6 +17,7 @@ COMMANDS = {
     "compile": "stillflow.boards.compile:compile_model",
     "map": "stillflow.boards.map:map_workload",
     "configs": "stillflow.boards.configs:configs",
+    "synth": "stillflow.boards.synth:synth",
 }
 
 

@@ -8,6 +8,8 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
+TOLERANCE = 400  # nests within a 400th of the fewest cycles are as good as the best
+
 
 class MappingError(ValueError):
     """A layer that no nest brings onto the accelerator."""
@@ -82,15 +84,17 @@ def compute_cycles(mapping: Mapping) -> int:
     chunks = len(full) * (mapping.plane_groups - 1) + len(last)
     n, e, f = mapping.tile_counts
     n_last, e_last, f_last = mapping.last_pixels
+    floor = max(config.rows, Accumulator.HAZARD)
+    parameters = config.bias_lines + config.scale_lines + 2
     total = 0
     for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
         for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
             for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
                 times = n_times * e_times * f_times
                 pixels = images * rows * columns
-                floor = max(config.rows, Accumulator.HAZARD)
                 step = max(pixels, floor)
-                final = max(pixels * config.pace, floor)
+                # Behind a filter block's last step, the next one's biases and scales are loaded.
+                final = max(pixels * config.pace, floor + parameters)
                 total += times * ((chunks - 1) * step + final)
     return total * mapping.blocks * w.G
 
@@ -110,17 +114,31 @@ def dram_bytes(mapping: Mapping) -> tuple[int, int]:
     return ifmap + filters, ofmap
 
 
+def load_cycles(mapping: Mapping) -> int:
+    """Cycles in which the read engine delivers one ifmap tile: whole beats, padding included."""
+    config = mapping.config
+    rows = (
+        mapping.rows_of(mapping.pe)
+        * mapping.pn
+        * min(mapping.groups * mapping.k_planes, mapping.planes)
+    )
+    pieces = 2 if any(mapping.work.pad) else 0
+    return rows * (-(-mapping.load_width // config.axi_elements) + pieces)
+
+
 def estimate_cycles(mapping: Mapping) -> int:
     """Rough cycles of a layer: what the mapper minimises."""
     config = mapping.config
     read, written = dram_bytes(mapping)
-    memory = (read + written) // config.axi_bytes
+    tile = load_cycles(mapping)
+    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
+    filters = mapping.filter_lines * passes * config.filter_line_bytes // config.axi_bytes
+    stores = written // min(config.axi_bytes, config.channel_block * config.act_bytes)
+    memory = max((read + written) // config.axi_bytes, mapping.tiles * tile + filters + stores)
     compute = compute_cycles(mapping)
-    one_tile = mapping.slot_size * config.act_bytes // config.axi_bytes
     # Before the first step: the first plane group; with one slot, every tile is waited for.
-    groups = mapping.plane_groups if mapping.c_count == 1 else mapping.groups
-    start = one_tile // groups
-    waits = (mapping.tiles - 1) * one_tile if mapping.slots == 1 else 0
+    start = tile // (mapping.plane_groups if mapping.c_count == 1 else mapping.groups)
+    waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
     drain = mapping.tile_pixels * config.block_units
     return max(compute + waits, memory) + start + drain
 
@@ -143,16 +161,22 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
         If the filter's window of a single pixel does not fit the ifmap buffer.
     """
 
-    def key(mapping: Mapping) -> tuple[int, int, int]:
-        cycles, moved = estimate_cycles(mapping), sum(dram_bytes(mapping))
-        first, second = (cycles, moved) if objective == "cycles" else (moved, cycles)
-        return first, second, mapping.tile_pixels
-
-    best = min(candidates(plan, config), key=key, default=None)
+    rated = [
+        (estimate_cycles(mapping), sum(dram_bytes(mapping)), mapping)
+        for mapping in candidates(plan, config)
+    ]
+    if objective == "dram":
+        rated = [(moved, cycles, mapping) for cycles, moved, mapping in rated]
+    # Among the nests that are as good as the best, the one that is better in the other respect.
+    limit = min((first for first, _, _ in rated), default=0)
+    limit += limit // TOLERANCE if objective == "cycles" else 0
+    best = min(
+        (entry for entry in rated if entry[0] <= limit), key=lambda entry: entry[1], default=None
+    )
     if best is None:
         w = plan.work
         raise MappingError(
             f"the {w.R}x{w.S} filter's window of one pixel must fit the ifmap buffer of "
             f"{config.ifmap_elements} elements; choose a larger glb_kib"
         )
-    return best
+    return best[2]

@@ -1,12 +1,13 @@
 """Depth of a mapped netlist, in levels of logic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stillflow.boards.synthesis.netlist import Leaf, Net
 from stillflow.boards.synthesis.paths import Arc, Ways
 from stillflow.boards.synthesis.targets import Kind, Target
 
 _PRICES = {Kind.LUT: 1, Kind.CARRY: 1, Kind.DSP: 1, Kind.LUTRAM: 1, Kind.MUX: 0, Kind.BARE_CARRY: 0}
+_CLOCKED = (Kind.FLIP_FLOP, Kind.SHIFT, Kind.RAM)
 _CARRY_INPUTS = ("CIN", "CI", "CYINIT")
 _READ_ADDRESS = ("RAD", "ADDR", "DPRA", "A")  # beginnings of port names
 _OFF = ("", "NONE", "BYPASS", "0")
@@ -17,7 +18,7 @@ def level_ways(target: Target) -> Ways:
 
     def ways(leaf: Leaf) -> tuple[Iterable[Arc], Iterable[Net]]:
         kind = target.cell(leaf.type).kind
-        if leaf.type == "$port" or kind in (Kind.REGISTER, Kind.RAM):
+        if leaf.type == "$port" or kind in _CLOCKED:
             return (), _nets(leaf.inputs)
         if kind is Kind.DSP and _is_registered(leaf):
             return (), _nets(leaf.inputs)
@@ -33,7 +34,7 @@ def level_ways(target: Target) -> Ways:
     return ways
 
 
-def _nets(ports: dict[str, list[Net]]) -> list[Net]:
+def _nets(ports: Mapping[str, list[Net]]) -> list[Net]:
     return [net for nets in ports.values() for net in nets]
 
 

@@ -15,7 +15,8 @@ class Kind(Enum):
     BARE_CARRY = "bare carry"  # the LUTs around it are cells of their own
     DSP = "dsp"  # one level, unless it uses its registers
     LUTRAM = "lutram"  # one level from the read address; writes are clocked
-    REGISTER = "register"
+    FLIP_FLOP = "flip-flop"
+    SHIFT = "shift register"  # of a LUT
     RAM = "ram"  # clocked reads and writes
 
 
@@ -93,7 +94,7 @@ _ECP5 = Target(
         Cell("LUT4", Kind.LUT, luts=1),
         Cell("PFUMX L6MUX21", Kind.MUX),
         Cell("CCU2C", Kind.CARRY, luts=2),
-        Cell("TRELLIS_FF", Kind.REGISTER),
+        Cell("TRELLIS_FF", Kind.FLIP_FLOP),
         Cell("TRELLIS_DPR16X4", Kind.LUTRAM, luts=6),
         Cell("MULT* ALU54B", Kind.DSP),
         Cell("DP16KD PDPW16KD", Kind.RAM, rams=1),
@@ -107,7 +108,7 @@ _ICE40 = Target(
     cells=(
         Cell("SB_LUT4", Kind.LUT, luts=1),
         Cell("SB_CARRY", Kind.BARE_CARRY),
-        Cell("SB_DFF*", Kind.REGISTER),
+        Cell("SB_DFF*", Kind.FLIP_FLOP),
         Cell("SB_MAC16", Kind.DSP),
         Cell("SB_RAM40*", Kind.RAM, rams=1),
     ),
@@ -123,8 +124,8 @@ _XC7 = Target(
         Cell("LUT[1-6] INV", Kind.LUT, luts=1),
         Cell("MUXF[789]", Kind.MUX),
         Cell("CARRY4", Kind.BARE_CARRY),
-        Cell("FD*", Kind.REGISTER),
-        Cell("SRL*", Kind.REGISTER, luts=1),
+        Cell("FD*", Kind.FLIP_FLOP),
+        Cell("SRL*", Kind.SHIFT, luts=1),
         Cell("RAM32M RAM64M RAM128X1D", Kind.LUTRAM, luts=4),
         Cell("RAM32X1D RAM64X1D", Kind.LUTRAM, luts=2),
         Cell("DSP48E1", Kind.DSP),
@@ -141,7 +142,7 @@ _GOWIN = Target(
         Cell("LUT[1-4]", Kind.LUT, luts=1),
         Cell("MUX2_LUT*", Kind.MUX),
         Cell("ALU", Kind.CARRY, luts=1),
-        Cell("DFF*", Kind.REGISTER),
+        Cell("DFF*", Kind.FLIP_FLOP),
         Cell("RAM16S*", Kind.LUTRAM, luts=4),
         Cell("MULT* ALU54D MULTALU* MULTADDALU*", Kind.DSP),
         Cell("DPB DPX9B SDPB SDPX9B SP SPX9 pROM pROMX9", Kind.RAM, rams=1),

@@ -1,92 +1,70 @@
-"""The rule on what a cycle may hold, proved on the design's words before mapping."""
+"""The rule on how much arithmetic a cycle may hold, checked on the design before it is mapped."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from stillflow.boards.synthesis.netlist import Leaf, Net, Netlist
-from stillflow.boards.synthesis.paths import Arc, Path, Ways, longest_paths
+from stillflow.boards.synthesis.paths import Arc, Path, longest_paths
 
-#: Yosys commands that lead to the netlist for `check_words`.
+#: Yosys commands that lead to the netlist for `arithmetic`.
 PASSES = ("proc", "opt_expr", "opt_clean")
-#: Additions, subtractions and comparisons that may follow each other in a cycle.
-MOST_ADDERS = 3
-#: ... and multiplications.
-MOST_MULTIPLIERS = 1
+#: What a path between registers may hold: four additions, or a multiplication and one addition.
+#: Two multiplications, or an adder tree of more than 16 terms, are too much.
+MOST = 4
 
-_ADDERS = frozenset(f"${name}" for name in ("add", "sub", "neg", "alu"))
+ADDITION, MULTIPLICATION = 1, 3
+NARROW_BITS = 8  # narrower sums are a LUT or two, as other logic is
+
+_ADDERS = frozenset(("$add", "$sub", "$neg", "$alu"))
 _MULTIPLIERS = frozenset(("$mul", "$macc", "$macc_v2", "$div", "$mod"))
-_BITWISE = frozenset(f"${name}" for name in ("not", "and", "or", "xor", "xnor", "buf", "pos"))
-_CHOICES = frozenset(("$mux", "$pmux"))
-_REGISTERS = ("$dff", "$sdff", "$adff", "$aldff", "$memwr", "$memini", "$mem_v2", "$port")
+_BITWISE = frozenset(("$not", "$and", "$or", "$xor", "$xnor", "$buf", "$pos", "$mux", "$pmux"))
+_REGISTERS = ("$dff", "$sdff", "$adff", "$aldff", "$memwr", "$meminit", "$mem_v2", "$port")
 
 
-@dataclass(frozen=True)
-class Chain:
-    """Arithmetic between registers in a block, at worst.
-
-    Parameters
-    ----------
-    adders, multipliers : Path
-        Costs are numbers of adders (subtractors and comparators of order included) and
-        multipliers that follow each other.
-    """
-
-    adders: Path
-    multipliers: Path
-
-    @property
-    def holds(self) -> bool:
-        """Whether the rule holds."""
-        return self.adders.cost <= MOST_ADDERS and self.multipliers.cost <= MOST_MULTIPLIERS
-
-
-def check_words(netlist: Netlist) -> dict[str, Chain]:
-    """Find the longest chains of arithmetic that end in each module.
+def arithmetic(netlist: Netlist) -> dict[str, Path]:
+    """Find the paths with most arithmetic.
 
     Parameters
     ----------
     netlist : Netlist
         After `PASSES`.
 
+    Returns
+    -------
+    dict[str, Path]
+        For each module the costliest path that ends in it, as in `longest_paths`; an addition or
+        subtraction of `NARROW_BITS` or more costs 1, a multiplication 3.
+
     Raises
     ------
     CheckFailed
         If there is a combinational loop.
     """
-    leaves = list(netlist.leaves())
-    adders = longest_paths(leaves, word_ways(_ADDERS))
-    multipliers = longest_paths(leaves, word_ways(_MULTIPLIERS))
-    return {module: Chain(adders[module], multipliers[module]) for module in adders}
+    return longest_paths(netlist.leaves(), _ways)
 
 
-def word_ways(priced: frozenset[str]) -> Ways:
-    """Count cells of the given types; other cells cost nothing."""
-
-    def ways(leaf: Leaf) -> tuple[Iterable[Arc], Iterable[Net]]:
-        if leaf.type.startswith(_REGISTERS):
-            return (), [net for nets in leaf.inputs.values() for net in nets]
-        if leaf.type in _BITWISE | _CHOICES:
-            return _bit_arcs(leaf), ()
-        price = int(leaf.type in priced)
-        starts = tuple((net, price) for nets in leaf.inputs.values() for net in nets)
-        return (Arc(starts, tuple(net for nets in leaf.outputs.values() for net in nets)),), ()
-
-    return ways
+def _ways(leaf: Leaf) -> tuple[Iterable[Arc], Iterable[Net]]:
+    if leaf.type.startswith(_REGISTERS):
+        return (), [net for nets in leaf.inputs.values() for net in nets]
+    if leaf.type in _BITWISE:
+        return _bit_arcs(leaf), ()
+    outputs = tuple(net for nets in leaf.outputs.values() for net in nets)
+    price = 0
+    if leaf.type in _MULTIPLIERS:
+        price = MULTIPLICATION
+    elif leaf.type in _ADDERS and len(outputs) >= NARROW_BITS:
+        price = ADDITION
+    starts = tuple((net, price) for nets in leaf.inputs.values() for net in nets)
+    return (Arc(starts, outputs),), ()
 
 
 def _bit_arcs(leaf: Leaf) -> Iterable[Arc]:
-    """Ways bit by bit; of a multiplexer, the select reaches every bit."""
-    outputs, choose = leaf.outputs["Y"], leaf.inputs.get("S", [])
+    """Ways bit by bit; the select of a multiplexer reaches every bit."""
+    outputs, select = leaf.outputs["Y"], leaf.inputs.get("S", [])
     for index, out in enumerate(outputs):
-        nets = [*choose]
+        nets = [*select]
         for port, word in leaf.inputs.items():
             if port == "B" and leaf.type == "$pmux":
                 nets += word[index :: len(outputs)]
             elif port != "S":
                 nets.append(word[min(index, len(word) - 1)])  # a shorter word is extended
         yield Arc(tuple((net, 0) for net in nets), (out,))
-
-
-def broken(chains: Mapping[str, Chain]) -> list[str]:
-    """Name the modules in which the rule is broken."""
-    return [module for module, chain in chains.items() if not chain.holds]

@@ -162,7 +162,10 @@ class Bench:
 
     def stall_host(self, seed: int, highest: float = 0.8) -> None:
         """Pause the channels of the AXI4-Lite master at random."""
-        for side, names in ((self.host.write_if, ("aw", "w", "b")), (self.host.read_if, ("ar", "r"))):
+        for side, names in (
+            (self.host.write_if, ("aw", "w", "b")),
+            (self.host.read_if, ("ar", "r")),
+        ):
             for name in names:
                 channel = getattr(side, f"{name}_channel")
                 channel.set_pause_generator(coin(highest, f"host {name} {seed}"))

@@ -25,13 +25,13 @@ async def ofmaps_match_the_golden_model(dut: Any, network: str) -> None:
 @cocotb.test()
 @cocotb.parametrize(network=["conv", "chain", "odd"], turn=[0, 1])
 async def ofmaps_match_under_random_stalls(dut: Any, network: str, turn: int) -> None:
-    """The same bits and the same accesses, whatever the memory's and the host's timing."""
+    """Give the same bits, whatever the memory's and the host's timing."""
     await stalled(dut, network, turn, highest=0.9)
 
 
 @cocotb.test()
 async def one_layer_under_stalls(dut: Any) -> None:
-    """The shortest complete job, for slow simulators."""
+    """Run the shortest complete job, for slow simulators."""
     await stalled(dut, "conv", 0, highest=0.5)
 
 

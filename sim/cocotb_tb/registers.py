@@ -76,7 +76,7 @@ async def registers_keep_their_bits_and_no_others(dut: Any, stalls: bool) -> Non
 
 @cocotb.test()
 async def offsets_without_a_register_answer_decerr(dut: Any) -> None:
-    """Reads give zero, writes change nothing."""
+    """Read zero, write nothing."""
     bench = await Bench.start(dut)
     mapped = {*OFFSETS.values(), *range(COUNTER_BASE, COUNTER_END, 4)}
     for offset in range(0, 1 << CSR_ADDRESS_BITS, 4):

@@ -24,7 +24,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -77,7 +76,7 @@ class Dram {
     const int64_t rate, account_limit;
 
     uint64_t now = 0;
-    int64_t account = 0;
+    int64_t account = 0;  // bytes that may move
     std::deque<Burst> reads, writes;
     std::deque<ReadBeat> read_beats;    // moved, not yet taken by the core
     std::deque<WriteBeat> write_beats;  // given by the core, not yet moved
@@ -103,7 +102,7 @@ class Dram {
         return fault == FAULT_SLVERR ? SLVERR : fault == FAULT_DECERR ? DECERR : otherwise;
     }
 
-    bool stall(Stall channel) {
+    bool stall(unsigned channel) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         return uint32_t(random >> 32) < thresholds[channel];
     }
@@ -235,22 +234,25 @@ class Dram {
         top.m_axi_wready = w_ready;
     }
 
-    // Beginning of a cycle: move data and drive the core's inputs.
-    void begin() {
+    // Beginning of a cycle: move data and drive the core's inputs; tell if one may have changed.
+    bool begin() {
         move();
-        bool hold_r = false, hold_b = false;
+        const bool r_free = !r_valid, b_free = !b_valid;
+        bool hold[STALLS] = {};
         if (stalling) {
-            ar_ready = !stall(STALL_AR);
-            aw_ready = !stall(STALL_AW);
-            w_ready = !stall(STALL_W);
-            hold_r = stall(STALL_R);
-            hold_b = stall(STALL_B);
+            for (unsigned channel = 0; channel < STALLS; ++channel) hold[channel] = stall(channel);
+            ar_ready = !hold[STALL_AR];
+            aw_ready = !hold[STALL_AW];
+            w_ready = !hold[STALL_W];
             drive_ready();
         }
-        if (!r_valid && !hold_r && !read_beats.empty()) present_read();
-        if (!b_valid && !hold_b && !acks.empty() && acks.front().due <= now) present_ack();
+        if (!r_valid && !hold[STALL_R] && !read_beats.empty()) present_read();
+        if (!b_valid && !hold[STALL_B] && !acks.empty() && acks.front().due <= now) present_ack();
+        const bool changed = stalling || (r_free && (r_valid || top.m_axi_rvalid)) ||
+                             (b_free && (b_valid || top.m_axi_bvalid));
         top.m_axi_rvalid = r_valid;
         top.m_axi_bvalid = b_valid;
+        return changed;
     }
 
     // End of a cycle, before the clock edge: take what the core offers.

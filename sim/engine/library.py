@@ -15,8 +15,8 @@ from pathlib import Path
 
 from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.toolchain import Toolchain, find_toolchain, machine_flags
+from stillflow.sim.engine.wrapper import TOP, WRAPPER, wrapper
 
-TOP = "stillflow"
 TRACES = ("", "vcd", "fst")
 _HERE = Path(__file__).parent
 _SOURCES = ("harness.cpp", "dram.hpp", "protocol.hpp", "fst_compress.hpp")
@@ -36,7 +36,7 @@ _CXX_FLAGS = (
     "-DVL_USER_FINISH",
 )
 _UNIT_BYTES = 150_000  # of Verilator's output, at least, per compiler call
-_FAST, _SLOW = "-O3", "-O1"  # what runs every cycle; what runs once
+_FAST, _SLOW, _RUNTIME_LEVEL = "-O3", "-O0", "-O1"  # every cycle; once; Verilator's own
 _VERILATOR_FLAGS = (
     "--cc",
     "-O3",
@@ -53,7 +53,8 @@ _VERILATOR_FLAGS = (
     "--prefix",
     f"V{TOP}",
     "--top-module",
-    TOP,
+    WRAPPER,
+    "-Werror-USERERROR",
 )
 
 Progress = Callable[[str], None]
@@ -109,7 +110,7 @@ def build(
     cache = (cache_dir or default_cache_dir()).absolute()
     tools = find_toolchain()
     parts = [str(axi_data_bits), trace, _FAST, _SLOW, *_CXX_FLAGS, *_VERILATOR_FLAGS]
-    parts += [*machine_flags(), *tools.identity]
+    parts += [*machine_flags(), *tools.identity, wrapper(axi_data_bits)]
     contents = [path.read_bytes() for path in (*verilog, *(_HERE / name for name in _SOURCES))]
     library = cache / f"{_digest(parts, contents)}.so"
     if library.exists():
@@ -141,7 +142,9 @@ class _Build:
         self.report("verilating")
         flags = [*_VERILATOR_FLAGS, "--Mdir", str(self.folder)]
         flags += [f"--trace-{self.trace}"] if self.trace else []
-        self.call([self.tools.verilator, *flags, *map(str, verilog)])
+        bench = self.folder / f"{WRAPPER}.sv"
+        bench.write_text(wrapper(axi_bytes * 8))
+        self.call([self.tools.verilator, *flags, str(bench), *map(str, verilog)])
         for name in _SOURCES:
             shutil.copy(_HERE / name, self.folder)
         units = self.units()
@@ -199,7 +202,7 @@ class _Build:
     def runtime(self, cache: Path) -> Path:
         """Verilator's own library, compiled once for all designs."""
         sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
-        parts = [self.trace, _SLOW, *_CXX_FLAGS, *machine_flags(), *sources]
+        parts = [self.trace, _RUNTIME_LEVEL, *_CXX_FLAGS, *machine_flags(), *sources]
         parts += self.tools.identity
         target = cache / f"runtime-{_digest(parts, [])}.o"
         if not target.exists():
@@ -208,7 +211,9 @@ class _Build:
                 (self.folder / header).write_text('#include "fst_compress.hpp"\n')
             include = self.tools.root / "include"
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                objects = list(pool.map(lambda name: self.compile(include / name, _SLOW), sources))
+                objects = list(
+                    pool.map(lambda name: self.compile(include / name, _RUNTIME_LEVEL), sources)
+                )
             joined = self.folder / "runtime.o"
             names = map(str, objects)
             self.call([self.tools.compiler, "-r", "-nostdlib", "-o", str(joined), *names])
@@ -216,7 +221,7 @@ class _Build:
         return target
 
     def call(self, command: Sequence[str]) -> None:
-        """Run a tool; raise with the end of what it said if it fails."""
+        """Run a tool; raise with the beginning of what it said if it fails."""
         environment = os.environ | {
             "VERILATOR_ROOT": str(self.tools.root),
             "TMPDIR": str(self.folder),
@@ -229,7 +234,7 @@ class _Build:
             said = (done.stderr or done.stdout).strip()
             if "No space left on device" in said:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise EngineUnavailable(f"{Path(command[0]).name} failed: {said[-2000:]}")
+            raise EngineUnavailable(f"{Path(command[0]).name} failed: {said[:2000]}")
 
 
 def _digest(parts: Iterable[str], contents: Iterable[bytes]) -> str:

@@ -1,0 +1,286 @@
+"""Write engine between the ofmap buffer and a memory that stalls."""
+
+from collections import deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.dma.writer import RECORD_BYTES, Writer
+from stillflow.sim import bench
+
+
+def config_of(rows, cols, glb_kib, axi_data_bits, **keys):
+    return AcceleratorConfig(
+        rows=rows, cols=cols, glb_kib=glb_kib, axi_data_bits=axi_data_bits, requant_lanes=1, **keys
+    )
+
+
+CONFIGS = {
+    "beats of one channel block": config_of(4, 4, 1, 32, max_burst_beats=4),
+    "beats of four channel blocks": config_of(4, 4, 2, 128, max_burst_beats=8),
+    "beats of 64 channel blocks": config_of(1, 1, 4, 512, max_burst_beats=3),
+    "four beats a channel block": config_of(16, 16, 4, 32, max_burst_beats=16),
+    "seven channel blocks an entry": config_of(12, 14, 8, 64, max_burst_beats=5),
+    "16 bits, two beats a channel block": config_of(4, 8, 4, 32, act_bits=16, acc_bits=48),
+}
+
+
+def draw_runs(random, config):
+    """Draw runs and records that do not meet in memory, in the order they are offered."""
+    unit = config.channel_block * config.act_bytes
+    atom = min(unit, config.axi_bytes)
+    jobs, address = [], random.randrange(0, 8192, atom)
+    for _ in range(random.randint(1, 9)):
+        if random.random() < 0.2:
+            address = -(-address // RECORD_BYTES) * RECORD_BYTES
+            jobs.append({"record": address})
+            address += RECORD_BYTES
+            continue
+        pixels = random.choice([1, 2, 3, random.randint(1, min(40, config.psum_depth))])
+        run = {
+            "address": address,
+            "pixels": pixels,
+            "entry": random.randrange(config.psum_depth),
+            "unit": random.randrange(config.block_units),
+            "release": random.random() < 0.5,
+        }
+        jobs.append({"run": run})
+        address += pixels * unit + random.choice([0, 0, atom, 4096, random.randrange(0, 600, atom)])
+    return jobs
+
+
+def write_job(job, config, entries, counters, memory):
+    """Write what a job must write, byte by byte."""
+    if "record" in job:
+        for counter, value in enumerate(counters):
+            for byte, word in enumerate(value.to_bytes(8, "little")):
+                memory[job["record"] + 8 * counter + byte] = word
+        return
+    run = job["run"]
+    unit = config.channel_block * config.act_bytes
+    for pixel in range(run["pixels"]):
+        entry = entries[(run["entry"] + pixel) % config.psum_depth]
+        vector = entry.to_bytes(config.m_block * config.act_bytes, "little")
+        for byte in range(unit):
+            place = run["address"] + pixel * unit + byte
+            memory[place] = vector[run["unit"] * unit + byte]
+
+
+class Memory:
+    """AXI write slave: checks the bursts, keeps the bytes, answers in order, stalls."""
+
+    def __init__(self, dut, ctx, random):
+        self.dut, self.ctx, self.random = dut, ctx, random
+        self.bytes = {}
+        self.bursts = deque()  # address and beats left, data still to come
+        self.answers = deque()  # addresses of the bursts whose data is complete
+        self.addresses = []
+        self.held = {}
+        self.answering = False
+        self.silent = False
+        self.rates = [random.choice([0.2, 0.7, 1]) for _ in range(3)]
+
+    def drive(self, response=0):
+        """Set this cycle's inputs."""
+        ctx, dut, random = self.ctx, self.dut, self.random
+        ctx.set(dut.aw_ready, random.random() < self.rates[0])
+        ctx.set(dut.w_ready, random.random() < self.rates[1])
+        self.answering = bool(self.answers) and random.random() < self.rates[2]
+        ctx.set(dut.b_valid, self.answering)
+        ctx.set(dut.b_resp, response if self.answering else 0)
+
+    def open(self):
+        """Whether a burst is not complete and answered."""
+        return bool(self.bursts or self.answers)
+
+    def _stays(self, channel, payload):
+        """Check that what was offered stays until taken; return whether it is taken."""
+        valid = self.ctx.get(getattr(self.dut, f"{channel}_valid"))
+        before = self.held.pop(channel, None)
+        assert valid or before is None
+        if not valid:
+            return False
+        assert before in (None, payload)
+        if self.ctx.get(getattr(self.dut, f"{channel}_ready")):
+            return True
+        self.held[channel] = payload
+        return False
+
+    def sample(self):
+        """Take what happens in this cycle."""
+        ctx, dut, config = self.ctx, self.dut, self.dut.config
+        assert ctx.get(dut.b_ready)
+        if self.answering:
+            self.answers.popleft()
+        beat = tuple(ctx.get(signal) for signal in (dut.w_data, dut.w_strb, dut.w_last))
+        strobed = [i for i in range(config.axi_bytes) if beat[1] >> i & 1]
+        visible = beat[0].to_bytes(config.axi_bytes, "little")
+        # What the strobes leave out may be anything.
+        kept = tuple(visible[i] for i in strobed), beat[1], beat[2]
+        is_new = "w" not in self.held
+        if self._stays("w", kept):
+            assert self.bursts, "data before its address"
+            address, left = self.bursts[0]
+            assert beat[2] == (left == 1)
+            assert not self.silent or not is_new or not strobed
+            for i in strobed:
+                self.bytes[address + i] = visible[i]
+            self.bursts[0] = address + config.axi_bytes, left - 1
+            if left == 1:
+                self.bursts.popleft()
+                self.answers.append(self.addresses[len(self.addresses) - len(self.bursts) - 1])
+        request = ctx.get(dut.aw_address), ctx.get(dut.aw_len) + 1
+        if self._stays("aw", request):
+            address, beats = request
+            assert address % config.axi_bytes == 0
+            assert beats <= config.max_burst_beats
+            assert address // 4096 == (address + beats * config.axi_bytes - 1) // 4096
+            self.bursts.append(request)
+            self.addresses.append(address)
+
+
+def run_writer(config, random, fails_at=None, response=2):
+    """Write runs and records; with ``fails_at`` the memory refuses that burst."""
+    dut = Writer(config)
+    jobs = draw_runs(random, config)
+    entries = [random.getrandbits(8 * config.m_block * config.act_bytes)
+               for _ in range(config.psum_depth)]  # fmt: skip
+    counters = [random.getrandbits(64) for _ in Counter]
+    wanted = {}
+    send_rate = random.choice([0.2, 1])
+
+    async def drive(ctx):
+        memory = Memory(dut, ctx, random)
+        ctx.set(dut.i_counters, counters)
+        assert ctx.get(dut.o_idle)
+        waiting, offered = deque(jobs), False
+        answered = freed = spilled = 0
+        while waiting or not ctx.get(dut.o_idle):
+            fails = answered == fails_at
+            memory.drive(response if fails else random.choice([0, 1]))
+            offered = offered or (bool(waiting) and random.random() < send_rate)
+            job = waiting[0] if offered else {}
+            ctx.set(dut.i_run.valid, "run" in job)
+            ctx.set(dut.i_record.valid, "record" in job)
+            if "run" in job:
+                ctx.set(dut.i_run.payload, job["run"])
+            if "record" in job:
+                ctx.set(dut.i_record.payload, job["record"])
+            assert not (ctx.get(dut.o_idle) and memory.open())
+            failed = memory.answering and fails
+            assert ctx.get(dut.o_error) == failed
+            if failed:
+                codes = {2: ErrorCode.WRITE_SLVERR, 3: ErrorCode.WRITE_DECERR}
+                assert ctx.get(dut.o_error_code) == codes[response]
+                assert ctx.get(dut.o_error_address) == memory.answers[0]
+            answered += memory.answering
+            memory.sample()
+            port = dut.i_record if "record" in job else dut.i_run
+            if offered and ctx.get(port.ready):
+                write_job(waiting.popleft(), config, entries, counters, wanted)
+                offered = False
+            freed += ctx.get(dut.o_freed)
+            spilled += ctx.get(dut.o_spill)
+            reads, entry = ctx.get(dut.o_read_en), ctx.get(dut.o_read_entry)
+            await ctx.tick()
+            if reads:
+                ctx.set(dut.i_vector, entries[entry])
+            if failed:
+                await drain(ctx, dut, memory, random)
+                assert memory.bytes.items() <= wanted.items()
+                return
+        assert memory.bytes == wanted
+        runs = [job["run"] for job in jobs if "run" in job]
+        assert spilled == sum(run["pixels"] for run in runs)
+        assert freed == sum(run["pixels"] for run in runs if run["release"])
+
+    bench.run(dut, drive, cycles=30_000)
+
+
+async def drain(ctx, dut, memory, random):
+    """Abort: no new address, bursts end without a byte, then the engine is idle."""
+    ctx.set(dut.i_abort, 1)
+    ctx.set(dut.i_run.valid, random.random() < 0.5)
+    memory.silent = True
+    for cycle in range(2000):
+        memory.drive(random.choice([0, 2]))
+        asked, may_ask = len(memory.addresses), "aw" in memory.held
+        assert not ctx.get(dut.o_error)
+        assert not (ctx.get(dut.o_idle) and memory.open())
+        memory.sample()
+        assert len(memory.addresses) <= asked + may_ask
+        await ctx.tick()
+        if cycle > 2 and not memory.open() and not memory.held:
+            break
+    memory.drive()
+    await ctx.tick()
+    assert ctx.get(dut.o_idle)
+
+
+randoms = st.randoms(use_true_random=True)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@settings(max_examples=8)
+@given(random=randoms)
+def test_runs_and_records_reach_memory_at_any_alignment(config, random):
+    run_writer(config, random)
+
+
+@settings(max_examples=40)
+@given(
+    config=st.sampled_from(list(CONFIGS.values())),
+    random=randoms,
+    burst=st.integers(0, 12),
+    response=st.sampled_from([2, 3]),
+)
+def test_a_refused_burst_is_reported_and_the_rest_ends_silently(config, random, burst, response):
+    run_writer(config, random, burst, response)
+
+
+def test_a_record_goes_before_a_run():
+    config = CONFIGS["beats of one channel block"]
+    dut = Writer(config)
+
+    async def drive(ctx):
+        ctx.set(dut.i_run.valid, 1)
+        ctx.set(dut.i_run.p.pixels, 1)
+        ctx.set(dut.i_record.valid, 1)
+        assert ctx.get(dut.i_record.ready)
+        assert not ctx.get(dut.i_run.ready)
+        await ctx.tick()
+
+    bench.run(dut, drive)
+
+
+@pytest.mark.parametrize("name", ["beats of one channel block", "four beats a channel block"])
+def test_a_beat_leaves_every_cycle_when_the_memory_is_ready(name):
+    config = CONFIGS[name]
+    dut = Writer(config)
+    unit = config.channel_block * config.act_bytes
+    pixels = config.max_burst_beats * config.axi_bytes // unit
+    runs = [
+        {"address": 0x1000 * i, "pixels": pixels, "entry": 0, "unit": 0, "release": 1}
+        for i in range(4)
+    ]
+    beats, cycles = [], [0]
+
+    async def send(ctx):
+        await bench.put_all(ctx, dut.i_run, runs)
+
+    async def memory(ctx):
+        ctx.set(dut.aw_ready, 1)
+        ctx.set(dut.w_ready, 1)
+        while len(beats) < 4 * config.max_burst_beats:
+            if ctx.get(dut.w_valid):
+                beats.append(cycles[0])
+            answer = ctx.get(dut.w_valid) and ctx.get(dut.w_last)
+            await ctx.tick()
+            ctx.set(dut.b_valid, answer)
+            cycles[0] += 1
+
+    bench.run(dut, send, memory)
+    assert beats == list(range(beats[0], beats[0] + len(beats)))

@@ -1,0 +1,58 @@
+"""What the whole-accelerator tests share: simulators that must be there, and Verilog."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from stillflow.boards.verilog import emit
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.top import Accelerator
+from stillflow.sim.cocotb_tb.runner import simulator_environment
+from stillflow.sim.engine.base import EngineUnavailable
+from stillflow.sim.engine.library import default_cache_dir
+
+# What Amaranth writes as a register's value at power-on; an ASIC has none.
+_INITIAL_VALUE = re.compile(r"^(  reg (?:\[\d+:0\] )?\w+) = \d+'[hd][0-9a-f]+;$", re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def need_simulator() -> Callable[[str], None]:
+    """Skip without this simulator; fail where CI or STILLFLOW_CI says that it must be there."""
+
+    def need(simulator: str) -> None:
+        try:
+            simulator_environment(simulator)
+        except EngineUnavailable as error:
+            if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+
+    return need
+
+
+@pytest.fixture(scope="session")
+def verilog_files(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[AcceleratorConfig, bool], list[Path]]:
+    """Write an accelerator's Verilog, with or without power-on values; give the files."""
+
+    @cache
+    def write(config: AcceleratorConfig, power_on: bool = True) -> list[Path]:
+        folder = tmp_path_factory.mktemp(config.name)
+        files = []
+        for name, text in emit(Accelerator(config)).items():
+            files.append(folder / name)
+            files[-1].write_text(text if power_on else _INITIAL_VALUE.sub(r"\1;", text))
+        return files
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def build_dir() -> Path:
+    """Where simulators stay from run to run."""
+    return default_cache_dir() / "cocotb"
