@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from stillflow.boards.configs import config_option, resolve_config
-from stillflow.boards.engines import open_engine
+from stillflow.boards.engines import device_opener
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
 from stillflow.boards.simulation import (
@@ -24,7 +24,7 @@ from stillflow.compiler.report import make_report
 from stillflow.compiler.synthetic import synthetic_inputs, synthetic_network
 from stillflow.compiler.workload import Workload, load_workload
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.sim.execute import execute
+from stillflow.sim.execute import execute, execute_layers
 
 
 def bench_workload(
@@ -38,6 +38,7 @@ def bench_workload(
     seed: int,
     wave: Path | None,
     objective: str,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Run a table's layers as one program from one doorbell, and report."""
     with progress_line(console) as say:
@@ -48,18 +49,26 @@ def bench_workload(
             network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
         )
         timing = dram_timing(latency, bytes_per_cycle, config)
-        used, device = open_engine(
-            config, engine=engine, timing=timing, memory_bytes=program.size, wave=wave, progress=say
-        )
+        open_device = device_opener(config, engine, timing, program.size, wave, say)
+        used, device = open_device()
         with device:
-            driver = Driver(device)
-            driver.load(program)
-            outcome = execute(
-                driver, program, inputs, progress=lambda cycles: say(f"{cycles:,} cycles")
-            )
+            if jobs > 1:
+                outcome = execute_layers(
+                    lambda: open_device()[1],
+                    program,
+                    inputs,
+                    jobs=jobs,
+                    progress=lambda name: say(f"{name} is done"),
+                )
+            else:
+                driver = Driver(device)
+                driver.load(program)
+                outcome = execute(
+                    driver, program, inputs, progress=lambda cycles: say(f"{cycles:,} cycles")
+                )
     return make_report(
         program,
-        outcome.counters.layers,
+        outcome.counters,
         version=version(),
         engine=used,
         bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
@@ -86,6 +95,7 @@ def bench(
     dram_bytes_per_cycle: int | None,
     seed: int,
     wave: Path | None,
+    jobs: int,
     objective: str,
     json_path: Path | None,
 ) -> None:
@@ -101,7 +111,7 @@ def bench(
     console = Console(stderr=True)
     report = bench_workload(
         table, resolved, console, engine=engine, latency=dram_latency,
-        bytes_per_cycle=dram_bytes_per_cycle, seed=seed, wave=wave, objective=objective,
+        bytes_per_cycle=dram_bytes_per_cycle, seed=seed, wave=wave, objective=objective, jobs=jobs,
     )  # fmt: skip
     wide_console().print(layer_table(report))
     write_json(json_path, report)

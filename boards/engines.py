@@ -115,3 +115,27 @@ def open_engine(
             if progress is not None:
                 progress(f"{error}; falling back to pysim")
     return "pysim", PysimEngine(Accelerator(config), timing=timing, memory_bytes=size, wave=wave)
+
+
+def device_opener(
+    config: AcceleratorConfig,
+    engine: str | None,
+    timing: DramTiming,
+    memory_bytes: int,
+    wave: Path | None,
+    progress: Progress | None,
+) -> Callable[[], tuple[str, Engine]]:
+    """Bind the arguments of `open_engine`; only the first device that is opened writes a wave."""
+    waves = [wave] if wave is not None else []
+
+    def open_device() -> tuple[str, Engine]:
+        return open_engine(
+            config,
+            engine=engine,
+            timing=timing,
+            memory_bytes=memory_bytes,
+            wave=waves.pop() if waves else None,
+            progress=progress,
+        )
+
+    return open_device

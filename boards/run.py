@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from stillflow.boards.configs import config_option, resolve_config
-from stillflow.boards.engines import open_engine
+from stillflow.boards.engines import device_opener
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json, write_npz
 from stillflow.boards.simulation import (
@@ -27,7 +27,7 @@ from stillflow.compiler.program import compile_network
 from stillflow.compiler.report import make_report
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.engine.base import DramTiming
-from stillflow.sim.execute import execute
+from stillflow.sim.execute import execute, execute_layers
 from stillflow.sim.oracle import Oracle
 
 Arrays = dict[str, NDArray[Any]]
@@ -106,6 +106,7 @@ def run_model(
     seed: int = 0,
     wave: Path | None = None,
     objective: str = "cycles",
+    jobs: int = 1,
 ) -> tuple[dict[str, Any], Arrays]:
     """Run a model on each batch of inputs; report the first run, mismatches of all.
 
@@ -127,9 +128,8 @@ def run_model(
             network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
         )
         oracle = Oracle(model, network)
-        used, device = open_engine(
-            config, engine=engine, timing=timing, memory_bytes=program.size, wave=wave, progress=say
-        )
+        open_device = device_opener(config, engine, timing, program.size, wave, say)
+        used, device = open_device()
         first = None
         with device:
             driver = Driver(device)
@@ -140,12 +140,19 @@ def run_model(
                     port.tensor: quantize(port, network.tensors[port.tensor], inputs[port.name])
                     for port in network.inputs
                 }
-                outcome = execute(
-                    driver,
-                    program,
-                    words,
-                    progress=lambda n, i=index: say(f"run {i + 1} of {len(runs)}: {n:,} cycles"),
-                )
+                if jobs > 1:
+                    outcome = execute_layers(
+                        lambda: open_device()[1], program, words, jobs=jobs, progress=say
+                    )
+                else:
+                    outcome = execute(
+                        driver,
+                        program,
+                        words,
+                        progress=lambda n, i=index: say(
+                            f"run {i + 1} of {len(runs)}: {n:,} cycles"
+                        ),
+                    )
                 first = first or outcome
                 for tensor in wrong:
                     wrong[tensor] += outcome.mismatches(tensor)
@@ -163,7 +170,7 @@ def run_model(
     assert first is not None
     report = make_report(
         program,
-        first.counters.layers,
+        first.counters,
         version=version(),
         engine=used,
         bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
@@ -192,6 +199,7 @@ def run(
     dram_bytes_per_cycle: int | None,
     seed: int,
     wave: Path | None,
+    jobs: int,
     objective: str,
     json_path: Path | None,
 ) -> None:
@@ -202,7 +210,7 @@ def run(
     report, outputs = run_model(
         model, resolved, console, batches, engine=engine,
         timing=dram_timing(dram_latency, dram_bytes_per_cycle, resolved), seed=seed, wave=wave,
-        objective=objective,
+        objective=objective, jobs=jobs,
     )  # fmt: skip
     printer = wide_console()
     printer.print(layer_table(report))

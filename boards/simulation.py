@@ -31,6 +31,8 @@ def simulation_options(command: _Command) -> _Command:
                      help="Of random data."),
         click.option("--wave", type=click.Path(dir_okay=False, path_type=Path),
                      metavar="FILE.fst", help="Write a waveform."),
+        click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+                     help="Run layers side by side in so many processes."),
         click.option("--objective", type=click.Choice(OBJECTIVES), default="cycles",
                      show_default=True, help="What the mapper minimises."),
         click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stillflow.compiler.program import RECORD_BYTES, Program
 from stillflow.compiler.tensors import from_signed, load_tensor, store_tensor, to_signed
 from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, Counter, ErrorCode
+from stillflow.hw.descriptor import BYTES
 
 START, SOFT_RESET = 1, 2
 DONE, FAILED = 1, 2
@@ -115,10 +116,22 @@ class Driver:
         self,
         program: Program,
         *,
+        layers: range | None = None,
         max_cycles: int = 1 << 40,
         progress: Callable[[int], None] | None = None,
     ) -> JobCounters:
-        """Run the loaded program once.
+        """Run the loaded program, or some layers of it, once.
+
+        Parameters
+        ----------
+        program : Program
+            What is loaded.
+        layers : range, optional
+            Consecutive layers to run; by default all.
+        max_cycles : int
+            How long to wait.
+        progress : callable, optional
+            Called with the cycles so far.
 
         Raises
         ------
@@ -127,9 +140,10 @@ class Driver:
         TimeoutError
             If no interrupt comes.
         """
+        layers = range(len(program.layers)) if layers is None else layers
         write = self.transport.write_csr
-        write(OFFSETS["PROGRAM_ADDRESS"], program.program_address)
-        write(OFFSETS["PROGRAM_LENGTH"], len(program.layers))
+        write(OFFSETS["PROGRAM_ADDRESS"], program.program_address + BYTES * layers.start)
+        write(OFFSETS["PROGRAM_LENGTH"], len(layers))
         write(OFFSETS["RECORD_ADDRESS"], program.record_address)
         write(OFFSETS["IRQ_STATUS"], DONE | FAILED)
         write(OFFSETS["IRQ_ENABLE"], DONE | FAILED)
@@ -140,21 +154,23 @@ class Driver:
         if status & FAILED:
             code = ErrorCode(self.transport.read_csr(OFFSETS["ERROR_CODE"]))
             address = self.transport.read_csr(OFFSETS["ERROR_ADDRESS"])
-            layer = self.transport.read_csr(OFFSETS["LAYER"])
-            raise DeviceError(f"layer {layer} failed: {code.name} at {address:#010x}")
-        return self._counters(program)
+            failed = program.layers[layers[self.transport.read_csr(OFFSETS["LAYER"])]].layer.name
+            raise DeviceError(f"layer {failed} failed: {code.name} at {address:#010x}")
+        return self._counters(program, layers)
 
-    def _counters(self, program: Program) -> JobCounters:
+    def _counters(self, program: Program, layers: range) -> JobCounters:
         total = {}
         for counter in Counter:
             low = self.transport.read_csr(COUNTER_BASE + 8 * counter)
             high = self.transport.read_csr(COUNTER_BASE + 8 * counter + 4)
             total[counter] = high << 32 | low
-        count = len(program.layers) + 1
+        count = len(layers) + 1
         content = self.transport.read_memory(program.record_address, RECORD_BYTES * count)
         records = np.frombuffer(content, dtype="<u8").reshape(count, len(Counter)).astype(object)
         added = records[1:] - records[:-1]
-        # What happens after the last completion belongs to the last layer.
-        added[-1] += np.array([total[counter] for counter in Counter], dtype=object) - records[-1]
-        layers = tuple({c: int(row[c]) for c in Counter} for row in added)
-        return JobCounters(layers=layers, total=total)
+        if layers.stop == len(program.layers):
+            # What happens after the last completion belongs to the last layer.
+            end = np.array([total[counter] for counter in Counter], dtype=object)
+            added[-1] += end - records[-1]
+        per_layer = tuple({c: int(row[c]) for c in Counter} for row in added)
+        return JobCounters(layers=per_layer, total=total)

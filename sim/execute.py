@@ -1,13 +1,17 @@
-"""Runs a compiled network on a device and holds it to the golden model."""
+"""Runs compiled networks on a device and holds them to the golden model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.driver import Driver, JobCounters
+from stillflow.compiler.driver import Driver, Transport
 from stillflow.compiler.program import Program
+from stillflow.hw.csr import Counter
 from stillflow.sim.golden.network import run_network
 
 Words = NDArray[np.integer]
@@ -23,17 +27,23 @@ class Outcome:
         Every ofmap, as the device wrote it to DRAM.
     golden : Mapping[str, ndarray]
         The golden model's, from the same inputs.
-    counters : JobCounters
-        Of the device.
+    counters : tuple[Mapping[Counter, int], ...]
+        What each layer added to the device's counters.
     """
 
     tensors: Mapping[str, Words]
     golden: Mapping[str, Words]
-    counters: JobCounters
+    counters: tuple[Mapping[Counter, int], ...]
 
     def mismatches(self, tensor: str) -> int:
         """Words of a tensor that differ."""
         return int(np.count_nonzero(self.tensors[tensor] != self.golden[tensor]))
+
+
+def _wipe(driver: Driver, program: Program, tensor: str) -> None:
+    # Nothing of an earlier run can pass for a result.
+    size = program.layouts[tensor].bytes
+    driver.transport.write_memory(program.addresses[tensor], bytes(size))
 
 
 def execute(
@@ -43,9 +53,7 @@ def execute(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Run the loaded program once on these inputs and compute the golden tensors.
-
-    Ofmaps are wiped before the run, so that nothing of an earlier one can pass for a result.
+    """Run the loaded program once from one doorbell, and compute the golden tensors.
 
     Parameters
     ----------
@@ -61,11 +69,83 @@ def execute(
     for name, words in inputs.items():
         driver.write_tensor(program, name, words)
     for layer in program.network.layers:
-        size = program.layouts[layer.ofmap].bytes
-        driver.transport.write_memory(program.addresses[layer.ofmap], bytes(size))
+        _wipe(driver, program, layer.ofmap)
     counters = driver.run(program, progress=progress)
     tensors = {
         layer.ofmap: driver.read_tensor(program, layer.ofmap) for layer in program.network.layers
     }
     golden = run_network(program.network, dict(inputs))
-    return Outcome(tensors=tensors, golden=golden, counters=counters)
+    return Outcome(tensors=tensors, golden=golden, counters=counters.layers)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Work:
+    """What the worker processes inherit: a job's arguments are copied by fork, not pickled."""
+
+    program: Program
+    golden: Mapping[str, Words]
+    open_device: Callable[[], AbstractContextManager[Transport]]
+
+
+_inherited: list[_Work] = []
+
+
+def _run_layer(index: int) -> tuple[int, Words, Mapping[Counter, int]]:
+    work = _inherited[-1]
+    program = work.program
+    layer = program.network.layers[index]
+    with work.open_device() as device:
+        driver = Driver(device)
+        driver.load(program)
+        driver.write_tensor(program, layer.ifmap, work.golden[layer.ifmap])
+        _wipe(driver, program, layer.ofmap)
+        counters = driver.run(program, layers=range(index, index + 1))
+        return index, driver.read_tensor(program, layer.ofmap), counters.layers[0]
+
+
+def execute_layers(
+    open_device: Callable[[], AbstractContextManager[Transport]],
+    program: Program,
+    inputs: Mapping[str, Words],
+    *,
+    jobs: int,
+    progress: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Run every layer by itself on the golden model's ifmap, several processes side by side.
+
+    A layer costs the same alone as in the program, so the counters are those of `execute`.
+
+    Parameters
+    ----------
+    open_device : callable
+        Opens a device of its own in each process.
+    program : Program
+        The program.
+    inputs : Mapping[str, ndarray]
+        Words of the graph inputs by tensor name.
+    jobs : int
+        Processes, at least 1.
+    progress : callable, optional
+        Called with the name of each layer that is done.
+    """
+    golden = run_network(program.network, dict(inputs))
+    layers = program.network.layers
+    _inherited.append(_Work(program=program, golden=golden, open_device=open_device))
+    try:
+        results = dict(_results(len(layers), jobs, lambda i: progress and progress(layers[i].name)))
+    finally:
+        _inherited.pop()
+    return Outcome(
+        tensors={layer.ofmap: results[index][0] for index, layer in enumerate(layers)},
+        golden=golden,
+        counters=tuple(results[index][1] for index in range(len(layers))),
+    )
+
+
+def _results(
+    count: int, jobs: int, done: Callable[[int], object]
+) -> Iterator[tuple[int, tuple[Words, Mapping[Counter, int]]]]:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        for index, words, counters in pool.map(_run_layer, range(count)):
+            done(index)
+            yield index, (words, counters)

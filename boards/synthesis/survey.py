@@ -87,9 +87,7 @@ class Survey:
         }
 
 
-def survey(
-    made: Design, target: Target, *, whole: bool, tell: Callable[[str], None]
-) -> Survey:
+def survey(made: Design, target: Target, *, whole: bool, tell: Callable[[str], None]) -> Survey:
     """Synthesise a design and measure it.
 
     Parameters

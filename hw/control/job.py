@@ -200,16 +200,17 @@ class JobControl(wiring.Component):
             self.o_layers.eq(layers := Signal(16, name="layers")),
         ]
 
-        # What the record shows was true when the layer completed.
+        # What the record shows was true when the layer completed: the counters are two cycles
+        # behind the events, and nothing of the record itself is counted yet.
+        settled = Signal()
+        m.d.sync += settled.eq(state == State.RECORD)
         stamped = (Counter.CYCLES, Counter.DRAM_READ_BYTES, Counter.DRAM_WRITE_BYTES)
         for counter in Counter:
             value = self.i_counters[counter]
             if counter in stamped:
                 stamp = Signal(48, name=f"stamp_{counter.name.lower()}", reset_less=True)
-                with m.If(state == State.RUN):
+                with m.If(settled):
                     m.d.sync += stamp.eq(value)
-                with m.If(state == State.IDLE):
-                    m.d.sync += stamp.eq(0)
                 value = stamp
             m.d.comb += self.o_counters[counter].eq(value)
 

@@ -17,6 +17,23 @@ from stillflow.sim.engine.library import default_cache_dir
 
 # What Amaranth writes as a register's value at power-on; an ASIC has none.
 _INITIAL_VALUE = re.compile(r"^(  reg (?:\[\d+:0\] )?\w+) = \d+'[hd][0-9a-f]+;$", re.MULTILINE)
+_WORDS = re.compile(r"^  reg \[(\d+):0\] words \[0:(\d+)\];$", re.MULTILINE)
+
+
+def without_power_on_values(text: str) -> str:
+    """Let registers start as X and memories with random words.
+
+    A memory that holds X would be too much: it makes X of a product with a weight of zero, which is
+    how the array ignores what lies behind a tile.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        high, last = int(match[1]), match[2]
+        word = f"{{{high // 32 + 1}{{$random}}}}"
+        loop = f"for (place = 0; place <= {last}; place = place + 1) words[place] = {word};"
+        return f"{match[0]}\n  integer place;\n  initial {loop}"
+
+    return _WORDS.sub(fill, _INITIAL_VALUE.sub(r"\1;", text))
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +63,7 @@ def verilog_files(
         files = []
         for name, text in emit(Accelerator(config)).items():
             files.append(folder / name)
-            files[-1].write_text(text if power_on else _INITIAL_VALUE.sub(r"\1;", text))
+            files[-1].write_text(text if power_on else without_power_on_values(text))
         return files
 
     return write

@@ -1,0 +1,284 @@
+"""A job from the doorbell to the interrupt, with everything around it played by the test."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from stillflow.compiler.lower import pack
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.control import job as job_module
+from stillflow.hw.control.job import JobControl
+from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC
+from stillflow.hw.words import SegmentKind
+from stillflow.sim import bench
+
+CONFIG = AcceleratorConfig(rows=4, cols=4, glb_kib=2, axi_data_bits=64, requant_lanes=1)
+PROGRAM, RECORDS = 0x8000_0040, 0x4000
+GOOD = dict.fromkeys((f.name for f in FIELDS if f.name != "checksum"), 0) | {
+    "magic": MAGIC,
+    "tile_pixels": 3,
+    "slots": 1,
+    "zero_point": -7,
+    "ifmap_address": 0xFFFF_0000,
+}
+
+
+@dataclass
+class Core:
+    """Everything around the job control: memory, walkers and write engine.
+
+    ``descriptors`` lie behind each other from PROGRAM on.
+    """
+
+    descriptors: list
+    layer_cycles: int = 5
+    log: list = field(default_factory=list)
+    layers: list = field(default_factory=list)
+    reader_idle: bool = True
+    hang: bool = False
+
+    async def run(self, ctx, dut, cycles):
+        """Play until the job is over or for ``cycles``; return what it reported."""
+        beats, running, read, writer_busy = [], 0, 0, 0
+        for _ in range(cycles):
+            ctx.set(dut.i_walkers_done, running == 0)
+            ctx.set(dut.i_writer_idle, writer_busy == 0)
+            ctx.set(dut.i_reader_idle, self.reader_idle)
+            ctx.set(dut.o_segment.ready, 1)
+            ctx.set(dut.o_record.ready, writer_busy == 0)
+            ctx.set(dut.i_beat, bool(beats))
+            ctx.set(dut.i_data, beats.pop(0) if beats else 0)
+            asks = ctx.get(dut.o_segment.valid)
+            segment = ctx.get(dut.o_segment.payload)
+            records = ctx.get(dut.o_record.valid) and writer_busy == 0
+            record = ctx.get(dut.o_record.payload)
+            begins = ctx.get(dut.o_begin)
+            ended = ctx.get(dut.o_done), ctx.get(dut.o_failed)
+            if begins:
+                layer = ctx.get(dut.o_layer)
+                self.layers.append({name: layer[name] for name in GOOD})
+            if ctx.get(dut.o_clear):
+                self.log.append("clear")
+            if ctx.get(dut.o_counters_clear):
+                self.log.append("counters clear")
+            await ctx.tick()
+            ctx.set(dut.i_start, 0)
+            ctx.set(dut.i_soft_reset, 0)
+            running, writer_busy = max(0, running - 1), max(0, writer_busy - 1)
+            if begins:
+                self.log.append("begin")
+                running = 10**9 if self.hang else self.layer_cycles
+            if records:
+                self.log.append(("record", record))
+                writer_busy = 3
+            if asks:
+                assert segment.kind == SegmentKind.DESCRIPTOR
+                assert segment.beats * CONFIG.axi_bytes == BYTES
+                self.log.append(("fetch", segment.address))
+                number = (segment.address - PROGRAM) // BYTES
+                image = self.descriptors[number]
+                size = CONFIG.axi_bytes
+                beats = [int.from_bytes(image[i : i + size], "little")
+                         for i in range(0, BYTES, size)]  # fmt: skip
+            if any(ended):
+                assert not ctx.get(dut.o_busy)
+                self.log.append("done" if ended[0] else "failed")
+                return ended
+        return read, 0
+
+
+async def start(ctx, dut, length, address=PROGRAM, record=RECORDS, watchdog=0):
+    ctx.set(dut.i_program_address, address)
+    ctx.set(dut.i_program_length, length)
+    ctx.set(dut.i_record_address, record)
+    ctx.set(dut.i_watchdog, watchdog)
+    ctx.set(dut.i_start, 1)
+
+
+def check_report(ctx, dut, code, address):
+    assert ErrorCode(ctx.get(dut.o_error_code)) == code
+    assert ctx.get(dut.o_error_address) == address
+
+
+def simulate(scenario, cycles=2000):
+    dut = JobControl(CONFIG)
+
+    async def drive(ctx):
+        await scenario(ctx, dut)
+
+    bench.run(dut, drive, cycles=cycles)
+
+
+@pytest.mark.parametrize("record", [RECORDS, 0])
+def test_layers_run_in_order_each_with_its_record(record):
+    layers = [GOOD | {"pn": n, "op": n % 2} for n in (1, 2, 3)]
+
+    async def scenario(ctx, dut):
+        core = Core([pack(layer) for layer in layers])
+        await start(ctx, dut, 3, record=record)
+        assert await core.run(ctx, dut, 1000) == (1, 0)
+        assert core.layers == layers
+        wanted = ["counters clear"]
+        for number in range(3):
+            wanted += [("fetch", PROGRAM + number * BYTES), "begin"]
+            wanted += [("record", RECORDS + 128 * number)] * bool(record)
+        assert core.log == [*wanted, "done"]
+        assert ctx.get(dut.o_layers) == 3
+
+    simulate(scenario)
+
+
+def test_a_record_shows_when_the_layer_completed():
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)])
+        await start(ctx, dut, 1)
+        cycle = None
+        for now in range(400):
+            counters = [100 * counter + now for counter in Counter]
+            ctx.set(dut.i_counters, counters)
+            before = list(core.log)
+            await core.run(ctx, dut, 1)
+            if "begin" in core.log and "begin" not in before:
+                cycle = now
+            if core.log and core.log[-1] == "done":
+                break
+            if any(entry[0] == "record" for entry in core.log if isinstance(entry, tuple)):
+                break
+        shown = list(ctx.get(dut.o_counters))
+        ended = shown[Counter.CYCLES]
+        assert shown[Counter.DRAM_READ_BYTES] == 100 + ended
+        assert shown[Counter.DRAM_WRITE_BYTES] == 200 + ended
+        assert cycle is not None
+        assert cycle < ended < now
+        # The other counters stand still by then; they are shown as they are.
+        assert shown[Counter.LAYERS] == 100 * Counter.LAYERS + now
+
+    simulate(scenario)
+
+
+def broken(change):
+    """Return a good descriptor with a word changed: the checksum no longer fits."""
+    image = bytearray(pack(GOOD))
+    image[change] ^= 1
+    return bytes(image)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pack(GOOD | {"magic": MAGIC ^ 1}),
+        pack(GOOD | {"op": 2}),
+        pack(GOOD | {"tile_pixels": 0}),
+        pack(GOOD | {"tile_pixels": CONFIG.psum_depth + 1}),
+        pack(GOOD | {"slots": 0}),
+        broken(17),
+        broken(BYTES - 1),
+    ],
+    ids=["magic", "op", "no pixels", "too many pixels", "no slot", "checksum", "last byte"],
+)
+def test_a_bad_descriptor_is_refused_where_it_lies(image):
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD), image])
+        await start(ctx, dut, 2)
+        assert await core.run(ctx, dut, 1000) == (0, 1)
+        check_report(ctx, dut, ErrorCode.DESCRIPTOR, PROGRAM + BYTES)
+        assert core.log.count("begin") == 1
+        assert core.log[-2:] == ["clear", "failed"]
+        assert ctx.get(dut.o_layers) == 1
+        # And the next job runs.
+        core = Core([pack(GOOD)])
+        await start(ctx, dut, 1)
+        assert await core.run(ctx, dut, 1000) == (1, 0)
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize(("address", "length"), [(PROGRAM + 4, 1), (PROGRAM, 0)])
+def test_a_program_that_cannot_be_is_refused(address, length):
+    async def scenario(ctx, dut):
+        core = Core([])
+        await start(ctx, dut, length, address=address)
+        assert await core.run(ctx, dut, 100) == (0, 1)
+        check_report(ctx, dut, ErrorCode.PROGRAM, address)
+        assert core.log == ["counters clear", "clear", "failed"]
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize("drains", [True, False])
+def test_an_error_aborts_drains_and_clears(drains, monkeypatch):
+    monkeypatch.setattr(job_module, "DRAIN_CYCLES", 64)
+
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        await start(ctx, dut, 1)
+        await core.run(ctx, dut, 100)
+        assert not ctx.get(dut.o_abort)
+        core.reader_idle = False
+        ctx.set(dut.i_error, 1)
+        ctx.set(dut.i_error_code, ErrorCode.READ_DECERR)
+        ctx.set(dut.i_error_address, 0x1234)
+        await core.run(ctx, dut, 1)
+        # What comes now belongs to the same failure.
+        ctx.set(dut.i_error_code, ErrorCode.WRITE_SLVERR)
+        await core.run(ctx, dut, 20)
+        ctx.set(dut.i_error, 0)
+        assert ctx.get(dut.o_abort)
+        assert ctx.get(dut.o_busy)
+        assert "clear" not in core.log
+        core.reader_idle = drains
+        core.hang = False
+        # Walkers stay busy; the write engine is idle.
+        assert await core.run(ctx, dut, 10 if drains else 80) == (0, 1)
+        assert core.log[-2:] == ["clear", "failed"]
+        check_report(ctx, dut, ErrorCode.READ_DECERR, 0x1234)
+
+    simulate(scenario)
+
+
+def test_the_watchdog_barks_when_nothing_moves():
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        await start(ctx, dut, 1, watchdog=40)
+        ctx.set(dut.i_progress, 1)
+        await core.run(ctx, dut, 100)
+        for _ in range(5):
+            ctx.set(dut.i_progress, 0)
+            assert await core.run(ctx, dut, 39) == (0, 0)
+            ctx.set(dut.i_progress, 1)
+            await core.run(ctx, dut, 1)
+        ctx.set(dut.i_progress, 0)
+        assert await core.run(ctx, dut, 50) == (0, 1)
+        check_report(ctx, dut, ErrorCode.WATCHDOG, PROGRAM)
+
+    simulate(scenario)
+
+
+def test_a_watchdog_of_zero_never_barks():
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        await start(ctx, dut, 1, watchdog=0)
+        assert await core.run(ctx, dut, 500) == (0, 0)
+        assert ctx.get(dut.o_busy)
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize("after", [0, 3, 20, 100])
+def test_a_soft_reset_ends_any_state_without_a_report(after):
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        if after:
+            await start(ctx, dut, 1)
+            await core.run(ctx, dut, after)
+        ctx.set(dut.i_soft_reset, 1)
+        assert await core.run(ctx, dut, 20) == (0, 0)
+        assert not ctx.get(dut.o_busy)
+        assert core.log[-1] == "clear"
+        core = Core([pack(GOOD)])
+        await start(ctx, dut, 1)
+        assert await core.run(ctx, dut, 300) == (1, 0)
+        assert core.log.count("begin") == 1
+
+    simulate(scenario)

@@ -1,0 +1,350 @@
+"""Random layers and networks, end to end: compiled, run on the RTL, every word as the golden's."""
+
+from functools import cache
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.boards.engines import cache_folder, verilog_files
+from stillflow.compiler.driver import DeviceError, Driver
+from stillflow.compiler.frontend import dequantize, load_network, quantize
+from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.compiler.models import DIGITS, load_digits
+from stillflow.compiler.program import compile_network
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
+from stillflow.hw.descriptor import BYTES
+from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.presets import EDGE8, TINY
+from stillflow.hw.top import Accelerator
+from stillflow.sim.engine.library import build
+from stillflow.sim.engine.pysim import PysimEngine
+from stillflow.sim.engine.settings import DramTiming, Stalls
+from stillflow.sim.engine.verilator import VerilatorEngine
+from stillflow.sim.execute import execute
+from stillflow.sim.oracle import Oracle
+
+# No channel blocks, wide weights in slices; then lanes that share a block, wide words.
+ODD = AcceleratorConfig(
+    name="odd", rows=5, cols=3, weight_bits=16, acc_bits=40, glb_kib=4, axi_data_bits=64,
+    requant_lanes=3, max_burst_beats=7, outstanding_reads=3,
+)  # fmt: skip
+WIDE = AcceleratorConfig(
+    name="wide", rows=12, cols=10, act_bits=16, weight_bits=16, acc_bits=48, glb_kib=32,
+    axi_data_bits=128, requant_lanes=2,
+)  # fmt: skip
+CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE)}
+
+seeds = st.integers(0, 2**32 - 1).map(Random)
+
+
+# -- networks ------------------------------------------------------------------------------------
+
+
+def draw_conv(random, name, source, target, config):
+    """Draw a convolution or fully connected layer of a tensor; its ofmap is called ``target``."""
+    N, C, H, W = source.shape
+    G = random.choice([1, 1, 1, C, *(g for g in range(2, C) if C % g == 0)])
+    M = G * random.choice([1, 2, 3]) if G > 1 else random.choice([1, 3, 4, 7, 8, 9, 16, 21])
+    if random.random() < 0.2:
+        shape = ConvShape(N=N, C=C, H=H, W=W, M=random.randint(1, 24), R=H, S=W)
+    elif random.random() < 0.25:
+        stride = random.choice([(1, 1), (2, 2), (1, 3), (3, 1)])
+        shape = ConvShape(N=N, G=G, C=C, H=H, W=W, M=M, stride=stride)
+    else:
+        pad = tuple(random.choice([0, 0, 1, 2, 3]) for _ in range(4))
+        R = random.randint(1, min(5, H + pad[0] + pad[2]))
+        S = random.randint(1, min(5, W + pad[1] + pad[3]))
+        most = (H + pad[0] + pad[2] - 1) // max(1, R - 1), (W + pad[1] + pad[3] - 1) // max(1, S - 1)
+        dilation = tuple(random.choice([1, random.randint(1, max(1, min(3, m)))]) for m in most)
+        stride = random.randint(1, 4), random.randint(1, 4)
+        if random.random() < 0.5:
+            stride = (1, 1)
+        shape = ConvShape(
+            N=N, G=G, C=C, H=H, W=W, M=M, R=R, S=S, stride=stride, pad=pad, dilation=dilation
+        )  # fmt: skip
+    rng = np.random.default_rng(random.getrandbits(32))
+    terms = shape.C // shape.G * shape.R * shape.S
+    spread = np.sqrt(terms) * 2.0 ** (config.act_bits + config.weight_bits - 2) / 3
+    low, high = clip_range(target.dtype)
+    if random.random() < 0.4:  # ReLU, or ReLU6
+        low, high = target.zero_point, random.choice([high, max(target.zero_point, high - 30)])
+    weight = np.iinfo(f"int{config.weight_bits}")
+    layer = ConvLayer(
+        name=name,
+        op="conv",
+        shape=shape,
+        ifmap=source.name,
+        ofmap=target.name,
+        filters=rng.integers(
+            weight.min, weight.max, (shape.M, shape.C // shape.G, shape.R, shape.S), endpoint=True
+        ).astype(weight.dtype),
+        bias=np.rint(rng.normal(0, spread, shape.M)).astype(np.int64),
+        scale=(rng.uniform(0.5, 1.5, shape.M) * 2.0 ** (config.act_bits - 2) / spread).astype("f"),
+        act_min=low,
+        act_max=high,
+    )
+    return layer, (N, shape.M, shape.E, shape.F)
+
+
+def draw_pool(random, name, source, target):
+    """Draw a pooling layer of a tensor."""
+    N, C, H, W = source.shape
+    R, S = random.randint(1, min(4, H)), random.randint(1, min(4, W))
+    shape = PoolShape(
+        N=N, C=C, H=H, W=W, R=R, S=S, stride=(random.randint(1, 3), random.randint(1, 3)),
+        pad=tuple(random.randint(0, (size - 1) // 2) for size in (R, S, R, S)),
+    )  # fmt: skip
+    same = (target.dtype, target.zero_point) == (source.dtype, source.zero_point)
+    op = "maxpool" if same else "avgpool"
+    scale = float(np.float32(random.uniform(0.5, 2) / (R * S))) if op == "avgpool" else 1.0
+    layer = PoolLayer(
+        name=name, op=op, shape=shape, ifmap=source.name, ofmap=target.name, scale=scale
+    )
+    return layer, (N, C, shape.E, shape.F)
+
+
+def draw_tensor(random, name, shape, config, like=None):
+    dtype = "int16" if config.act_bits == 16 else random.choice(["int8", "uint8"])
+    zero_point = random.randint(*clip_range(dtype))
+    if like is not None:
+        dtype, zero_point = like.dtype, like.zero_point
+    return Tensor(name=name, shape=shape, dtype=dtype, scale=1.0, zero_point=zero_point)
+
+
+def port(tensor):
+    return Port(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, tensor=tensor.name)
+
+
+def draw_network(random, config, layers=1):
+    """Draw layers, each of the tensor before or of an earlier one."""
+    shape = (
+        random.choice([1, 1, 2, 3]),
+        random.choice([1, 2, 3, 4, 5, 8, 12, 16, 18]),
+        random.choice([1, random.randint(1, 13)]),
+        random.randint(1, 13),
+    )
+    tensors = [draw_tensor(random, "t0", shape, config)]
+    made = []
+    for number in range(1, layers + 1):
+        source = random.choice([tensors[-1], random.choice(tensors)])
+        name = f"layer{number}"
+        if random.random() < 0.3:
+            like = random.choice([source, None])
+            target = draw_tensor(random, f"t{number}", source.shape, config, like)
+            layer, shape = draw_pool(random, name, source, target)
+        else:
+            target = draw_tensor(random, f"t{number}", source.shape, config)
+            layer, shape = draw_conv(random, name, source, target, config)
+        tensors.append(
+            Tensor(name=target.name, shape=shape, dtype=target.dtype, scale=1.0,
+                   zero_point=target.zero_point)
+        )  # fmt: skip
+        made.append(layer)
+    # A graph input of few channels lies packed, any other tensor in channel blocks.
+    inputs = (port(tensors[0]),) if random.random() < 0.7 else ()
+    return Network(
+        name="drawn", inputs=inputs, outputs=(port(tensors[-1]),),
+        tensors={tensor.name: tensor for tensor in tensors}, layers=tuple(made),
+    )  # fmt: skip
+
+
+def draw_words(random, network):
+    """Words of the network's first tensor, over its type's whole range."""
+    tensor = network.tensors["t0"]
+    rng = np.random.default_rng(random.getrandbits(32))
+    low, high = clip_range(tensor.dtype)
+    return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
+
+
+# -- devices -------------------------------------------------------------------------------------
+
+
+@cache
+def library(config):
+    return build(verilog_files(config), cache_folder(), axi_data_bits=config.axi_data_bits)
+
+
+def device(program, *, timing=None, stalls=None):
+    """A simulated device with room for a program."""
+    config = program.config
+    return VerilatorEngine(
+        library(config), axi_data_bits=config.axi_data_bits, timing=timing or DramTiming(),
+        memory_bytes=program.size, stalls=stalls,
+    )  # fmt: skip
+
+
+def run(engine, program, words):
+    """Load and run a program; the counters must be those seen at the memory's port."""
+    driver = Driver(engine)
+    driver.load(program)
+    outcome = execute(driver, program, words)
+    total = outcome.counters.total
+    assert total[Counter.LAYERS] == len(program.layers)
+    assert total[Counter.DRAM_READ_BYTES] == engine.traffic.read_beats * engine.axi_bytes
+    assert sum(layer[Counter.CYCLES] for layer in outcome.counters.layers) == total[Counter.CYCLES]
+    return outcome
+
+
+def assert_exact(outcome):
+    for name, words in outcome.tensors.items():
+        np.testing.assert_array_equal(words, outcome.golden[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def conv():
+    """One job of several tiles that keeps every block busy: program, words, and its ofmap."""
+    random = Random(5)
+    source = Tensor(name="t0", shape=(1, 5, 9, 8), dtype="uint8", scale=1.0, zero_point=77)
+    target = Tensor(name="t1", shape=(1, 10, 5, 8), dtype="int8", scale=1.0, zero_point=-9)
+    shape = ConvShape(C=5, H=9, W=8, M=10, R=3, S=3, stride=(2, 1), pad=(1, 1, 1, 1))
+    rng = np.random.default_rng(5)
+    layer = ConvLayer(
+        name="conv", op="conv", shape=shape, ifmap="t0", ofmap="t1",
+        filters=rng.integers(-128, 127, (10, 5, 3, 3), endpoint=True).astype(np.int8),
+        bias=rng.integers(-5000, 5000, 10), scale=rng.uniform(3e-4, 9e-4, 10).astype("f"),
+        act_min=-128, act_max=127,
+    )  # fmt: skip
+    network = Network(
+        name="conv", inputs=(port(source),), outputs=(port(target),),
+        tensors={"t0": source, "t1": target}, layers=(layer,),
+    )  # fmt: skip
+    program = compile_network(network, TINY)
+    words = draw_words(random, network)
+    with device(program) as engine:
+        outcome = run(engine, program, words)
+    assert_exact(outcome)
+    return program, words, outcome
+
+
+# -- tests ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=20)
+@given(random=seeds)
+def test_a_random_layer_is_exact(name, random):
+    network = draw_network(random, CONFIGS[name])
+    program = compile_network(
+        network, CONFIGS[name], objective=random.choice(["cycles", "cycles", "dram"])
+    )
+    with device(program) as engine:
+        assert_exact(run(engine, program, draw_words(random, network)))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=4)
+@given(random=seeds)
+def test_a_random_network_is_exact_from_one_doorbell(name, random):
+    network = draw_network(random, CONFIGS[name], layers=random.randint(2, 5))
+    program = compile_network(network, CONFIGS[name])
+    with device(program) as engine:
+        assert_exact(run(engine, program, draw_words(random, network)))
+
+
+@settings(max_examples=10)
+@given(random=seeds)
+def test_timing_of_the_memory_changes_no_bit(conv, random):
+    program, words, expected = conv
+    timing = DramTiming(
+        latency=random.choice([1, 2, random.randint(3, 40), random.randint(40, 200), 200]),
+        bytes_per_cycle=random.choice([None, 1, 2, 3, 4, 64]),
+    )
+    chances = {channel: random.choice([0.0, 0.1, 0.5, 0.9]) for channel in "ar aw w r b".split()}
+    stalls = random.choice([None, Stalls(seed=random.getrandbits(32), **chances)])
+    with device(program, timing=timing, stalls=stalls) as engine:
+        outcome = run(engine, program, words)
+    assert_exact(outcome)
+    # What is moved and computed does not depend on when; only cycles do.
+    for counter in set(Counter) - {Counter.CYCLES}:
+        assert outcome.counters.total[counter] == expected.counters.total[counter], counter.name
+
+
+def test_a_slower_memory_takes_longer(conv):
+    program, words, _ = conv
+    cycles = []
+    for latency in (1, 40, 200):
+        with device(program, timing=DramTiming(latency=latency)) as engine:
+            cycles.append(run(engine, program, words).counters.total[Counter.CYCLES])
+    assert cycles == sorted(set(cycles))
+
+
+def test_pysim_and_verilator_agree_in_every_cycle():
+    network = draw_network(Random(3), TINY)
+    shape = network.layers[0].shape
+    assert shape.N * shape.E * shape.F < 100
+    program = compile_network(network, TINY)
+    words = draw_words(Random(3), network)
+    timing, stalls = DramTiming(latency=9, bytes_per_cycle=3), Stalls(seed=4)
+    slow = PysimEngine(
+        Accelerator(TINY), timing=timing, memory_bytes=program.size, stalls=stalls
+    )  # fmt: skip
+    outcomes, traffics = [], []
+    for engine in (slow, device(program, timing=timing, stalls=stalls)):
+        with engine:
+            outcomes.append(run(engine, program, words))
+            traffics.append(engine.traffic)
+    assert_exact(outcomes[0])
+    assert outcomes[0].counters == outcomes[1].counters
+    assert traffics[0] == traffics[1]
+
+
+@pytest.mark.parametrize("name", ["tiny", "edge8"])
+def test_the_digits_network_equals_onnx_runtime(name):
+    network = load_network(DIGITS)
+    program = compile_network(network, CONFIGS[name])
+    oracle = Oracle(DIGITS, network)
+    (entry,), (scores,) = network.inputs, network.outputs
+    images, labels = load_digits()
+    right = 0
+    with device(program) as engine:
+        driver = Driver(engine)
+        driver.load(program)
+        for image, label in zip(images[:3, None], labels, strict=False):
+            words = quantize(entry, network.tensors[entry.tensor], image)
+            outcome = execute(driver, program, {entry.tensor: words})
+            assert_exact(outcome)
+            expected = oracle.run({entry.name: image})
+            compared = [layer.ofmap for layer in network.layers if layer.ofmap in expected]
+            assert len(compared) >= len(network.layers) - 1
+            for tensor in compared:
+                np.testing.assert_array_equal(outcome.tensors[tensor], expected[tensor])
+            given_ = dequantize(scores, network.tensors[scores.tensor],
+                                outcome.tensors[scores.tensor])  # fmt: skip
+            np.testing.assert_array_equal(given_, expected[scores.name])
+            right += int(given_.argmax() == label)
+    assert right == 3
+
+
+def flip(engine, address, bit):
+    (byte,) = engine.read_memory(address, 1)
+    engine.write_memory(address, bytes([byte ^ 1 << bit]))
+
+
+def test_one_flipped_weight_bit_is_seen(conv):
+    program, words, _ = conv
+    with device(program) as engine:
+        driver = Driver(engine)
+        driver.load(program)
+        # The first filter line holds weights of the first chunk.
+        address = program.layers[0].descriptor["filter_address"]
+        flip(engine, address, 6)
+        assert execute(driver, program, words).mismatches("t1") > 0
+        flip(engine, address, 6)
+        assert execute(driver, program, words).mismatches("t1") == 0
+
+
+@pytest.mark.parametrize("bit", [0, 9, 8 * BYTES - 1, 777])
+def test_a_flipped_descriptor_bit_is_refused_and_the_next_job_is_exact(conv, bit):
+    program, words, _ = conv
+    with device(program) as engine:
+        driver = Driver(engine)
+        driver.load(program)
+        flip(engine, program.program_address + bit // 8, bit % 8)
+        with pytest.raises(DeviceError, match=r"^layer 0 failed: DESCRIPTOR at 0x00000000$"):
+            execute(driver, program, words)
+        flip(engine, program.program_address + bit // 8, bit % 8)
+        assert_exact(execute(driver, program, words))
