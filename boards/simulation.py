@@ -23,7 +23,7 @@ def simulation_options(command: _Command) -> _Command:
     """Add the options of interface `run` and `bench` share."""
     options = (
         click.option("--engine", type=click.Choice(ENGINES), help="Default: the fastest there is."),
-        click.option("--dram-latency", type=click.IntRange(0), default=40, show_default=True,
+        click.option("--dram-latency", type=click.IntRange(1), default=40, show_default=True,
                      metavar="CYCLES", help="From address to first beat."),
         click.option("--dram-bytes-per-cycle", type=click.IntRange(1), metavar="B",
                      help="Reads and writes together. Default: the AXI width."),

@@ -37,21 +37,23 @@ class Core:
     layers: list = field(default_factory=list)
     reader_idle: bool = True
     hang: bool = False
+    beats: list = field(default_factory=list)
+    running: int = 0
+    writing: int = 0
 
     async def run(self, ctx, dut, cycles):
         """Play until the job is over or for ``cycles``; return what it reported."""
-        beats, running, read, writer_busy = [], 0, 0, 0
         for _ in range(cycles):
-            ctx.set(dut.i_walkers_done, running == 0)
-            ctx.set(dut.i_writer_idle, writer_busy == 0)
+            ctx.set(dut.i_walkers_done, self.running == 0)
+            ctx.set(dut.i_writer_idle, self.writing == 0)
             ctx.set(dut.i_reader_idle, self.reader_idle)
             ctx.set(dut.o_segment.ready, 1)
-            ctx.set(dut.o_record.ready, writer_busy == 0)
-            ctx.set(dut.i_beat, bool(beats))
-            ctx.set(dut.i_data, beats.pop(0) if beats else 0)
+            ctx.set(dut.o_record.ready, self.writing == 0)
+            ctx.set(dut.i_beat, bool(self.beats))
+            ctx.set(dut.i_data, self.beats.pop(0) if self.beats else 0)
             asks = ctx.get(dut.o_segment.valid)
             segment = ctx.get(dut.o_segment.payload)
-            records = ctx.get(dut.o_record.valid) and writer_busy == 0
+            records = ctx.get(dut.o_record.valid) and self.writing == 0
             record = ctx.get(dut.o_record.payload)
             begins = ctx.get(dut.o_begin)
             ended = ctx.get(dut.o_done), ctx.get(dut.o_failed)
@@ -65,13 +67,13 @@ class Core:
             await ctx.tick()
             ctx.set(dut.i_start, 0)
             ctx.set(dut.i_soft_reset, 0)
-            running, writer_busy = max(0, running - 1), max(0, writer_busy - 1)
+            self.running, self.writing = max(0, self.running - 1), max(0, self.writing - 1)
             if begins:
                 self.log.append("begin")
-                running = 10**9 if self.hang else self.layer_cycles
+                self.running = 10**9 if self.hang else self.layer_cycles
             if records:
                 self.log.append(("record", record))
-                writer_busy = 3
+                self.writing = 3
             if asks:
                 assert segment.kind == SegmentKind.DESCRIPTOR
                 assert segment.beats * CONFIG.axi_bytes == BYTES
@@ -79,13 +81,13 @@ class Core:
                 number = (segment.address - PROGRAM) // BYTES
                 image = self.descriptors[number]
                 size = CONFIG.axi_bytes
-                beats = [int.from_bytes(image[i : i + size], "little")
-                         for i in range(0, BYTES, size)]  # fmt: skip
+                self.beats = [int.from_bytes(image[i : i + size], "little")
+                              for i in range(0, BYTES, size)]  # fmt: skip
             if any(ended):
                 assert not ctx.get(dut.o_busy)
                 self.log.append("done" if ended[0] else "failed")
                 return ended
-        return read, 0
+        return 0, 0
 
 
 async def start(ctx, dut, length, address=PROGRAM, record=RECORDS, watchdog=0):
@@ -228,7 +230,6 @@ def test_an_error_aborts_drains_and_clears(drains, monkeypatch):
         assert ctx.get(dut.o_busy)
         assert "clear" not in core.log
         core.reader_idle = drains
-        core.hang = False
         # Walkers stay busy; the write engine is idle.
         assert await core.run(ctx, dut, 10 if drains else 80) == (0, 1)
         assert core.log[-2:] == ["clear", "failed"]
