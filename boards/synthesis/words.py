@@ -6,7 +6,7 @@ from stillflow.boards.synthesis.netlist import Leaf, Net, Netlist
 from stillflow.boards.synthesis.paths import Arc, Path, longest_paths
 
 #: Yosys commands that lead to the netlist for `arithmetic`.
-PASSES = ("proc", "opt_expr", "opt_clean")
+PASSES = ("proc", "opt_expr", "opt_clean", "wreduce", "opt_clean")
 #: What a path between registers may hold: four additions, or a multiplication and one addition.
 #: Two multiplications, or an adder tree of more than 16 terms, are too much.
 MOST = 4

@@ -60,6 +60,8 @@ class Core:
             if begins:
                 layer = ctx.get(dut.o_layer)
                 self.layers.append({name: layer[name] for name in GOOD})
+            if ctx.get(dut.o_layer_end):
+                self.log.append("end")
             if ctx.get(dut.o_clear):
                 self.log.append("clear")
             if ctx.get(dut.o_counters_clear):
@@ -84,7 +86,6 @@ class Core:
                 self.beats = [int.from_bytes(image[i : i + size], "little")
                               for i in range(0, BYTES, size)]  # fmt: skip
             if any(ended):
-                assert not ctx.get(dut.o_busy)
                 self.log.append("done" if ended[0] else "failed")
                 return ended
         return 0, 0
@@ -122,9 +123,10 @@ def test_layers_run_in_order_each_with_its_record(record):
         assert await core.run(ctx, dut, 1000) == (1, 0)
         assert core.layers == layers
         wanted = ["counters clear"]
-        for number in range(3):
-            wanted += [("fetch", PROGRAM + number * BYTES), "begin"]
+        for number in range(4):
             wanted += [("record", RECORDS + 128 * number)] * bool(record)
+            if number < 3:
+                wanted += [("fetch", PROGRAM + number * BYTES), "begin", "end"]
         assert core.log == [*wanted, "done"]
         assert ctx.get(dut.o_layers) == 3
 
@@ -133,28 +135,27 @@ def test_layers_run_in_order_each_with_its_record(record):
 
 def test_a_record_shows_when_the_layer_completed():
     async def scenario(ctx, dut):
-        core = Core([pack(GOOD)])
-        await start(ctx, dut, 1)
-        cycle = None
-        for now in range(400):
-            counters = [100 * counter + now for counter in Counter]
-            ctx.set(dut.i_counters, counters)
-            before = list(core.log)
+        core = Core([pack(GOOD)] * 2)
+        await start(ctx, dut, 2)
+        ended = None
+        checked = 0
+        for now in range(300):
+            # Counters are two cycles behind what they count.
+            counters = [100 * counter + now - 2 for counter in Counter]
+            ctx.set(dut.i_counters, [max(0, value) for value in counters])
+            shown = ctx.get(dut.o_counters)
+            if ended is not None and ended + 2 < now < ended + 12:
+                stamped = Counter.CYCLES, Counter.DRAM_READ_BYTES, Counter.DRAM_WRITE_BYTES
+                assert [shown[c] for c in stamped] == [100 * c + ended for c in stamped]
+                # The others stand still by then; they are shown as they are.
+                assert shown[Counter.LAYERS] == counters[Counter.LAYERS]
+                checked += 1
+            before = core.log.count("end")
             await core.run(ctx, dut, 1)
-            if "begin" in core.log and "begin" not in before:
-                cycle = now
-            if core.log and core.log[-1] == "done":
-                break
-            if any(entry[0] == "record" for entry in core.log if isinstance(entry, tuple)):
-                break
-        shown = list(ctx.get(dut.o_counters))
-        ended = shown[Counter.CYCLES]
-        assert shown[Counter.DRAM_READ_BYTES] == 100 + ended
-        assert shown[Counter.DRAM_WRITE_BYTES] == 200 + ended
-        assert cycle is not None
-        assert cycle < ended < now
-        # The other counters stand still by then; they are shown as they are.
-        assert shown[Counter.LAYERS] == 100 * Counter.LAYERS + now
+            if core.log.count("end") > before:
+                ended = now
+        assert core.log[-1] == "done"
+        assert checked > 10
 
     simulate(scenario)
 
@@ -208,32 +209,59 @@ def test_a_program_that_cannot_be_is_refused(address, length):
     simulate(scenario)
 
 
-@pytest.mark.parametrize("drains", [True, False])
-def test_an_error_aborts_drains_and_clears(drains, monkeypatch):
+async def fail_while_reading(ctx, dut, core):
+    """Run into an error whose answers stay out."""
+    await start(ctx, dut, 1)
+    await core.run(ctx, dut, 100)
+    assert not ctx.get(dut.o_abort)
+    core.reader_idle = False
+    ctx.set(dut.i_error, 1)
+    ctx.set(dut.i_error_code, ErrorCode.READ_DECERR)
+    ctx.set(dut.i_error_address, 0x1234)
+    await core.run(ctx, dut, 1)
+    # What comes now belongs to the same failure.
+    ctx.set(dut.i_error_code, ErrorCode.WRITE_SLVERR)
+    await core.run(ctx, dut, 20)
+    ctx.set(dut.i_error, 0)
+    assert ctx.get(dut.o_abort)
+    assert ctx.get(dut.o_busy)
+    assert "clear" not in core.log
+
+
+def test_an_error_aborts_drains_and_clears():
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        await fail_while_reading(ctx, dut, core)
+        core.reader_idle = True
+        assert await core.run(ctx, dut, 10) == (0, 1)
+        assert core.log[-2:] == ["clear", "failed"]
+        assert not ctx.get(dut.o_busy)
+        check_report(ctx, dut, ErrorCode.READ_DECERR, 0x1234)
+
+    simulate(scenario)
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_answers_that_stay_out_delay_the_end_and_not_the_report(gives_up, monkeypatch):
     monkeypatch.setattr(job_module, "DRAIN_CYCLES", 64)
 
     async def scenario(ctx, dut):
         core = Core([pack(GOOD)], hang=True)
-        await start(ctx, dut, 1)
-        await core.run(ctx, dut, 100)
-        assert not ctx.get(dut.o_abort)
-        core.reader_idle = False
-        ctx.set(dut.i_error, 1)
-        ctx.set(dut.i_error_code, ErrorCode.READ_DECERR)
-        ctx.set(dut.i_error_address, 0x1234)
-        await core.run(ctx, dut, 1)
-        # What comes now belongs to the same failure.
-        ctx.set(dut.i_error_code, ErrorCode.WRITE_SLVERR)
-        await core.run(ctx, dut, 20)
-        ctx.set(dut.i_error, 0)
+        await fail_while_reading(ctx, dut, core)
+        assert await core.run(ctx, dut, 60) == (0, 1)
+        check_report(ctx, dut, ErrorCode.READ_DECERR, 0x1234)
+        assert await core.run(ctx, dut, 200) == (0, 0)
         assert ctx.get(dut.o_abort)
         assert ctx.get(dut.o_busy)
         assert "clear" not in core.log
-        core.reader_idle = drains
-        # Walkers stay busy; the write engine is idle.
-        assert await core.run(ctx, dut, 10 if drains else 80) == (0, 1)
-        assert core.log[-2:] == ["clear", "failed"]
-        check_report(ctx, dut, ErrorCode.READ_DECERR, 0x1234)
+        core.reader_idle = not gives_up
+        ctx.set(dut.i_soft_reset, gives_up)
+        assert await core.run(ctx, dut, 10) == (0, 0)
+        assert core.log[-1] == "clear"
+        assert not ctx.get(dut.o_busy)
+        # The next failure gets its full time again.
+        core = Core([pack(GOOD)], hang=True)
+        await fail_while_reading(ctx, dut, core)
 
     simulate(scenario)
 

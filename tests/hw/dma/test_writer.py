@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter, ErrorCode
-from stillflow.hw.dma.writer import RECORD_BYTES, Writer
+from stillflow.hw.dma.packer import RECORD_BYTES
+from stillflow.hw.dma.writer import Writer
 from stillflow.sim import bench
 
 

@@ -4,32 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.compiler.filters import filter_stream
-from stillflow.compiler.tensors import store_tensor
-from stillflow.hw.layer import PoolShape
-from stillflow.sim.golden.conv import conv
-from stillflow.sim.golden.pool import max_pool
 from tests.hw.sequencer.interpreter import Fill, FilterLine
 from tests.hw.sequencer.nests import nests
+from tests.hw.sequencer.values import draw_values, gather, join, scatter
 
-PAD = 3
 
-
-def execute(nest, ifmap, filters, bias, scale):
-    """Carry out every event of the nest; return the complete psums by DRAM byte address.
-
-    Parameters
-    ----------
-    ifmap : intx[N, C, H, W]
-    filters, bias, scale
-        Of the work's groups, as `filter_stream` takes them.
-    """
-    mapping, place = nest.mapping, nest.place
-    config = mapping.config
-    dram = np.frombuffer(store_tensor(ifmap, place.ifmap_layout), ifmap.dtype)
-    stream = np.frombuffer(
-        filter_stream(mapping, filters, bias, scale), f"<i{config.weight_bits // 8}"
-    ).reshape(mapping.filter_lines, -1)[:, : config.m_block]
+def execute(nest, values):
+    """Carry out every event of the nest; return the complete psums by DRAM byte address."""
+    mapping, config = nest.mapping, nest.mapping.config
+    stream = values.lines()[:, : config.m_block]
     on_chip = np.zeros(config.ifmap_elements, np.int64)
     resident, loads = set(), 0
     psums = np.zeros((config.psum_depth, config.m_block), np.int64)
@@ -37,10 +20,7 @@ def execute(nest, ifmap, filters, bias, scale):
     ofmap = {}
     for event in nest.walk():
         if isinstance(event, Fill):
-            word = PAD
-            if event.address is not None:
-                word = dram[(event.address - place.ifmap) // config.act_bytes]
-            on_chip[event.element] = word
+            on_chip[event.element] = values.word_at(event.address)
         elif isinstance(event, FilterLine):
             resident.add(event.index)
             loads += 1
@@ -58,79 +38,18 @@ def execute(nest, ifmap, filters, bias, scale):
                 else:
                     psums[pixel.psum] += sums
                 if event.final:
-                    store(nest, event, pixel, psums[pixel.psum], ofmap)
+                    scatter(nest, event, pixel, psums[pixel.psum], ofmap)
     assert not mapping.filter_resident or loads == mapping.filter_lines
     return ofmap
-
-
-def join(slices, slice_bits, bits):
-    """Words of slices, lowest first: [slices, columns] to [columns]."""
-    words = np.zeros(slices.shape[1], object)
-    for number, part in enumerate(slices):
-        words |= (part.astype(object) & ((1 << slice_bits) - 1)) << (slice_bits * number)
-    words &= (1 << bits) - 1
-    return np.where(words >> (bits - 1), words - (1 << bits), words).astype(np.int64)
-
-
-def store(nest, step, pixel, psums, ofmap):
-    config, block = nest.mapping.config, nest.mapping.config.channel_block
-    for unit in range(nest.ofmap_units(step.block)):
-        address = nest.ofmap_address(step.g, step.block, unit, pixel)
-        for channel in range(block):
-            place = address + channel * config.act_bytes
-            assert place not in ofmap
-            ofmap[place] = psums[unit * block + channel]
-
-
-def gather(ofmap, place):
-    """Psums [N, C, H, W] from their DRAM addresses."""
-    layout = place.ofmap_layout
-    n, c, h, w = np.indices((layout.N, layout.C, layout.H, layout.W))
-    addresses = (
-        place.ofmap
-        + n * layout.image_bytes
-        + c // layout.pixel * layout.plane_bytes
-        + h * layout.row_bytes
-        + (w * layout.pixel + c % layout.pixel) * layout.element_bytes
-    )
-    assert len(ofmap) == layout.bytes // layout.element_bytes
-    return np.vectorize(ofmap.__getitem__, otypes=[np.int64])(addresses)
-
-
-def spread_groups(shape, work, filters):
-    """Filters [G, M, C, R, S] of the work, zeros where its groups join several of the layer's."""
-    spread = np.zeros((work.G, work.M, work.C, shape.R, shape.S), filters.dtype)
-    for m in range(shape.M):
-        first = m // (shape.M // shape.G) * (shape.C // shape.G) % work.C
-        spread[m // work.M, m % work.M, first : first + shape.C // shape.G] = filters[m]
-    return spread
 
 
 @settings(max_examples=80)
 @given(drawn=nests(), seed=st.integers(0, 2**32 - 1))
 def test_a_literal_walk_of_any_nest_gives_the_golden_psums(drawn, seed):
     shape, nest = drawn
-    rng = np.random.default_rng(seed)
-    work, dtype = nest.mapping.work, f"int{nest.mapping.config.act_bits}"
-    ifmap = rng.integers(-128, 128, (shape.N, shape.C, shape.H, shape.W)).astype(dtype)
-    scale = np.ones((work.G, work.M), np.float32)
-    if isinstance(shape, PoolShape):
-        filters = np.eye(work.M, dtype=np.int8)[None, :, :, None, None]
-        filters = np.broadcast_to(filters, (1, work.M, work.C, work.R, work.S))
-        bias = np.zeros((1, work.M), np.int64)
-        padded = np.pad(ifmap, [(0, 0), (0, 0), shape.pad[::2], shape.pad[1::2]],
-                        constant_values=PAD)  # fmt: skip
-        unpadded = PoolShape(C=shape.C, N=shape.N, H=padded.shape[2], W=padded.shape[3],
-                             R=shape.R, S=shape.S, stride=shape.stride)  # fmt: skip
-        wanted = max_pool(padded, unpadded)
-    else:
-        filters = rng.integers(-128, 128, (shape.M, shape.C // shape.G, shape.R, shape.S))
-        bias = rng.integers(-(1 << 24), 1 << 24, shape.M)
-        wanted = conv(ifmap, filters, bias, shape, PAD)
-        filters = spread_groups(shape, work, filters)
-        bias = bias.reshape(work.G, work.M) - PAD * filters.sum(axis=(2, 3, 4))
-    psums = gather(execute(nest, ifmap, filters, bias, scale), nest.place)
-    np.testing.assert_array_equal(psums, wanted)
+    values = draw_values(shape, nest, np.random.default_rng(seed))
+    ofmap = execute(nest, values)
+    np.testing.assert_array_equal(gather(ofmap, nest.place), values.psums)
 
 
 @settings(max_examples=80)

@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.work import Work
+
+CONFIG = AcceleratorConfig(rows=8, cols=8, glb_kib=8, axi_data_bits=64, requant_lanes=8)
+CONV = Work(
+    G=1, N=2, C=24, M=20, H=7, W=9, R=3, S=2, E=7, F=8,
+    stride=(1, 1), dilation=(1, 1), pad=(1, 0), packed=False,
+)  # fmt: skip
+
+
+def make(work=CONV, config=CONFIG, **changes):
+    loops = {"pn": 1, "pe": 2, "pf": 3, "mb": 1, "groups": 1} | changes
+    return Mapping(config=config, work=work, **loops)
+
+
+@st.composite
+def mappings(draw):
+    rows, cols = draw(st.sampled_from([(8, 8), (12, 8), (16, 4), (5, 10), (4, 4), (32, 16)]))
+    config = AcceleratorConfig(rows=rows, cols=cols, glb_kib=64, axi_data_bits=64, requant_lanes=1)
+    E, F, C = draw(st.integers(1, 12)), draw(st.integers(1, 12)), draw(st.integers(1, 70))
+    work = Work(
+        G=draw(st.integers(1, 3)),
+        N=draw(st.integers(1, 5)),
+        C=C,
+        M=draw(st.integers(1, 50)),
+        H=12,
+        W=12,
+        R=draw(st.integers(1, 5)),
+        S=draw(st.integers(1, 5)),
+        E=E,
+        F=F,
+        stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        dilation=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        pad=(0, 0),
+        packed=C < config.channel_block and draw(st.booleans()),
+        maximum=draw(st.booleans()),
+    )
+    blocks = -(-work.M // config.m_block)
+    try:
+        return Mapping(
+            config=config,
+            work=work,
+            pn=draw(st.integers(1, work.N)),
+            pe=draw(st.integers(1, E)),
+            pf=draw(st.integers(1, F)),
+            mb=draw(st.integers(1, blocks)),
+            groups=draw(st.integers(1, 5)),
+            m_outer=draw(st.booleans()),
+        )
+    except ValueError:
+        assume(False)
+
+
+def test_a_tile_must_fit_the_ifmap_buffer():
+    elements = CONFIG.ifmap_elements
+    message = rf"^an ifmap tile of \d+ elements must fit the buffer of {elements}$"
+    with pytest.raises(ValueError, match=message):
+        make(replace(CONV, H=60, W=60, E=60, F=60), pe=9, pf=60)
+
+
+def test_psums_of_a_tile_must_fit_the_psum_memory():
+    depth = CONFIG.psum_depth
+    assert make(pn=2, pe=4, pf=8, groups=3, mb=3).psum_entries == 64
+    with pytest.raises(
+        ValueError, match=rf"^the psums of {3 * 2 * 7 * 8} pixels must fit {depth} entries$"
+    ):
+        # Of all blocks at once, since the reduction comes in tiles.
+        make(pn=2, pe=7, pf=8, groups=1, mb=3)
+
+
+@pytest.mark.parametrize(("m_outer", "blocks"), [(True, 2), (False, 3)])
+def test_resident_filters_must_fit_the_filter_buffer(m_outer, blocks):
+    work = replace(CONV, C=8)
+    lines = 8 * 3 * 2 + 4 + 4
+    fitting = replace(CONFIG, glb_kib=8)
+    assert fitting.filter_lines >= blocks * lines
+    make(work, fitting, mb=2, m_outer=m_outer, filter_resident=True)
+    small = replace(CONFIG, glb_kib=4)
+    assert small.filter_lines == 96
+    with pytest.raises(
+        ValueError, match=rf"^{blocks * lines} filter lines must fit the buffer of 96$"
+    ):
+        make(work, small, mb=2, m_outer=m_outer, filter_resident=True)
+
+
+@given(mapping=mappings())
+def test_tiles_cover_each_loop_exactly(mapping):
+    work = mapping.work
+    totals, sizes = (work.N, work.E, work.F), (mapping.pn, mapping.pe, mapping.pf)
+    for total, size, count, last in zip(
+        totals, sizes, mapping.tile_counts, mapping.last_pixels, strict=True
+    ):
+        assert (count - 1) * size + last == total
+        assert 1 <= last <= size
+    n, e, f = mapping.tile_counts
+    assert mapping.pixel_tiles == n * e * f
+    assert mapping.tile_pixels == mapping.pn * mapping.pe * mapping.pf
+    assert (mapping.m_count - 1) * mapping.mb + mapping.mb_last == mapping.blocks
+    assert (mapping.c_count - 1) * mapping.groups + mapping.groups_last == mapping.plane_groups
+    whole = (mapping.plane_groups - 1) * mapping.k_planes
+    assert whole + mapping.k_planes_last == mapping.planes
+    assert (mapping.blocks - 1) * mapping.config.m_block < work.M
+
+
+@given(mapping=mappings())
+def test_chunks_fill_rows_with_the_lines_of_a_plane_group(mapping):
+    rows = mapping.config.rows
+    full, last = mapping.slab_lines
+    for planes, lines in ((mapping.k_planes, full), (mapping.k_planes_last, last)):
+        chunks = mapping.chunk_lengths(planes)
+        assert sum(chunks) == lines
+        assert all(1 <= chunk <= rows for chunk in chunks)
+        # Joined filter positions never make more chunks than taken one by one.
+        one_by_one = -(-planes * mapping.k_elements // rows) * mapping.k_s * mapping.work.R
+        assert len(chunks) <= one_by_one
+    reduction = full * (mapping.plane_groups - 1) + last
+    if mapping.work.packed or mapping.work.C % mapping.config.channel_block == 0:
+        assert reduction == mapping.work.C * mapping.work.R * mapping.work.S
+    parameters = mapping.config.bias_lines + mapping.config.scale_lines
+    assert mapping.block_lines == reduction + parameters
+    assert mapping.filter_lines == mapping.block_lines * mapping.blocks * mapping.work.G
+
+
+@given(mapping=mappings())
+def test_lanes_of_a_chunk_move_by_whole_lines(mapping):
+    work, banks = mapping.work, mapping.config.ifmap_banks
+    assert mapping.pitch >= mapping.load_width
+    if mapping.k_planes > 1:
+        assert mapping.plane_stride % banks == mapping.config.channel_block % banks
+    if mapping.k_break >= 2 and mapping.k_s > 1:
+        assert mapping.k_planes == 1
+        assert work.dilation[1] * mapping.pixel == mapping.k_elements
+    if mapping.k_break == 3 and work.R > 1:
+        step = work.dilation[0] * mapping.pitch - mapping.k_elements * mapping.k_s
+        assert step % banks == 0
+    assert mapping.plane_stride >= mapping.pn * mapping.image_stride
+
+
+def test_a_maximum_never_joins_filter_positions():
+    narrow = AcceleratorConfig(rows=8, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1)
+    work = replace(CONV, C=4, M=4)
+    summed = make(work, narrow)
+    largest = make(replace(work, maximum=True), narrow)
+    assert max(summed.chunk_lengths(1)) == 8
+    assert largest.k_break == 1
+    assert set(largest.chunk_lengths(1)) == {4}
+
+
+@settings(max_examples=50)
+@given(mapping=mappings())
+def test_slots_share_the_ifmap_buffer(mapping):
+    banks = mapping.config.ifmap_banks
+    planes = min(mapping.groups * mapping.k_planes, mapping.planes)
+    assert mapping.slot_size % banks == 0
+    assert 0 <= mapping.slot_size - planes * mapping.plane_stride < banks
+    assert mapping.slots * mapping.slot_size <= mapping.config.ifmap_elements
+    more = (mapping.slots + 1) * mapping.slot_size
+    assert more > mapping.config.ifmap_elements or mapping.slots == 255
+
+
+def test_planes_lie_beside_each_other_where_rows_allow():
+    assert make(replace(CONV, C=64), replace(CONFIG, rows=32, glb_kib=64)).k_planes == 4
+    assert make().k_planes == 1
+    assert make(replace(CONV, C=4, packed=True)).planes == 1
+
+
+def test_ifmap_rows_and_columns_of_a_tile_include_the_windows_reach():
+    mapping = make(replace(CONV, stride=(2, 3), dilation=(2, 1)))
+    assert mapping.rows_of(4) == 3 * 2 + 2 * 2 + 1
+    assert mapping.width_of(4) == (3 * 3 + 1 + 1) * mapping.pixel
