@@ -51,7 +51,9 @@ def synth(
     from stillflow.hw.top import Accelerator
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    quiet = not screen.is_terminal
+    with Progress(*columns, console=screen, transient=True, disable=quiet) as progress:
         task = progress.add_task(f"{resolved.name}: Verilog", total=None)
         files = emit(Accelerator(resolved), TOP)
         top = TOP
@@ -100,6 +102,8 @@ def _show(found: Survey, pes: int) -> None:
     console.print(f"longest path: {found.longest.cost} levels, {ends[0]} to {ends[-1]}")
     for name, size in found.memories_elsewhere.items():
         console.print(f"{name} is not in block RAM: {size.luts} {target.lut}, {size.ffs} FF")
+    if found.unknown_cells:
+        console.print(f"not counted: {', '.join(found.unknown_cells)}")
 
 
 def _add(table: Table, name: str, row: Block) -> None:

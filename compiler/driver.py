@@ -154,7 +154,9 @@ class Driver:
         if status & FAILED:
             code = ErrorCode(self.transport.read_csr(OFFSETS["ERROR_CODE"]))
             address = self.transport.read_csr(OFFSETS["ERROR_ADDRESS"])
-            failed = program.layers[layers[self.transport.read_csr(OFFSETS["LAYER"])]].layer.name
+            # A layer's record is written when it counts as completed.
+            completed = min(self.transport.read_csr(OFFSETS["LAYER"]), len(layers) - 1)
+            failed = program.layers[layers[completed]].layer.name
             raise DeviceError(f"layer {failed} failed: {code.name} at {address:#010x}")
         return self._counters(program, layers)
 

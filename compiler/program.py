@@ -245,7 +245,8 @@ def _compile_layer(
         filters, bias, scale = _pool_parameters(layer, plan, zero_in)
         if layer.op == "maxpool":
             op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
-    terms = w.C * w.R * w.S if op == Op.ACCUMULATE and not plan.pool else w.R * w.S
+    channels = layer.shape.C // layer.shape.G if isinstance(layer, ConvLayer) else 1
+    terms = channels * w.R * w.S
     _check_widths(layer, bias, terms, config)
     mapping = choose_mapping(plan, config, objective=objective)
     place = Placement(

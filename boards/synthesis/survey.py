@@ -50,6 +50,11 @@ class Survey:
             if sram.is_sram(block.module) and not block.size.rams
         }
 
+    @property
+    def unknown_cells(self) -> tuple[str, ...]:
+        """Cell types that the target's table lacks: their levels count, their size does not."""
+        return tuple(name for name in self.blocks[0].cells if not self.target.knows(name))
+
     def check(self) -> None:
         """Check the rule on arithmetic.
 
@@ -84,6 +89,7 @@ class Survey:
             "whole": flat,
             "longest_path": {"levels": self.longest.cost, "cells": self.longest.cells},
             "memories_elsewhere": sorted(self.memories_elsewhere),
+            "unknown_cells": self.unknown_cells,
         }
 
 

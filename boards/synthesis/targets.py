@@ -73,18 +73,23 @@ class Target:
         return f"{self.command} {self.whole if flatten else self.blocks}".strip()
 
     def cell(self, name: str) -> Cell:
-        """Find what a cell type is; an unknown one counts as logic that takes no site."""
-        return _find(self, name)
+        """Find what a cell type is; an unknown one is a level of logic that takes no site."""
+        return _find(self, name) or Cell(name, Kind.LUT)
+
+    def knows(self, name: str) -> bool:
+        """Whether the target has such a cell."""
+        return _find(self, name) is not None
 
 
 @cache
-def _find(target: Target, name: str) -> Cell:
-    for cell in target.cells:
+def _find(target: Target, name: str) -> Cell | None:
+    for cell in (*target.cells, _WIRING):
         if any(fnmatchcase(name, pattern) for pattern in cell.names.split()):
             return cell
-    return Cell(name, Kind.MUX if name.startswith("$") else Kind.LUT)
+    return None
 
 
+_WIRING = Cell("VCC GND $*", Kind.MUX)
 _ECP5 = Target(
     name="ecp5",
     command="synth_ecp5",

@@ -1,14 +1,15 @@
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
 from stillflow.hw.config import CONFIG_KEYS, AcceleratorConfig, Dataflow, ceil_log2
 from stillflow.hw.presets import EDGE8, EDGE16, EDGE32, PRESETS, TINY
 
-GOOD = {"rows": 4, "cols": 4, "glb_kib": 8, "axi_data_bits": 32, "requant_lanes": 1}
+GOOD: dict[str, Any] = {"rows": 4, "cols": 4, "glb_kib": 8, "axi_data_bits": 32, "requant_lanes": 1}
 
 
-def make(**changes):
+def make(**changes: Any) -> AcceleratorConfig:
     return AcceleratorConfig(**GOOD | changes)
 
 

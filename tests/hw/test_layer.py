@@ -1,60 +1,70 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillflow.hw.layer import ConvShape, PoolShape
 
-CONV = {"C": 4, "M": 8, "H": 5, "W": 5, "R": 3, "S": 3}
-POOL = {"C": 4, "H": 5, "W": 5, "R": 3, "S": 3}
+CONV: dict[str, Any] = {"C": 4, "M": 8, "H": 5, "W": 5, "R": 3, "S": 3}
+POOL: dict[str, Any] = {"C": 4, "H": 5, "W": 5, "R": 3, "S": 3}
+
+
+def conv(**changes: Any) -> ConvShape:
+    return ConvShape(**CONV | changes)
+
+
+def pool(**changes: Any) -> PoolShape:
+    return PoolShape(**POOL | changes)
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: ConvShape(**CONV | {"C": 0}), ValueError, r"^C must be at least 1, not 0$"),
-        (lambda: PoolShape(**POOL | {"H": -1}), ValueError, r"^H must be at least 1, not -1$"),
+        (lambda: conv(C=0), ValueError, r"^C must be at least 1, not 0$"),
+        (lambda: pool(H=-1), ValueError, r"^H must be at least 1, not -1$"),
         (
-            lambda: ConvShape(**CONV, stride=(1, 0)),
+            lambda: conv(stride=(1, 0)),
             ValueError,
             r"^stride must be at least 1, not \(1, 0\)$",
         ),
         (
-            lambda: PoolShape(**POOL, pad=(0, -1, 0, 0)),
+            lambda: pool(pad=(0, -1, 0, 0)),
             ValueError,
             r"^pad must be at least 0, not \(0, -1, 0, 0\)$",
         ),
         (
-            lambda: ConvShape(**CONV | {"M": 2.0}),
+            lambda: conv(M=2.0),
             TypeError,
             r"^M must be made of integers, not 2\.0$",
         ),
         (
-            lambda: PoolShape(**POOL, stride=(True, 1)),
+            lambda: pool(stride=(True, 1)),
             TypeError,
             r"^stride must be made of integers, not \(True, 1\)$",
         ),
         (
-            lambda: ConvShape(**CONV, G=3),
+            lambda: conv(G=3),
             ValueError,
             r"^C must be a multiple of G \(3\), not 4$",
         ),
         (
-            lambda: ConvShape(**CONV | {"M": 6}, G=4),
+            lambda: conv(M=6, G=4),
             ValueError,
             r"^M must be a multiple of G \(4\), not 6$",
         ),
         (
-            lambda: ConvShape(**CONV | {"R": 6}),
+            lambda: conv(R=6),
             ValueError,
             r"^the 6x3 filter must fit the padded 5x5 ifmap$",
         ),
         (
-            lambda: ConvShape(**CONV, dilation=(1, 3)),
+            lambda: conv(dilation=(1, 3)),
             ValueError,
             r"^the 3x3 filter must fit the padded 5x5 ifmap$",
         ),
         (
-            lambda: PoolShape(**POOL | {"S": 6}),
+            lambda: pool(S=6),
             ValueError,
             r"^the 3x6 window must fit the padded 5x5 ifmap$",
         ),
@@ -87,14 +97,14 @@ def test_the_ofmap_has_a_pixel_for_each_place_of_the_filter(
         C=1, M=1, W=size, S=filter_size, stride=(1, stride), dilation=(1, dilation),
         pad=(0, pad[0], 0, pad[1]),
     )  # fmt: skip
-    assert (tall.E, tall.F) == (places, 1)
-    assert (wide.E, wide.F) == (1, places)
+    assert (places, 1) == (tall.E, tall.F)
+    assert (1, places) == (wide.E, wide.F)
     if dilation == 1:
         pool = PoolShape(
             C=1, H=size, W=size, R=filter_size, S=filter_size, stride=(stride, 1),
             pad=(pad[0], 0, pad[1], filter_size - 1),
         )  # fmt: skip
-        assert (pool.E, pool.F) == (places, size)
+        assert (places, size) == (pool.E, pool.F)
 
 
 def test_macs_count_every_group_filter_and_pixel_once():

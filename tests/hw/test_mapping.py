@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -16,7 +17,7 @@ CONV = Work(
 
 
 def make(work=CONV, config=CONFIG, **changes):
-    loops = {"pn": 1, "pe": 2, "pf": 3, "mb": 1, "groups": 1} | changes
+    loops: dict[str, Any] = {"pn": 1, "pe": 2, "pf": 3, "mb": 1, "groups": 1} | changes
     return Mapping(config=config, work=work, **loops)
 
 
@@ -39,7 +40,7 @@ def mappings(draw):
         stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         dilation=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         pad=(0, 0),
-        packed=C < config.channel_block and draw(st.booleans()),
+        packed=config.channel_block > C and draw(st.booleans()),
         maximum=draw(st.booleans()),
     )
     blocks = -(-work.M // config.m_block)

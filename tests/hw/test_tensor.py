@@ -39,7 +39,7 @@ def test_blocked_planes_lie_densely(shape, block, element_bytes):
     assert layout.pixel == block
     assert layout.planes == -(-C // block)
     assert layout.bytes == N * layout.planes * block * H * W * element_bytes
-    assert layout.packed == (C <= block)
+    assert layout.packed == (block >= C)
 
 
 @given(

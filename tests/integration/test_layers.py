@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from stillflow.boards.engines import cache_folder, verilog_files
 from stillflow.compiler.driver import DeviceError, Driver
 from stillflow.compiler.frontend import dequantize, load_network, quantize
-from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.compiler.graph import ConvLayer, Tensor
 from stillflow.compiler.mapper import candidates
 from stillflow.compiler.models import DIGITS, load_digits
 from stillflow.compiler.program import compile_network
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
-from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.layer import ConvShape
 from stillflow.hw.presets import EDGE8, TINY
 from stillflow.hw.top import Accelerator
 from stillflow.sim.engine.library import build
@@ -27,6 +27,7 @@ from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
 from stillflow.sim.oracle import Oracle
+from tests.networks import draw_network, draw_words, network_of
 
 # No channel blocks, wide weights in slices; then lanes that share a block, wide words.
 ODD = AcceleratorConfig(
@@ -39,126 +40,7 @@ WIDE = AcceleratorConfig(
 )  # fmt: skip
 CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE)}
 
-seeds = st.integers(0, 2**32 - 1).map(Random)
-
-
-# -- networks ------------------------------------------------------------------------------------
-
-
-def draw_conv(random, name, source, target, config):
-    """Draw a convolution or fully connected layer of a tensor; its ofmap is called ``target``."""
-    N, C, H, W = source.shape
-    G = random.choice([1, 1, 1, C, *(g for g in range(2, C) if C % g == 0)])
-    M = G * random.choice([1, 2, 3]) if G > 1 else random.choice([1, 3, 4, 7, 8, 9, 16, 21])
-    if random.random() < 0.2:
-        shape = ConvShape(N=N, C=C, H=H, W=W, M=random.randint(1, 24), R=H, S=W)
-    elif random.random() < 0.25:
-        stride = random.choice([(1, 1), (2, 2), (1, 3), (3, 1)])
-        shape = ConvShape(N=N, G=G, C=C, H=H, W=W, M=M, stride=stride)
-    else:
-        pad = tuple(random.choice([0, 0, 1, 2, 3]) for _ in range(4))
-        R = random.randint(1, min(5, H + pad[0] + pad[2]))
-        S = random.randint(1, min(5, W + pad[1] + pad[3]))
-        most = (H + pad[0] + pad[2] - 1) // max(1, R - 1), (W + pad[1] + pad[3] - 1) // max(1, S - 1)
-        dilation = tuple(random.choice([1, random.randint(1, max(1, min(3, m)))]) for m in most)
-        stride = random.randint(1, 4), random.randint(1, 4)
-        if random.random() < 0.5:
-            stride = (1, 1)
-        shape = ConvShape(
-            N=N, G=G, C=C, H=H, W=W, M=M, R=R, S=S, stride=stride, pad=pad, dilation=dilation
-        )  # fmt: skip
-    rng = np.random.default_rng(random.getrandbits(32))
-    terms = shape.C // shape.G * shape.R * shape.S
-    spread = np.sqrt(terms) * 2.0 ** (config.act_bits + config.weight_bits - 2) / 3
-    low, high = clip_range(target.dtype)
-    if random.random() < 0.4:  # ReLU, or ReLU6
-        low, high = target.zero_point, random.choice([high, max(target.zero_point, high - 30)])
-    weight = np.iinfo(f"int{config.weight_bits}")
-    layer = ConvLayer(
-        name=name,
-        op="conv",
-        shape=shape,
-        ifmap=source.name,
-        ofmap=target.name,
-        filters=rng.integers(
-            weight.min, weight.max, (shape.M, shape.C // shape.G, shape.R, shape.S), endpoint=True
-        ).astype(weight.dtype),
-        bias=np.rint(rng.normal(0, spread, shape.M)).astype(np.int64),
-        scale=(rng.uniform(0.5, 1.5, shape.M) * 2.0 ** (config.act_bits - 2) / spread).astype("f"),
-        act_min=low,
-        act_max=high,
-    )
-    return layer, (N, shape.M, shape.E, shape.F)
-
-
-def draw_pool(random, name, source, target):
-    """Draw a pooling layer of a tensor."""
-    N, C, H, W = source.shape
-    R, S = random.randint(1, min(4, H)), random.randint(1, min(4, W))
-    shape = PoolShape(
-        N=N, C=C, H=H, W=W, R=R, S=S, stride=(random.randint(1, 3), random.randint(1, 3)),
-        pad=tuple(random.randint(0, (size - 1) // 2) for size in (R, S, R, S)),
-    )  # fmt: skip
-    same = (target.dtype, target.zero_point) == (source.dtype, source.zero_point)
-    op = "maxpool" if same else "avgpool"
-    scale = float(np.float32(random.uniform(0.5, 2) / (R * S))) if op == "avgpool" else 1.0
-    layer = PoolLayer(
-        name=name, op=op, shape=shape, ifmap=source.name, ofmap=target.name, scale=scale
-    )
-    return layer, (N, C, shape.E, shape.F)
-
-
-def draw_tensor(random, name, shape, config, like=None):
-    dtype = "int16" if config.act_bits == 16 else random.choice(["int8", "uint8"])
-    zero_point = random.randint(*clip_range(dtype))
-    if like is not None:
-        dtype, zero_point = like.dtype, like.zero_point
-    return Tensor(name=name, shape=shape, dtype=dtype, scale=1.0, zero_point=zero_point)
-
-
-def port(tensor):
-    return Port(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, tensor=tensor.name)
-
-
-def draw_network(random, config, layers=1):
-    """Draw layers, each of the tensor before or of an earlier one."""
-    shape = (
-        random.choice([1, 1, 2, 3]),
-        random.choice([1, 2, 3, 4, 5, 8, 12, 16, 18, 40, 65]),
-        random.choice([1, random.randint(1, 13)]),
-        random.randint(1, 13),
-    )
-    tensors = [draw_tensor(random, "t0", shape, config)]
-    made = []
-    for number in range(1, layers + 1):
-        source = random.choice([tensors[-1], random.choice(tensors)])
-        name = f"layer{number}"
-        if random.random() < 0.3:
-            like = random.choice([source, None])
-            target = draw_tensor(random, f"t{number}", source.shape, config, like)
-            layer, shape = draw_pool(random, name, source, target)
-        else:
-            target = draw_tensor(random, f"t{number}", source.shape, config)
-            layer, shape = draw_conv(random, name, source, target, config)
-        tensors.append(
-            Tensor(name=target.name, shape=shape, dtype=target.dtype, scale=1.0,
-                   zero_point=target.zero_point)
-        )  # fmt: skip
-        made.append(layer)
-    # A graph input of few channels lies packed, any other tensor in channel blocks.
-    inputs = (port(tensors[0]),) if random.random() < 0.7 else ()
-    return Network(
-        name="drawn", inputs=inputs, outputs=(port(tensors[-1]),),
-        tensors={tensor.name: tensor for tensor in tensors}, layers=tuple(made),
-    )  # fmt: skip
-
-
-def draw_words(random, network):
-    """Words of the network's first tensor, over its type's whole range."""
-    tensor = network.tensors["t0"]
-    rng = np.random.default_rng(random.getrandbits(32))
-    low, high = clip_range(tensor.dtype)
-    return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
+seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
 
 # -- devices -------------------------------------------------------------------------------------
@@ -170,7 +52,7 @@ def library(config):
 
 
 def device(program, *, timing=None, stalls=None):
-    """A simulated device with room for a program."""
+    """Open a simulated device with room for a program."""
     config = program.config
     return VerilatorEngine(
         library(config), axi_data_bits=config.axi_data_bits, timing=timing or DramTiming(),
@@ -216,9 +98,9 @@ def assert_exact(outcome):
         np.testing.assert_array_equal(words, outcome.golden[name], err_msg=name)
 
 
-@pytest.fixture(scope="module")
-def conv():
-    """One job of several tiles that keeps every block busy: program, words, and its ofmap."""
+@cache
+def conv_job():
+    """Run one job of several tiles that keeps every block busy: program, words, outcome."""
     random = Random(5)
     source = Tensor(name="t0", shape=(1, 5, 9, 8), dtype="uint8", scale=1.0, zero_point=77)
     target = Tensor(name="t1", shape=(1, 10, 5, 8), dtype="int8", scale=1.0, zero_point=-9)
@@ -230,10 +112,7 @@ def conv():
         bias=rng.integers(-5000, 5000, 10), scale=rng.uniform(3e-4, 9e-4, 10).astype("f"),
         act_min=-128, act_max=127,
     )  # fmt: skip
-    network = Network(
-        name="conv", inputs=(port(source),), outputs=(port(target),),
-        tensors={"t0": source, "t1": target}, layers=(layer,),
-    )  # fmt: skip
+    network = network_of([source, target], [layer])
     program = compile_network(network, TINY)
     words = draw_words(random, network)
     with device(program) as engine:
@@ -279,13 +158,13 @@ def test_a_random_network_is_exact_from_one_doorbell(name, random):
 
 @settings(max_examples=10)
 @given(random=seeds)
-def test_timing_of_the_memory_changes_no_bit(conv, random):
-    program, words, expected = conv
+def test_timing_of_the_memory_changes_no_bit(random):
+    program, words, expected = conv_job()
     timing = DramTiming(
         latency=random.choice([1, 2, random.randint(3, 40), random.randint(40, 200), 200]),
         bytes_per_cycle=random.choice([None, 1, 2, 3, 4, 64]),
     )
-    chances = {channel: random.choice([0.0, 0.1, 0.5, 0.9]) for channel in "ar aw w r b".split()}
+    chances = {channel: random.choice([0.0, 0.1, 0.5, 0.9]) for channel in ["ar", "aw", "w", "r", "b"]}
     stalls = random.choice([None, Stalls(seed=random.getrandbits(32), **chances)])
     with device(program, timing=timing, stalls=stalls) as engine:
         outcome = run(engine, program, words)
@@ -295,8 +174,8 @@ def test_timing_of_the_memory_changes_no_bit(conv, random):
         assert total(outcome, counter) == total(expected, counter), counter.name
 
 
-def test_a_slower_memory_takes_longer(conv):
-    program, words, _ = conv
+def test_a_slower_memory_takes_longer():
+    program, words, _ = conv_job()
     cycles = []
     for latency in (1, 40, 200):
         with device(program, timing=DramTiming(latency=latency)) as engine:
@@ -311,9 +190,7 @@ def test_pysim_and_verilator_agree_in_every_cycle():
     program = compile_network(network, TINY)
     words = draw_words(Random(3), network)
     timing, stalls = DramTiming(latency=9, bytes_per_cycle=3), Stalls(seed=4)
-    slow = PysimEngine(
-        Accelerator(TINY), timing=timing, memory_bytes=program.size, stalls=stalls
-    )  # fmt: skip
+    slow = PysimEngine(Accelerator(TINY), timing=timing, memory_bytes=program.size, stalls=stalls)
     outcomes, traffics = [], []
     for engine in (slow, device(program, timing=timing, stalls=stalls)):
         with engine:
@@ -356,8 +233,8 @@ def flip(engine, address, bit):
     engine.write_memory(address, bytes([byte ^ 1 << bit]))
 
 
-def test_one_flipped_weight_bit_is_seen(conv):
-    program, words, _ = conv
+def test_one_flipped_weight_bit_is_seen():
+    program, words, _ = conv_job()
     with device(program) as engine:
         driver = Driver(engine)
         driver.load(program)
@@ -370,8 +247,8 @@ def test_one_flipped_weight_bit_is_seen(conv):
 
 
 @pytest.mark.parametrize("bit", [0, 9, 8 * BYTES - 1, 777])
-def test_a_flipped_descriptor_bit_is_refused_and_the_next_job_is_exact(conv, bit):
-    program, words, _ = conv
+def test_a_flipped_descriptor_bit_is_refused_and_the_next_job_is_exact(bit):
+    program, words, _ = conv_job()
     with device(program) as engine:
         driver = Driver(engine)
         driver.load(program)
@@ -380,3 +257,21 @@ def test_a_flipped_descriptor_bit_is_refused_and_the_next_job_is_exact(conv, bit
             execute(driver, program, words)
         flip(engine, program.program_address + bit // 8, bit % 8)
         assert_exact(execute(driver, program, words))
+
+
+def test_a_refused_burst_of_any_kind_is_named_and_the_next_job_is_exact():
+    program, words, _ = conv_job()
+    with device(program) as engine:
+        run(engine, program, words)
+        traffic = engine.traffic
+        # Descriptor, ifmap or filter; first record, ofmap, the last layer's record.
+        bursts = [("r", 0, "READ"), ("r", traffic.read_beats - 1, "READ"), ("w", 0, "WRITE"),
+                  ("w", traffic.write_bursts // 2, "WRITE"),
+                  ("w", traffic.write_bursts - 1, "WRITE")]  # fmt: skip
+        for channel, index, verb in bursts:
+            engine.reset()
+            engine.inject("slverr", channel, index)
+            refused = rf"^layer conv failed: {verb}_SLVERR at 0x[0-9a-f]{{8}}$"
+            with pytest.raises(DeviceError, match=refused):
+                execute(Driver(engine), program, words)
+            assert_exact(execute(Driver(engine), program, words))

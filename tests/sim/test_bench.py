@@ -103,7 +103,8 @@ def test_a_failure_in_any_testbench_fails_the_run():
     dut = Queue()
 
     async def idle(ctx):
-        await ctx.tick().repeat(20)
+        for _ in range(20):
+            await ctx.tick()
 
     async def fail(ctx):
         await ctx.tick()

@@ -8,9 +8,12 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim import bench
 
 CONFIGS = [
-    AcceleratorConfig(rows=4, cols=2, glb_kib=1, axi_data_bits=32, requant_lanes=1, acc_bits=b, **k)
-    for b, k in ((32, {}), (24, {}), (30, {}), (48, {"act_bits": 16, "weight_bits": 16}))
-]
+    AcceleratorConfig(
+        rows=4, cols=2, glb_kib=1, axi_data_bits=32, requant_lanes=1,
+        acc_bits=acc_bits, act_bits=bits, weight_bits=bits,
+    )
+    for acc_bits, bits in ((32, 8), (24, 8), (30, 8), (48, 16))
+]  # fmt: skip
 
 
 class Model:
@@ -18,11 +21,12 @@ class Model:
 
     def __init__(self):
         self.psums = {}
-        self.biases = None
+        self.biases: list[int] | None = None
 
     def take(self, vector):
         entry, first, maximum, sums = (vector[k] for k in ("entry", "first", "maximum", "sums"))
         if first:
+            assert self.biases is not None
             base, join = self.biases, int.__add__
         else:
             base, join = self.psums[entry], max if maximum else int.__add__

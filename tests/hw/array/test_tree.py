@@ -32,4 +32,4 @@ def test_sums_come_every_cycle_after_the_latency(terms):
     assert tree.latency == [0, 1, 2, 2, 3, 3, 3, 3, 4][terms - 1]
     step = 2 if tree.latency == 0 else 1
     first = max(0, tree.latency - 1)
-    assert sums[first :: step][: len(vectors)] == [sum(vector) for vector in vectors]
+    assert sums[first::step][: len(vectors)] == [sum(vector) for vector in vectors]

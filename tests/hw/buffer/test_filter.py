@@ -51,7 +51,9 @@ def test_lines_come_back_from_the_ring(config, random):
                 reads &= len(written) > oldest
                 ctx.set(dut.i_read_en, reads)
                 if reads:
-                    number = random.choice([len(written) - 1, random.randrange(oldest, len(written))])
+                    number = random.choice(
+                        [len(written) - 1, random.randrange(oldest, len(written))]
+                    )
                     ctx.set(dut.i_read_line, number % config.filter_lines)
                     shown = written[number]
                 if writes:

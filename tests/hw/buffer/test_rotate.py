@@ -12,10 +12,11 @@ def test_words_move_round_by_any_amount(count):
     array = data.ArrayLayout(8, count)
     source, left, right = (Signal(array, name=n) for n in ("source", "left", "right"))
     amount = Signal(range(max(2, count)))
+    parts = [source[i] for i in range(count)]
     m = Module()
     for target, rotated in (
-        (left, rotate_left(list(source), amount)),
-        (right, rotate_right(list(source), amount)),
+        (left, rotate_left(parts, amount)),
+        (right, rotate_right(parts, amount)),
     ):
         assert len(rotated) == count
         m.d.comb += [target[i].eq(word) for i, word in enumerate(rotated)]

@@ -1,7 +1,6 @@
 """Read engine between a walker and a memory, both of which stall."""
 
 from collections import deque
-from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.words import SegmentKind
 from stillflow.sim import bench
+from tests.hw.dma.memories import ReadMemory, word_at
 
 
 def config_of(rows, cols, glb_kib, axi_data_bits, **keys):
@@ -57,7 +57,7 @@ def draw_segments(random, config):
 
 
 def beats_of(segment, config):
-    """What each beat of a segment must show."""
+    """Yield what each beat of a segment must show."""
     lanes, size = config.axi_elements, config.axi_bytes
     first = segment["address"] // size * size
     for beat in range(segment["beats"]):
@@ -72,59 +72,6 @@ def beats_of(segment, config):
             "group": last and segment["group_last"],
             "is_first": beat == 0,
         }
-
-
-def word_at(address, config):
-    """Content of the memory: every beat is different."""
-    return Random(address).getrandbits(config.axi_data_bits)
-
-
-class Memory:
-    """AXI read slave: checks the bursts, answers in order, stalls."""
-
-    def __init__(self, dut, ctx, random, reads):
-        self.dut, self.ctx, self.random = dut, ctx, random
-        self.reads = reads  # beats to be asked for, in order
-        self.beats = deque()  # asked for and not answered
-        self.held = None
-        self.offered = False
-        self.rates = random.choice([0.2, 0.6, 1]), random.choice([0.2, 0.6, 1])
-        self.asked = 0
-
-    def drive(self, response=0):
-        """Set this cycle's inputs."""
-        ctx, dut = self.ctx, self.dut
-        ctx.set(dut.ar_ready, self.random.random() < self.rates[0])
-        self.offered |= bool(self.beats) and self.random.random() < self.rates[1]
-        ctx.set(dut.r_valid, self.offered)
-        if self.offered:
-            ctx.set(dut.r_data, word_at(self.beats[0], dut.config))
-            ctx.set(dut.r_resp, response)
-
-    def sample(self):
-        """Take what happens in this cycle; return the beats of a burst that was taken."""
-        ctx, dut, config = self.ctx, self.dut, self.dut.config
-        burst = None
-        if self.offered and ctx.get(dut.r_ready):
-            self.beats.popleft()
-            self.offered = False
-        valid = ctx.get(dut.ar_valid)
-        assert valid or self.held is None
-        if valid:
-            request = ctx.get(dut.ar_address), ctx.get(dut.ar_len) + 1
-            assert self.held in (None, request)
-            self.held = request
-            if ctx.get(dut.ar_ready):
-                address, beats = request
-                burst = self.reads[self.asked : self.asked + beats]
-                places = [address + i * config.axi_bytes for i in range(beats)]
-                assert [beat["address"] for beat in burst] == places
-                assert beats <= config.max_burst_beats
-                assert address // 4096 == places[-1] // 4096
-                self.asked += beats
-                self.beats.extend(places)
-                self.held = None
-        return burst
 
 
 def run_reader(config, random, fails_at=None, response=2):
@@ -142,7 +89,7 @@ def run_reader(config, random, fails_at=None, response=2):
     send_rate, free_rate = random.choice([0.3, 1]), random.choice([0.05, 0.5])
 
     async def drive(ctx):
-        memory = Memory(dut, ctx, random, reads)
+        memory = ReadMemory(dut, ctx, random, reads)
         ctx.set(dut.i_clear, 1)
         await ctx.tick()
         ctx.set(dut.i_clear, 0)
@@ -170,6 +117,7 @@ def run_reader(config, random, fails_at=None, response=2):
                 assert ctx.get(dut.o_error_code) == codes[response]
                 assert ctx.get(dut.o_error_address) == expected[0]["address"]
                 assert not ctx.get(dut.o_beat)
+                group = False
                 memory.sample()
                 await ctx.tick()
                 break

@@ -86,7 +86,8 @@ class Nest:
         slabs = self._slabs()
         tile, groups_before = -1, 0
         for g, m_outer in product(range(m.work.G), range(m.m_count if m.m_outer else 1)):
-            for pixel_tile in product(*map(range, m.tile_counts)):
+            n_tiles, e_tiles, f_tiles = map(range, m.tile_counts)
+            for pixel_tile in product(n_tiles, e_tiles, f_tiles):
                 for m_inner in range(1 if m.m_outer else m.m_count):
                     for c_tile in range(m.c_count):
                         tile += 1
@@ -121,9 +122,7 @@ class Nest:
         m, w = self.mapping, self.mapping.work
         n, e, f = (
             range(i * size, min(i * size + size, total))
-            for i, size, total in zip(
-                pixel_tile, (m.pn, m.pe, m.pf), (w.N, w.E, w.F), strict=True
-            )
+            for i, size, total in zip(pixel_tile, (m.pn, m.pe, m.pf), (w.N, w.E, w.F), strict=True)
         )
         return n, e, f
 

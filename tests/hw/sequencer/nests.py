@@ -72,7 +72,7 @@ def draw_pool(random, most_macs):
             stride=(random.randint(1, 3), random.randint(1, 3)),
             pad=(random.randint(0, 1), 0, random.randint(0, 1), random.randint(0, 1)),
         )
-        if drawn.N * 100 * drawn.E * drawn.F <= most_macs:
+        if most_macs >= drawn.N * 100 * drawn.E * drawn.F:
             return drawn
 
 
@@ -108,7 +108,8 @@ def draw_nest(random, most_macs, pools):
         config = random.choice(CONFIGS)
         draw = draw_pool if pools and random.random() < 0.15 else draw_conv
         shape = draw(random, most_macs)
-        may_pack = draw is draw_conv and shape.G == 1 and shape.C < config.channel_block
+        may_pack = isinstance(shape, ConvShape) and shape.G == 1
+        may_pack = may_pack and config.channel_block > shape.C
         choices = nests_of(shape, config, is_packed=may_pack and random.random() < 0.8)
         if choices:
             # Each kind of nest has its turn, however few there are of it.

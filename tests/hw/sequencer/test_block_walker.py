@@ -78,9 +78,9 @@ def run_layer(nest, random, guard, rounds):
                 block = ctx.get(dut.o_block)
                 wanted = block_of(steps[started], nest)
                 assert {key: block[key] for key in wanted} == wanted
-            if start:
-                freed += wanted["freed"]
-                started, last_start = started + 1, cycle
+                if start:
+                    freed += wanted["freed"]
+                    started, last_start = started + 1, cycle
             if ctx.get(dut.o_command.valid):
                 command = ctx.get(dut.o_command)
                 kind, position, ahead = waiting[sent]

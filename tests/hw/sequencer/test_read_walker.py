@@ -74,9 +74,9 @@ def check_segments(segments, nest):
             address = segment["address"]
             for line in wanted:
                 assert isinstance(line, FilterLine)
+                assert line.last == (line is wanted[-1])
                 assert address == nest.place.filters + line.index * config.filter_line_bytes
                 address += config.filter_line_bytes
-            assert wanted[-1].last
             place += lines
             continue
         is_padding = segment["kind"] == SegmentKind.PADDING
@@ -84,6 +84,7 @@ def check_segments(segments, nest):
         if not is_padding:
             assert segment["skip"] == segment["address"] // size % lanes
         last = (segment["beats"] - 1) * lanes + segment["tail"]
+        completes = False
         for number in range(segment["skip"], last + 1):
             fill = events[place]
             assert isinstance(fill, Fill)
@@ -91,8 +92,9 @@ def check_segments(segments, nest):
             address = segment["address"] + (number - segment["skip"]) * size
             assert fill.address == (None if is_padding else address)
             assert fill.tile - segment["freed"] < mapping.slots
+            completes = fill.group_last
             place += 1
-        assert segment["group_last"] == events[place - 1].group_last
+        assert segment["group_last"] == completes
     assert place == len(events)
 
 

@@ -68,8 +68,8 @@ def run_layer(nest, random, rounds):
             completes = bool(wanted and wanted["final"])
             ctx.set(dut.i_full, full)
             may_start = False
+            step = steps[min(started, len(steps) - 1)]
             if full:
-                step = steps[started]
                 ctx.set(dut.i_block, block_of(step, nest))
                 room = occupied + completes + nest.mapping.tile_pixels <= config.psum_depth
                 may_start = (

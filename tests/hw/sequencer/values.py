@@ -31,7 +31,9 @@ class Values:
 
     @cached_property
     def _dram(self):
-        return np.frombuffer(store_tensor(self.ifmap, self.nest.place.ifmap_layout), self.ifmap.dtype)
+        return np.frombuffer(
+            store_tensor(self.ifmap, self.nest.place.ifmap_layout), self.ifmap.dtype
+        )
 
     def word_at(self, address):
         """Word of the ifmap at a DRAM byte address; padding where there is none."""
@@ -53,8 +55,8 @@ def draw_values(shape, nest, rng):
     ifmap = rng.integers(-128, 128, (shape.N, shape.C, shape.H, shape.W))
     ifmap = ifmap.astype(f"int{config.act_bits}")
     if isinstance(shape, PoolShape):
-        filters = np.eye(work.M, dtype=np.int8)[None, :, :, None, None]
-        filters = np.broadcast_to(filters, (1, work.M, work.C, work.R, work.S))
+        filters = np.eye(work.M).astype(np.int8)[None, :, :, None, None]
+        filters = filters.repeat(work.R, axis=3).repeat(work.S, axis=4)
         bias, scale = np.zeros((1, work.M), np.int64), np.ones((1, work.M), np.float32)
         # The golden model's padding never wins; here it is a word like any other.
         around = [(0, 0), (0, 0), shape.pad[::2], shape.pad[1::2]]
@@ -110,8 +112,8 @@ def gather(ofmap, place):
 
 
 def spread_groups(shape, work, filters):
-    """Filters [G, M, C, R, S] of the work, zeros where its groups join several of the layer's."""
-    spread = np.zeros((work.G, work.M, work.C, shape.R, shape.S), filters.dtype)
+    """Return filters [G, M, C, R, S] of the work: zeros where it joins groups of the layer."""
+    spread = np.zeros((work.G, work.M, work.C, shape.R, shape.S), np.int64)
     for m in range(shape.M):
         first = m // (shape.M // shape.G) * (shape.C // shape.G) % work.C
         spread[m // work.M, m % work.M, first : first + shape.C // shape.G] = filters[m]

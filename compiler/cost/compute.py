@@ -1,0 +1,205 @@
+"""Compute side of the replay: block walker and streamer, step by step."""
+
+from collections.abc import Iterator
+
+from stillflow.compiler.cost.state import State
+from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.mapping import Mapping
+
+GROUP_DELAY = 2  # cycles from a plane group's last beat until a step may use it
+ENTRY_DELAY = 2  # ... from an entry's last read until its room may be claimed
+TILE_DELAY = 5  # ... from a tile's last one until the streamer rests
+POST_CYCLES = 14  # latency of the ofmap words besides adder tree and pace
+STORE_CYCLES = 6  # ... and from there until their first beat may move, at least
+
+
+def runs_of(lengths: list[int]) -> list[tuple[int, int]]:
+    """Equal chunks in a row: lines, and how many."""
+    runs: list[tuple[int, int]] = []
+    for lines in lengths:
+        if runs and runs[-1][0] == lines:
+            runs[-1] = lines, runs[-1][1] + 1
+        else:
+            runs.append((lines, 1))
+    return runs
+
+
+class Computer:
+    """Steps of a layer.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+    mapping : Mapping
+        The nest.
+    state : State
+        What the other sides have done.
+    begin : int
+        Cycle in which the walkers begin.
+    """
+
+    def __init__(
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
+    ) -> None:
+        self.config, self.mapping, self.state = config, mapping, state
+        self.line_beats = config.filter_line_bytes // config.axi_bytes
+        self.guard = 4 + ceil_log2(config.rows)
+        self.latency = POST_CYCLES + ceil_log2(config.rows) + config.pace
+        self.load_from = begin + 1  # cycle from which the next block's lines may go out
+        self.free_from = 0  # cycle from which the next step may start
+        self.started = -1 << 62
+        self.position = 0  # lines taken from the stream
+        self.run = 0  # of the filter stream, where the position is
+        self.reread = self.keeps = False
+        self.pixels = 0
+        self.period = 0  # cycles from step to step at best
+        self.left = 0  # steps until one that completes psums, at least
+        self.finished = False
+        self.done = 0
+
+    def floor(self, now: int) -> int:
+        """Cycle before which no write moves that is not known yet, if nothing happens until now."""
+        if self.finished:
+            return 1 << 62
+        start = max(self.load_from, self.free_from, now) + self.left * self.period
+        return start + 1 + self.latency + STORE_CYCLES
+
+    def walk(self) -> Iterator[None]:
+        """Run the steps; pause where they hang on the other sides."""
+        config, mapping, state = self.config, self.mapping, self.state
+        full = runs_of(mapping.chunk_lengths(mapping.k_planes))
+        final = runs_of(mapping.chunk_lengths(mapping.k_planes_last))
+        steps_full, steps_final = (sum(times for _, times in runs) for runs in (full, final))
+        n_last, e_last, f_last = mapping.last_pixels
+        loaded = 0  # plane groups of earlier tiles
+        for visit in visits(mapping):
+            self.reread = mapping.filter_resident and not visit.first_pixels
+            self.keeps = mapping.filter_resident and not visit.last_pixels
+            self.pixels = (
+                (n_last if visit.n_last else mapping.pn)
+                * (e_last if visit.e_last else mapping.pe)
+                * (f_last if visit.f_last else mapping.pf)
+            )
+            self.period = max(config.rows, self.pixels, Accumulator.HAZARD)
+            groups, blocks = groups_of(mapping, visit), blocks_of(mapping, visit)
+            for block in range(blocks):
+                self.left = groups * steps_full - 1
+                if visit.c_last:
+                    self.left += steps_final - steps_full
+                for group in range(groups):
+                    closes = group == groups - 1
+                    while len(state.groups) <= loaded + group:
+                        yield
+                    self.free_from = max(
+                        self.free_from, state.groups[loaded + group] + GROUP_DELAY
+                    )
+                    runs = final if closes and visit.c_last else full
+                    for index, (lines, times) in enumerate(runs):
+                        opens = group == 0 and index == 0
+                        ends = closes and index == len(runs) - 1
+                        if opens:
+                            last = ends and times == 1
+                            yield from self._step(visit, lines, True, last, block == blocks - 1)
+                            if last:
+                                continue
+                            times -= 1
+                        if times - ends:
+                            yield from self._steps(lines, times - ends)
+                        if ends:
+                            yield from self._step(visit, lines, False, True, block == blocks - 1)
+            loaded += groups
+        self.finished = True
+        self.done = max(self.started + Accumulator.HAZARD, state.tile_ends[-1] + TILE_DELAY)
+
+    def _arrival(self, lines: int) -> int:
+        """Cycle of the last beat of the line before stream position ``lines``, which is there."""
+        runs, beat, i = self.state.filter_runs, lines * self.line_beats - 1, self.run
+        while i + 1 < len(runs) and runs[i + 1][0] <= beat:
+            i += 1
+        self.run = i
+        return runs[i][1] + beat
+
+    def _step(
+        self, visit: Visit, lines: int, opens: bool, closes: bool, tile_last: bool
+    ) -> Iterator[None]:
+        """One step: the first of a reduction tile, the last, or both."""
+        config, state = self.config, self.state
+        counts = [lines]
+        if opens:
+            if visit.c == 0:
+                counts.append(config.bias_lines)
+            if visit.c_last:
+                counts.append(config.scale_lines)
+        at = self.load_from
+        for part, count in enumerate(counts):
+            if part == 1:  # biases and scales wait for those in use
+                at = max(at, self.started + 1 + self.guard) + 1
+            at += count
+            if not self.reread:
+                self.position += count
+                while state.filter_beats < self.position * self.line_beats:
+                    yield
+                at = max(at, self._arrival(self.position) + 2)
+            if part == 0:
+                at += config.rows - lines
+        final = closes and visit.c_last
+        if closes and tile_last and visit.leaves and not visit.end:
+            at += 1  # the position in the filter stream moves
+        at = max(at, self.free_from)
+        if final:
+            room = state.vectors + self.mapping.tile_pixels - config.psum_depth
+            if room > 0:
+                while state.entries < room:
+                    yield
+                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+        self._start(at, sum(counts), 1, 1)
+        cycles = self.pixels * (config.pace if final else 1)
+        self.free_from = at + max(cycles, Accumulator.HAZARD)
+        if final:
+            state.complete(at + 1 + self.latency, config.pace, self.pixels)
+        if closes and tile_last:
+            state.tile_ends.append(at + cycles)
+
+    def _steps(self, lines: int, steps: int) -> Iterator[None]:
+        """Steps in the midst of a reduction tile, all with as many lines."""
+        rows, period, state = self.config.rows, self.period, self.state
+        tail = max(self.pixels, Accumulator.HAZARD)
+        pitch = lines * self.line_beats
+        while steps:
+            at, count = max(self.load_from + rows, self.free_from), steps
+            if not self.reread:
+                first = self.position + lines
+                while state.filter_beats < first * self.line_beats:
+                    yield
+                ready = self._arrival(first) + 2 + rows - lines
+                runs, i = state.filter_runs, self.run
+                known = runs[i + 1][0] if i + 1 < len(runs) else state.filter_beats
+                count = min(steps, max(1, (known // self.line_beats - self.position) // lines))
+                at = max(at, ready)
+                if pitch > period and count > 1:
+                    # Lines come slower than steps go: those that wait for nothing, then the others.
+                    free = (at - ready) // (pitch - period) + 1
+                    if free >= count:
+                        pass
+                    elif at > ready:
+                        count = free
+                    else:
+                        self.position += count * lines
+                        self._start(at, lines, count, pitch)
+                        self.free_from = self.load_from + tail
+                        steps -= count
+                        continue
+                self.position += count * lines
+            self._start(at, lines, count, period)
+            self.free_from = self.load_from + tail
+            steps -= count
+
+    def _start(self, at: int, lines: int, steps: int, period: int) -> None:
+        self.started = self.load_from = at + (steps - 1) * period
+        self.left -= steps
+        self.state.progress += 1
+        if not self.keeps:
+            self.state.free(lines, at, period, steps)

@@ -1,0 +1,212 @@
+"""Store side of the replay: store walker and writer."""
+
+from collections.abc import Iterator, Mapping as Fields
+
+from stillflow.compiler.cost.counters import store_chunk_pixels
+from stillflow.compiler.cost.memory import Memory, WriteRun
+from stillflow.compiler.cost.state import State
+from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.dma.writer import BEATS_AHEAD, OUTSTANDING_WRITES, RECORD_BYTES
+from stillflow.hw.mapping import Mapping
+
+
+class Storer:
+    """Writer and store walker of one layer; the writer begins at rest.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+    memory : Memory
+        Takes the bursts.
+    state : State
+        What the other sides have done.
+    """
+
+    def __init__(self, config: AcceleratorConfig, memory: Memory, state: State) -> None:
+        self.config, self.memory, self.state = config, memory, state
+        self.bursts = Bursts(config)
+        self.unit_bytes = config.channel_block * config.act_bytes
+        self.atom_bytes = min(config.axi_bytes, self.unit_bytes)
+        self.atoms_per_beat = config.axi_bytes // self.atom_bytes
+        self.ready = 0  # cycle from which the next run may be taken
+        self.sent: list[int] = []  # cycle of each burst's address
+        self.ended: list[int] = []  # cycle of each burst's last beat
+        self.issued, self.issued_end = -2, False  # latest atom, and whether it ended a beat
+        self.out: list[int] = []  # cycles of the latest beats, all that are needed
+        self.done = 0
+
+    def record(self, at: int, address: int) -> Iterator[None]:
+        """Write a record of the counters, taken in cycle ``at``."""
+        beats = RECORD_BYTES // self.config.axi_bytes
+        yield from self._write(at, address, beats, 0, 1, 0)
+
+    def walk(self, mapping: Mapping, fields: Fields[str, int], begin: int) -> Iterator[None]:
+        """Write the ofmap; pause where it hangs on the other sides."""
+        config, d, state = self.config, fields, self.state
+        entry_atoms = self.unit_bytes // self.atom_bytes
+        most = store_chunk_pixels(config)
+        at = begin + 1
+        claimed = 0
+        for visit in visits(mapping):
+            if not visit.c_last:
+                continue
+            blocks = blocks_of(mapping, visit)
+            images = mapping.last_pixels[0] if visit.n_last else mapping.pn
+            runs = d["runs_last"] if visit.e_last else d["runs"]
+            which = "e" * visit.e_last + "f" * visit.f_last
+            pixels = d["run_pixels_" + which if which else "run_pixels"]
+            corner = (
+                d["ofmap_address"] + visit.g * d["ofmap_stride_g"] + visit.m * d["ofmap_stride_m"]
+                + visit.n * d["ofmap_stride_nt"] + visit.e * d["ofmap_stride_et"]
+                + visit.f * d["ofmap_stride_ft"]
+            )  # fmt: skip
+            for block in range(blocks):
+                units = d["units_last"] if visit.m_last and block == blocks - 1 else d["units"]
+                for run in range(images * runs):
+                    here = (
+                        corner
+                        + block * d["ofmap_stride_mb"]
+                        + run // runs * d["ofmap_stride_n"]
+                        + run % runs * d["ofmap_stride_run"]
+                    )
+                    at += 1
+                    left = pixels
+                    while left:
+                        chunk = min(left, most)
+                        claimed += chunk
+                        while state.vectors < claimed:
+                            yield
+                        at = max(at, state.vector_at(claimed - 1) + 1) + 1
+                        for unit in range(units):
+                            at = max(at, self.ready)
+                            address = here + unit * d["ofmap_stride_unit"]
+                            entries = chunk if unit == units - 1 else 0
+                            atoms = chunk * entry_atoms
+                            if not self._write_at_once(at, address, atoms, entry_atoms, entries):
+                                lane = address % config.axi_bytes // self.atom_bytes
+                                yield from self._write(
+                                    at, address, atoms, lane, self.atoms_per_beat,
+                                    entry_atoms if entries else 0,
+                                )  # fmt: skip
+                            at += 1
+                        left -= chunk
+                        here += chunk * self.unit_bytes
+        self.done = at
+
+    def _address_at(self, burst: int, at: int) -> int:
+        """Earliest cycle from ``at`` on in which a burst's address goes out; -1: not known yet."""
+        if burst >= BEATS_AHEAD:
+            if len(self.ended) <= burst - BEATS_AHEAD:
+                return -1
+            at = max(at, self.ended[burst - BEATS_AHEAD] + 1)
+        earlier = burst - OUTSTANDING_WRITES + 1
+        if earlier >= 0:
+            at = max(at, self.sent[earlier] + 2)
+            if earlier:
+                if len(self.memory.answered) < earlier:
+                    return -1
+                at = max(at, self.memory.answered[earlier - 1] + 1)
+        return at
+
+    def _write_at_once(
+        self, at: int, address: int, atoms: int, entry_atoms: int, entries: int
+    ) -> bool:
+        """Write a run that nothing holds up; False: something may."""
+        if self.out and self.out[-1] > at + 2:
+            return False
+        per_beat = self.atoms_per_beat
+        lane = address % self.config.axi_bytes // self.atom_bytes
+        parts = self.bursts.sizes(self.bursts.place(address), -(-(lane + atoms) // per_beat))
+        first = len(self.sent)
+        for i in range(len(parts)):
+            if i >= BEATS_AHEAD or self._address_at(first + i, at + 1 + i) != at + 1 + i:
+                return False
+            if first + i >= OUTSTANDING_WRITES - 1 and i >= OUTSTANDING_WRITES - 1:
+                return False
+        end = at + 2 + atoms  # cycle of the last beat
+        beat = at + 2 + per_beat - lane  # cycle of the first one, if it is not the last
+        for i, part in enumerate(parts):
+            self.sent.append(at + 1 + i)
+            beats: range | list[int] = range(beat + 1, beat + 1 + part * per_beat, per_beat)
+            if beats[-1] > end + 1:
+                beats = [*beats[:-1], end + 1]
+            beat += part * per_beat
+            self.ended.append(beats[-1] - 1)
+            self.memory.writes.append(WriteRun(at + 2 + i, beats))
+        self.issued, self.issued_end = at + atoms, True
+        self.out = [end]
+        self.ready = at + atoms
+        if entries:
+            self.state.release(at + entry_atoms, entry_atoms, entries)
+        self.state.progress += 1
+        return True
+
+    def _write(
+        self, at: int, address: int, atoms: int, lane: int, per_beat: int, entry_atoms: int
+    ) -> Iterator[None]:
+        """Write a run atom by atom; ``entry_atoms`` is 0 where it releases no entries."""
+        state, memory = self.state, self.memory
+        parts = self.bursts.sizes(self.bursts.place(address), -(-(lane + atoms) // per_beat))
+        ends = [(lane + i + 1) % per_beat == 0 for i in range(atoms - 1)] + [True]
+        base = len(self.out)  # beats of earlier runs, all gone out
+        issues: list[int] = []  # of the atoms that end a beat
+        out = self.out[:]
+        moves: list[list[int]] = [[] for _ in parts]
+        burst, sends = 0, 0
+        first = len(self.sent)
+        atom, clock = 0, at + 1
+        while True:
+            seen = state.progress
+            while sends < len(parts):
+                when = self._address_at(first + sends, clock)
+                if when < 0:
+                    break
+                self.sent.append(when)
+                clock, sends = when + 1, sends + 1
+                state.progress += 1
+            while burst < sends and len(out) - base < len(issues):
+                when = max(issues[len(out) - base] + 2, self.sent[first + burst] + 1)
+                out.append(max(when, out[-1] + 1) if out else when)
+                moves[burst].append(out[-1] + 1)
+                if len(moves[burst]) == parts[burst]:
+                    self.ended.append(out[-1])
+                    memory.writes.append(WriteRun(self.sent[first + burst] + 1, moves[burst]))
+                    burst += 1
+                state.progress += 1
+            if atom < atoms:
+                when = self._issue_at(at, base + len(issues), out)
+                if when >= 0:
+                    if ends[atom]:
+                        issues.append(when)
+                    self.issued, self.issued_end = when, ends[atom]
+                    atom += 1
+                    if entry_atoms and atom % entry_atoms == 0:
+                        state.release(when, 0, 1)
+                    state.progress += 1
+            if burst == len(parts):
+                break
+            if state.progress == seen:
+                yield
+        self.out = out[-BEATS_AHEAD:]
+        self.ready = max(self.issued, clock - 1)
+
+    def _issue_at(self, at: int, beats: int, out: list[int]) -> int:
+        """Cycle of the next atom after so many beats, of which ``out`` left; -1: not known yet."""
+        when = max(at, self.issued) + 1
+        if when == self.issued + 1:
+            # The atom before is on its way: it counts as a beat.
+            index = beats - self.issued_end - BEATS_AHEAD + 1
+            if index < 0:
+                return when
+            if index < len(out):
+                if out[index] < when:
+                    return when
+            elif when > self.memory.now:
+                return -1
+            when += 1
+        index = beats - BEATS_AHEAD
+        if index < 0:
+            return when
+        return max(when, out[index] + 1) if index < len(out) else -1

@@ -1,0 +1,125 @@
+"""Small random networks for any configuration."""
+
+import numpy as np
+
+from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.hw.layer import ConvShape, PoolShape
+
+def draw_conv(random, name, source, target, config):
+    """Draw a convolution or fully connected layer of a tensor; its ofmap is called ``target``."""
+    N, C, H, W = source.shape
+    G = random.choice([1, 1, 1, C, *(g for g in range(2, C) if C % g == 0)])
+    M = G * random.choice([1, 2, 3]) if G > 1 else random.choice([1, 3, 4, 7, 8, 9, 16, 21])
+    if random.random() < 0.2:
+        shape = ConvShape(N=N, C=C, H=H, W=W, M=random.randint(1, 24), R=H, S=W)
+    elif random.random() < 0.25:
+        stride = random.choice([(1, 1), (2, 2), (1, 3), (3, 1)])
+        shape = ConvShape(N=N, G=G, C=C, H=H, W=W, M=M, stride=stride)
+    else:
+        pad = tuple(random.choice([0, 0, 1, 2, 3]) for _ in range(4))
+        R = random.randint(1, min(5, H + pad[0] + pad[2]))
+        S = random.randint(1, min(5, W + pad[1] + pad[3]))
+        most = (
+            (H + pad[0] + pad[2] - 1) // max(1, R - 1),
+            (W + pad[1] + pad[3] - 1) // max(1, S - 1),
+        )
+        dilation = tuple(random.choice([1, random.randint(1, max(1, min(3, m)))]) for m in most)
+        stride = random.randint(1, 4), random.randint(1, 4)
+        if random.random() < 0.5:
+            stride = (1, 1)
+        shape = ConvShape(
+            N=N, G=G, C=C, H=H, W=W, M=M, R=R, S=S, stride=stride, pad=pad, dilation=dilation
+        )  # fmt: skip
+    rng = np.random.default_rng(random.getrandbits(32))
+    terms = shape.C // shape.G * shape.R * shape.S
+    spread = np.sqrt(terms) * 2.0 ** (config.act_bits + config.weight_bits - 2) / 3
+    low, high = clip_range(target.dtype)
+    if random.random() < 0.4:  # ReLU, or ReLU6
+        low, high = target.zero_point, random.choice([high, max(target.zero_point, high - 30)])
+    weight_type = np.int8 if config.weight_bits == 8 else np.int16
+    weight = np.iinfo(weight_type)
+    layer = ConvLayer(
+        name=name,
+        op="conv",
+        shape=shape,
+        ifmap=source.name,
+        ofmap=target.name,
+        filters=rng.integers(
+            weight.min, weight.max, (shape.M, shape.C // shape.G, shape.R, shape.S), endpoint=True
+        ).astype(weight_type),
+        bias=np.rint(rng.normal(0, spread, shape.M)).astype(np.int64),
+        scale=(rng.uniform(0.5, 1.5, shape.M) * 2.0 ** (config.act_bits - 2) / spread).astype("f"),
+        act_min=low,
+        act_max=high,
+    )
+    return layer, (N, shape.M, shape.E, shape.F)
+
+
+def draw_pool(random, name, source, target):
+    """Draw a pooling layer of a tensor."""
+    N, C, H, W = source.shape
+    R, S = random.randint(1, min(4, H)), random.randint(1, min(4, W))
+    shape = PoolShape(
+        N=N, C=C, H=H, W=W, R=R, S=S, stride=(random.randint(1, 3), random.randint(1, 3)),
+        pad=tuple(random.randint(0, (size - 1) // 2) for size in (R, S, R, S)),
+    )  # fmt: skip
+    same = (target.dtype, target.zero_point) == (source.dtype, source.zero_point)
+    op = "maxpool" if same else "avgpool"
+    scale = float(np.float32(random.uniform(0.5, 2) / (R * S))) if op == "avgpool" else 1.0
+    layer = PoolLayer(
+        name=name, op=op, shape=shape, ifmap=source.name, ofmap=target.name, scale=scale
+    )
+    return layer, (N, C, shape.E, shape.F)
+
+
+def draw_tensor(random, name, shape, config, like=None):
+    dtype = "int16" if config.act_bits == 16 else random.choice(["int8", "uint8"])
+    zero_point = random.randint(*clip_range(dtype))
+    if like is not None:
+        dtype, zero_point = like.dtype, like.zero_point
+    return Tensor(name=name, shape=shape, dtype=dtype, scale=1.0, zero_point=zero_point)
+
+
+def port(tensor):
+    return Port(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, tensor=tensor.name)
+
+
+def draw_network(random, config, layers=1):
+    """Draw layers, each of the tensor before or of an earlier one."""
+    shape = (
+        random.choice([1, 1, 2, 3]),
+        random.choice([1, 2, 3, 4, 5, 8, 12, 16, 18, 40, 65]),
+        random.choice([1, random.randint(1, 13)]),
+        random.randint(1, 13),
+    )
+    tensors = [draw_tensor(random, "t0", shape, config)]
+    made = []
+    for number in range(1, layers + 1):
+        source = random.choice([tensors[-1], random.choice(tensors)])
+        name = f"layer{number}"
+        if random.random() < 0.3:
+            like = random.choice([source, None])
+            target = draw_tensor(random, f"t{number}", source.shape, config, like)
+            layer, shape = draw_pool(random, name, source, target)
+        else:
+            target = draw_tensor(random, f"t{number}", source.shape, config)
+            layer, shape = draw_conv(random, name, source, target, config)
+        tensors.append(
+            Tensor(name=target.name, shape=shape, dtype=target.dtype, scale=1.0,
+                   zero_point=target.zero_point)
+        )  # fmt: skip
+        made.append(layer)
+    # A graph input of few channels lies packed, any other tensor in channel blocks.
+    inputs = (port(tensors[0]),) if random.random() < 0.7 else ()
+    return Network(
+        name="drawn", inputs=inputs, outputs=(port(tensors[-1]),),
+        tensors={tensor.name: tensor for tensor in tensors}, layers=tuple(made),
+    )  # fmt: skip
+
+
+def draw_words(random, network):
+    """Words of the network's first tensor, over its type's whole range."""
+    tensor = network.tensors["t0"]
+    rng = np.random.default_rng(random.getrandbits(32))
+    low, high = clip_range(tensor.dtype)
+    return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
