@@ -11,10 +11,11 @@ from stillflow import hw
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.top import Accelerator
 from stillflow.sim.engine.base import DramTiming, Engine, EngineUnavailable
+from stillflow.sim.engine.icarus import IcarusEngine
 from stillflow.sim.engine.pysim import PysimEngine
 from stillflow.sim.engine.verilator import VerilatorEngine
 
-ENGINES = ("verilator", "pysim")
+ENGINES = ("verilator", "icarus", "pysim")
 MEMORY_GRANULE = 1 << 20
 Progress = Callable[[str], None]
 
@@ -73,7 +74,8 @@ def open_engine(
     config : AcceleratorConfig
         The accelerator.
     engine : str, optional
-        One of `ENGINES`; by default the fastest that this machine has.
+        One of `ENGINES`; by default the fastest that this machine has. Icarus, the only one with
+        four states, is never the default.
     timing : DramTiming, optional
         Of the DRAM.
     memory_bytes : int
@@ -98,6 +100,16 @@ def open_engine(
     if engine is not None and engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     size = -(-memory_bytes // MEMORY_GRANULE) * MEMORY_GRANULE
+    if engine == "icarus":
+        return engine, IcarusEngine.from_verilog(
+            verilog_files(config, progress),
+            axi_data_bits=config.axi_data_bits,
+            cache_dir=cache_folder(),
+            timing=timing,
+            memory_bytes=size,
+            wave=wave,
+            progress=progress,
+        )
     if engine != "pysim":
         try:
             return "verilator", VerilatorEngine.from_verilog(

@@ -1,6 +1,6 @@
 """A network as an image in DRAM: descriptors, filter streams, and places for its tensors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, Tensor, clip_range
 from stillflow.compiler.lower import Placement, lower, pack
-from stillflow.compiler.mapper import choose_mapping
+from stillflow.compiler.mapper import MappingError, choose_mapping, estimate_cycles
 from stillflow.compiler.tensors import sign_offset
 from stillflow.compiler.work import Plan, plan_layer
 from stillflow.hw.config import AcceleratorConfig
@@ -97,16 +97,36 @@ class _Allocator:
 
 
 def choose_layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -> TensorLayout:
-    """Layout of a tensor: packed for a graph input with few channels, else in channel blocks."""
+    """Layout of a tensor: what the hardware writes, or packed where the host does and it is faster.
+
+    A graph input that only dense convolutions read may be packed: chunks of the reduction then run
+    across filter columns and rows, which pays if the channels do not fill their blocks.
+    """
     N, C, H, W = tensor.shape
     size = config.act_bytes
+    in_blocks = blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
     is_input = any(port.tensor == tensor.name for port in network.inputs)
     is_output = any(port.tensor == tensor.name for port in network.outputs)
     users = [layer for layer in network.layers if layer.ifmap == tensor.name]
-    dense = all(isinstance(user, ConvLayer) and user.shape.G == 1 for user in users)
-    if is_input and not is_output and dense and config.channel_block > C and H * W > 1:
-        return packed(N, C, H, W, beat=config.axi_bytes, element_bytes=size)
-    return blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
+    dense = [user for user in users if isinstance(user, ConvLayer) and user.shape.G == 1]
+    if not is_input or is_output or not users or len(dense) < len(users):
+        return in_blocks
+    if C % config.channel_block == 0 or H * W == 1:
+        return in_blocks
+    in_pixels = packed(N, C, H, W, beat=config.axi_bytes, element_bytes=size)
+    return min((in_pixels, in_blocks), key=lambda layout: _cycles_with(layout, dense, config))
+
+
+def _cycles_with(
+    layout: TensorLayout, users: Sequence[ConvLayer], config: AcceleratorConfig
+) -> float:
+    try:
+        return sum(
+            estimate_cycles(choose_mapping(plan_layer(user, layout, config), config))
+            for user in users
+        )
+    except MappingError:
+        return float("inf")
 
 
 def _group_parameters(

@@ -1,9 +1,12 @@
 """Small random networks for any configuration."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
 from stillflow.hw.layer import ConvShape, PoolShape
+
 
 def draw_conv(random, name, source, target, config):
     """Draw a convolution or fully connected layer of a tensor; its ofmap is called ``target``."""
@@ -84,6 +87,17 @@ def port(tensor):
     return Port(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, tensor=tensor.name)
 
 
+def network_of(tensors, layers, *, inputs=True):
+    """Join layers that read the first tensor, a graph input or not, and write the last."""
+    return Network(
+        name="drawn",
+        inputs=(port(tensors[0]),) if inputs else (),
+        outputs=(port(tensors[-1]),),
+        tensors={tensor.name: tensor for tensor in tensors},
+        layers=tuple(layers),
+    )
+
+
 def draw_network(random, config, layers=1):
     """Draw layers, each of the tensor before or of an earlier one."""
     shape = (
@@ -104,17 +118,10 @@ def draw_network(random, config, layers=1):
         else:
             target = draw_tensor(random, f"t{number}", source.shape, config)
             layer, shape = draw_conv(random, name, source, target, config)
-        tensors.append(
-            Tensor(name=target.name, shape=shape, dtype=target.dtype, scale=1.0,
-                   zero_point=target.zero_point)
-        )  # fmt: skip
+        tensors.append(replace(target, shape=shape))
         made.append(layer)
     # A graph input of few channels lies packed, any other tensor in channel blocks.
-    inputs = (port(tensors[0]),) if random.random() < 0.7 else ()
-    return Network(
-        name="drawn", inputs=inputs, outputs=(port(tensors[-1]),),
-        tensors={tensor.name: tensor for tensor in tensors}, layers=tuple(made),
-    )  # fmt: skip
+    return network_of(tensors, made, inputs=random.random() < 0.7)
 
 
 def draw_words(random, network):

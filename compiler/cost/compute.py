@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stillflow.compiler.cost.state import State
-from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
+from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visits
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.mapping import Mapping
@@ -13,17 +13,6 @@ ENTRY_DELAY = 2  # ... from an entry's last read until its room may be claimed
 TILE_DELAY = 5  # ... from a tile's last one until the streamer rests
 POST_CYCLES = 14  # latency of the ofmap words besides adder tree and pace
 STORE_CYCLES = 6  # ... and from there until their first beat may move, at least
-
-
-def runs_of(lengths: list[int]) -> list[tuple[int, int]]:
-    """Equal chunks in a row: lines, and how many."""
-    runs: list[tuple[int, int]] = []
-    for lines in lengths:
-        if runs and runs[-1][0] == lines:
-            runs[-1] = lines, runs[-1][1] + 1
-        else:
-            runs.append((lines, 1))
-    return runs
 
 
 class Computer:
@@ -70,11 +59,17 @@ class Computer:
     def walk(self) -> Iterator[None]:
         """Run the steps; pause where they hang on the other sides."""
         config, mapping, state = self.config, self.mapping, self.state
-        full = runs_of(mapping.chunk_lengths(mapping.k_planes))
-        final = runs_of(mapping.chunk_lengths(mapping.k_planes_last))
-        steps_full, steps_final = (sum(times for _, times in runs) for runs in (full, final))
+        full = mapping.chunk_lengths(mapping.k_planes)
+        final = mapping.chunk_lengths(mapping.k_planes_last)
         n_last, e_last, f_last = mapping.last_pixels
         loaded = 0  # plane groups of earlier tiles
+        parts: dict[bool, tuple[list[Runs], list[Runs]]] = {}
+        for c_last, groups in ((False, mapping.groups), (True, mapping.groups_last)):
+            lengths = [full] * (groups - 1) + [final if c_last else full]
+            parts[c_last] = (
+                [runs_of(part) for part in lengths],
+                [runs_of([lines for part in lengths for lines in part])],
+            )
         for visit in visits(mapping):
             self.reread = mapping.filter_resident and not visit.first_pixels
             self.keeps = mapping.filter_resident and not visit.last_pixels
@@ -84,33 +79,33 @@ class Computer:
                 * (f_last if visit.f_last else mapping.pf)
             )
             self.period = max(config.rows, self.pixels, Accumulator.HAZARD)
-            groups, blocks = groups_of(mapping, visit), blocks_of(mapping, visit)
+            by_group, whole = parts[visit.c_last]
+            steps = sum(times for _, times in whole[0])
+            blocks = blocks_of(mapping, visit)
             for block in range(blocks):
-                self.left = groups * steps_full - 1
-                if visit.c_last:
-                    self.left += steps_final - steps_full
-                for group in range(groups):
-                    closes = group == groups - 1
-                    while len(state.groups) <= loaded + group:
-                        yield
-                    self.free_from = max(
-                        self.free_from, state.groups[loaded + group] + GROUP_DELAY
-                    )
-                    runs = final if closes and visit.c_last else full
+                self.left = steps - 1
+                # The first filter block waits for the plane groups one by one.
+                groups = whole if block else by_group
+                for group, runs in enumerate(groups):
+                    if not block:
+                        while len(state.groups) <= loaded + group:
+                            yield
+                        ready = state.groups[loaded + group] + GROUP_DELAY
+                        self.free_from = max(self.free_from, ready)
                     for index, (lines, times) in enumerate(runs):
                         opens = group == 0 and index == 0
-                        ends = closes and index == len(runs) - 1
+                        ends = group == len(groups) - 1 and index == len(runs) - 1
+                        between = times - opens - ends
                         if opens:
-                            last = ends and times == 1
-                            yield from self._step(visit, lines, True, last, block == blocks - 1)
-                            if last:
+                            closes = ends and times == 1
+                            yield from self._step(visit, lines, True, closes, block == blocks - 1)
+                            if closes:
                                 continue
-                            times -= 1
-                        if times - ends:
-                            yield from self._steps(lines, times - ends)
+                        if between:
+                            yield from self._steps(lines, between)
                         if ends:
                             yield from self._step(visit, lines, False, True, block == blocks - 1)
-            loaded += groups
+            loaded += len(by_group)
         self.finished = True
         self.done = max(self.started + Accumulator.HAZARD, state.tile_ends[-1] + TILE_DELAY)
 

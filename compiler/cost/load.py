@@ -1,11 +1,18 @@
 """Load side of the replay: the read walker, and the reader's two ends."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping as Fields
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping as Fields
 
 from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.state import State
-from stillflow.compiler.cost.visits import Bursts, Visit, blocks_of, groups_of, visits
+from stillflow.compiler.cost.visits import (
+    Bursts,
+    Visit,
+    blocks_of,
+    groups_of,
+    runs_of,
+    visits,
+)
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
 
@@ -14,48 +21,64 @@ SLOT_DELAY = 5  # cycles from a step's last one until its tile's slot may be tak
 
 
 class BeatSide:
-    """Segments in order: padding is made up, other beats are taken as they come."""
+    """Segments in order: padding is made up, other beats are taken as they come.
+
+    Attributes
+    ----------
+    heads : list[int]
+        First cycle of each segment at the head of the queue.
+    accepted : int
+        Segments so far.
+    popped : int
+        Cycle of the latest beat.
+    left : int
+        Beats that the segment at the head still waits for.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.segments: list[tuple[int, int, int, bool]] = []  # accepted, kind, beats, group last
-        self.heads: list[int] = []  # first cycle of each at the head of the queue
+        self.heads: list[int] = []
+        self.accepted = 0
+        self.popped = -1
         self.left = 0
-        self.popped = -1  # cycle of the latest beat
+        self._waiting: deque[tuple[int, int, int, bool]] = deque()
+        self._kind, self._group_last = PADDING, False  # of the segment at the head
 
     def accept(self, at: int, kind: int, beats: int, group_last: bool) -> None:
         """A segment enters the queue in cycle ``at``."""
-        self.segments.append((at, kind, beats, group_last))
-        if not self.left:
-            self._next_head()
+        self.accepted += 1
+        if self.left:
+            self._waiting.append((at, kind, beats, group_last))
+        else:
+            self._come(at, kind, beats, group_last)
 
     def take(self, moved: int, beats: int) -> None:
         """Beats of the segment at the head come from the DRAM from cycle ``moved`` on."""
-        first = max(moved, self.popped + 1)
-        _, kind, _, group_last = self.segments[len(self.heads) - 1]
-        if kind == FILTER:
+        popped = self.popped
+        first = moved if moved > popped else popped + 1
+        if self._kind == FILTER:
             self.state.filter_arrives(first, beats)
         self.popped = first + beats - 1
         self.left -= beats
         if not self.left:
-            if kind == DESCRIPTOR:
+            if self._kind == DESCRIPTOR:
                 self.state.fetched = self.popped
-            elif group_last:
+            elif self._group_last:
                 self.state.groups.append(self.popped)
-            self._next_head()
+            while self._waiting and not self.left:
+                self._come(*self._waiting.popleft())
 
-    def _next_head(self) -> None:
-        while len(self.heads) < len(self.segments):
-            at, kind, beats, group_last = self.segments[len(self.heads)]
-            head = max(at + 2, self.popped + 1)
-            self.heads.append(head)
-            if kind != PADDING:
-                self.left = beats
-                self.popped = head - 1
-                return
+    def _come(self, at: int, kind: int, beats: int, group_last: bool) -> None:
+        """A segment comes to the head."""
+        head = max(at + 2, self.popped + 1)
+        self.heads.append(head)
+        if kind == PADDING:
             self.popped = head + beats - 1
             if group_last:
                 self.state.groups.append(self.popped)
+        else:
+            self.left, self._kind, self._group_last = beats, kind, group_last
+            self.popped = head - 1
 
 
 class Loader:
@@ -77,6 +100,8 @@ class Loader:
         self.bursts = Bursts(config)
         self.line_beats = config.filter_line_bytes // config.axi_bytes
         self.capacity = config.filter_lines * self.line_beats
+        self.depth = config.outstanding_reads - 1
+        self.size = config.filter_line_bytes
         self.taken = 0  # beats of room in the filter buffer that were asked for
         self.sent = 0  # cycle of the latest address
         self.at = 0  # cycle in which the walker's next segment shows
@@ -90,52 +115,132 @@ class Loader:
         due = at + 1 + self.memory.latency
         self.memory.reads.append(ReadRun(due, beats, place, due + beats))
 
-    def walk(self, mapping: Mapping, fields: Fields[str, int], begin: int) -> Iterator[None]:
-        """Emit the segments of a layer; pause where it hangs on the other sides."""
+    def walk(
+        self,
+        mapping: Mapping,
+        fields: Fields[str, int],
+        begin: int,
+        floor: Callable[[int], int],
+    ) -> Iterator[None]:
+        """Emit the segments of a layer; pause where it hangs on the other sides.
+
+        ``floor`` gives the cycle before which no unknown write moves.
+        """
         config, d, state = self.config, fields, self.state
         pointer = saved = d["filter_address"]
         self.at, self.sent = begin + 1, begin
         tile = 0
-        slots = mapping.slots
+        full, final = mapping.slab_lines
         for visit in visits(mapping):
             needs = visit.first_pixels or not mapping.filter_resident
             groups = groups_of(mapping, visit)
-            for block in range(blocks_of(mapping, visit)):
-                for group in range(groups):
-                    last_group = visit.c_last and group == groups - 1
-                    if block == 0:
-                        if group == 0:
-                            if tile >= slots:
-                                while len(state.tile_ends) <= tile - slots:
-                                    yield
-                                self.at = max(self.at, state.tile_ends[tile - slots] + SLOT_DELAY)
-                            tile += 1
-                        self.at += 1
-                        for row in self._rows(mapping, d, visit, group, last_group):
-                            if not self._accept(*row):
-                                while not self._accept(*row):
-                                    yield
-                    else:
-                        self.at += 1
-                    if needs:
-                        lines = mapping.slab_lines[last_group]
-                        if group == 0:
-                            lines += config.bias_lines * (visit.c == 0)
-                            lines += config.scale_lines * visit.c_last
-                        beats = lines * self.line_beats
-                        while not self._accept(FILTER, pointer, beats, False):
+            lines = [full] * (groups - 1) + [final if visit.c_last else full]
+            if visit.c == 0:
+                lines[0] += config.bias_lines
+            if visit.c_last:
+                lines[0] += config.scale_lines
+            for group, count in enumerate(lines):
+                if group == 0:
+                    free = tile - mapping.slots
+                    if free >= 0:
+                        while len(state.tile_ends) <= free:
                             yield
-                        yield from self._ask_filters(pointer, beats)
-                        pointer += lines * config.filter_line_bytes
-                    else:
-                        self.at += 1
+                        self.at = max(self.at, state.tile_ends[free] + SLOT_DELAY)
+                    tile += 1
+                self.at += 1
+                for row in self._rows(mapping, d, visit, group, group == groups - 1):
+                    while not self._accept(*row):
+                        yield
+                if needs:
+                    yield from self._filters(pointer, count)
+                    pointer += count * self.size
+                else:
                     self.at += 1
+                self.at += 1
+            blocks = blocks_of(mapping, visit) - 1
+            if not needs:
+                self.at += 3 * groups * blocks
+                blocks = 0
+            runs = runs_of(lines) * blocks
+            for count, times in runs:
+                while times:
+                    done = self._stream(pointer, count * self.line_beats, times, floor)
+                    if not done:
+                        done = 1
+                        self.at += 1
+                        yield from self._filters(pointer, count)
+                        self.at += 1
+                    pointer += done * count * self.size
+                    times -= done
             if visit.leaves:
                 if visit.last_pixels:
                     saved = pointer
                 elif not mapping.filter_resident:
                     pointer = saved
         self.done = self.at
+
+    def _filters(self, pointer: int, lines: int) -> Iterator[None]:
+        """Emit a filter segment and send its bursts."""
+        while not self._accept(FILTER, pointer, lines * self.line_beats, False):
+            yield
+        yield from self._ask_filters(pointer, lines * self.line_beats)
+
+    def _stream(self, pointer: int, beats: int, times: int, floor: Callable[[int], int]) -> int:
+        """Emit, read and take filter segments as long as nothing else matters; give how many.
+
+        The same as `_filters`, `Memory.decide` and `BeatSide.take` in turn, in one loop: most of a
+        fully connected layer passes here.
+        """
+        memory, queue, state = self.memory, self.beats, self.state
+        if memory.busy or not memory.whole_beats or queue.left:
+            return 0
+        heads, depth, line_beats = queue.heads, self.depth, self.line_beats
+        latency = memory.latency
+        limit = floor(0) - beats
+        at, sent, now, popped = self.at, self.sent, memory.now, queue.popped
+        needed = self.taken + beats - self.capacity
+        place, page, most = self.bursts.place(pointer), self.bursts.page, self.bursts.most
+        done = 0
+        while done < times:
+            take = at + 1
+            if sent > take:
+                take = sent
+            waits = queue.accepted - depth
+            if waits >= 0 and heads[waits] > take:
+                take = heads[waits]
+            send = take + 1
+            whole = beats <= most and place + beats <= page
+            count = 1 if whole else self.bursts.count(place, beats)
+            if needed > 0 and needed > line_beats * state.freed_before(send):
+                lines = -(-needed // line_beats)
+                if not whole or state.freed_lines < lines:
+                    break
+                freed = state.freed_at(lines)
+                if freed >= send:
+                    send = freed + 1
+            moved = send + latency
+            if now > moved:
+                moved = now
+            if moved > limit:
+                break
+            head = take + 2
+            if popped >= head:
+                head = popped + 1
+            heads.append(head)
+            queue.accepted += 1
+            first = moved if moved > head else head
+            state.filter_arrives(first, beats)
+            popped = first + beats - 1
+            now = moved + beats
+            at, sent = take + 2, send + count - 1
+            needed += beats
+            place = (place + beats) % page
+            done += 1
+        if done:
+            self.at, self.sent, memory.now, queue.popped = at, sent, now, popped
+            self.taken += done * beats
+            state.progress += 1
+        return done
 
     def _rows(
         self, mapping: Mapping, d: Fields[str, int], visit: Visit, group: int, last_group: bool
@@ -185,7 +290,7 @@ class Loader:
         """Give the reader a segment, if the queue's place for it is known."""
         at = max(self.at, self.sent)
         queue = self.beats
-        waits = len(queue.segments) - self.config.outstanding_reads + 1
+        waits = queue.accepted - self.depth
         if waits >= 0:
             if len(queue.heads) <= waits:
                 return False

@@ -68,6 +68,8 @@ class Memory:
         What is asked for and not moved yet.
     answered : list[int]
         Cycle of each write response.
+    whole_beats : bool
+        A cycle's bytes are a beat: then bursts are decided as a whole.
     now : int
         Nothing moves before this cycle any more.
     """
@@ -76,6 +78,7 @@ class Memory:
         self.bursts, self.latency, self.rate = bursts, latency, rate
         self.beat = bursts.beat_bytes
         self.limit = self.beat + rate - 1
+        self.whole_beats = rate == self.beat
         self.account, self.account_at = self.limit, 0  # as it was left in that cycle
         self.reads: deque[ReadRun] = deque()
         self.writes: deque[WriteRun] = deque()
@@ -101,7 +104,7 @@ class Memory:
 
     def decide(self, taker: Taker, floor: int) -> None:
         """Move what can be decided: no write that is still unknown moves before ``floor``."""
-        if self.rate != self.beat:
+        if not self.whole_beats:
             self._move_beat(taker)
             return
         write_at = NEVER
@@ -130,17 +133,25 @@ class Memory:
             else:
                 self._write_beat(write_at)
             return
-        run = self.reads[0]
         stop = min(write_at, floor)
-        beats = run.beats
-        if read_at + beats > stop:
-            beats, place = 0, run.place
-            while read_at + beats < stop and beats < run.beats:
-                part = self.bursts.first(place, run.beats - beats)
-                beats += part
-                place = (place + part) % self.bursts.page
+        while True:
+            run = self.reads[0]
+            at = max(self.now, run.due)
+            if at + run.beats > stop:
+                break
+            self.read_left = run.beats
+            self._read(run, at, run.beats, taker)
+            if not self.reads:
+                return
+        if at >= stop:
+            return
+        beats, place = 0, run.place
+        while at + beats < stop and beats < run.beats:
+            part = self.bursts.first(place, run.beats - beats)
+            beats += part
+            place = (place + part) % self.bursts.page
         self.read_left = beats
-        self._read(run, read_at, beats, taker)
+        self._read(run, at, beats, taker)
 
     def _read(self, run: ReadRun, at: int, beats: int, taker: Taker) -> None:
         self.read_left -= beats

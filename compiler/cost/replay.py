@@ -93,7 +93,7 @@ def _layer(
         yield from recording
         yield from storer.walk(mapping, fields, begin)
 
-    _run(memory, (loader, computer, state), [loader.walk(mapping, fields, begin), computer.walk(), writes()])
+    _run(memory, (loader, computer, state), [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)])
     return max(loader.done, computer.done, storer.done, memory.answered[-1] + 1)
 
 

@@ -63,6 +63,20 @@ def groups_of(mapping: Mapping, visit: Visit) -> int:
     return mapping.groups_last if visit.c_last else mapping.groups
 
 
+Runs = list[tuple[int, int]]
+
+
+def runs_of(lengths: list[int]) -> Runs:
+    """Equal chunks in a row: lines, and how many."""
+    runs: Runs = []
+    for lines in lengths:
+        if runs and runs[-1][0] == lines:
+            runs[-1] = lines, runs[-1][1] + 1
+        else:
+            runs.append((lines, 1))
+    return runs
+
+
 class Bursts:
     """How a transfer is cut: at most ``max_burst_beats``, none across a page.
 

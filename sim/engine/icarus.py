@@ -4,15 +4,13 @@
 """
 
 import contextlib
-import hashlib
 import mmap
-import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -24,106 +22,23 @@ from stillflow.sim.engine.base import (
     DramTiming,
     Engine,
     EngineUnavailable,
-    SimulationError,
     Stalls,
     Traffic,
 )
-from stillflow.sim.engine.library import Progress, default_cache_dir
+from stillflow.sim.engine.icarus_build import compile_verilog
+from stillflow.sim.engine.library import Progress
 from stillflow.sim.engine.verilator import wave_format
 
-OLDEST_VERSION = 11  # the first with queues
-_TESTBENCH = Path(__file__).with_name("testbench.v")
-_TOP = "stillflow_testbench"
-_FLAGS = ("-g2005-sv", "-s", _TOP)
 _ANSWER = "@stillflow"
 _CLOSE_SECONDS = 60  # a long waveform takes a while to finish
-
-
-def find_icarus() -> tuple[str, str]:
-    """Find Icarus Verilog.
-
-    Returns
-    -------
-    str, str
-        The path of ``iverilog``, and its version.
-
-    Raises
-    ------
-    EngineUnavailable
-        If ``iverilog`` or ``vvp`` is missing, does not run or is too old.
-    """
-    missing = [name for name in ("iverilog", "vvp") if not shutil.which(name)]
-    compiler = shutil.which("iverilog")
-    if missing or compiler is None:
-        raise EngineUnavailable(f"the icarus engine needs {' and '.join(missing)}")
-    done = subprocess.run([compiler, "-V"], capture_output=True, text=True, check=False)
-    match = re.search(r"Icarus Verilog version ((\d+)\S*)", done.stdout)
-    if match is None:
-        raise EngineUnavailable(f"the icarus engine cannot run {compiler}")
-    if int(match[2]) < OLDEST_VERSION:
-        raise EngineUnavailable(
-            f"the icarus engine needs iverilog {OLDEST_VERSION} or later, not {match[1]}"
-        )
-    return compiler, match[1]
-
-
-def compile_verilog(
-    verilog_files: Iterable[str | Path], cache_dir: Path | None = None, *, axi_data_bits: int
-) -> Path:
-    """Compile module ``stillflow`` with the testbench for ``vvp``, or find it in the cache.
-
-    Parameters
-    ----------
-    verilog_files : iterable of path
-        Everything that is needed to elaborate.
-    cache_dir : Path, optional
-        Where programs are kept; by default `default_cache_dir`.
-    axi_data_bits : int
-        Width of the AXI4 port.
-
-    Returns
-    -------
-    Path
-        The program.
-
-    Raises
-    ------
-    EngineUnavailable
-        If Icarus Verilog is missing or fails.
-    OSError
-        If a file cannot be read, or the cache not be written: the message says where and why.
-    """
-    compiler, version = find_icarus()
-    cache = (cache_dir or default_cache_dir()).absolute()
-    sources = [_TESTBENCH, *(Path(path).resolve() for path in verilog_files)]
-    flags = [*_FLAGS, f"-P{_TOP}.BEAT={axi_data_bits // 8}"]
-    digest = hashlib.sha256(repr((version, flags)).encode())
-    for source in sources:
-        digest.update(hashlib.sha256(source.read_bytes()).digest())
-    program = cache / f"{digest.hexdigest()[:24]}.vvp"
-    if program.exists():
-        return program
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as folder:
-            made = Path(folder, "made.vvp")
-            command = [compiler, *flags, "-o", str(made), *map(str, sources)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise EngineUnavailable(f"iverilog failed: {done.stderr.strip()[:2000]}")
-            os.replace(made, program)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(error.errno, f"cannot build the simulator in {cache}: {reason}") from error
-    return program
 
 
 class IcarusEngine(Engine):
     """The accelerator in a program made by `compile_verilog`.
 
-    An X where it does harm is a `SimulationError` that names the signal: at the interrupt line, at a
-    valid or ready that the core drives, in a request, in a byte that it writes, in a register that
-    is read. Payloads that come without valid are X here, those of the other engines are not.
+    An X where it does harm is a `SimulationError` that names the signal: at the interrupt line, at
+    a valid or ready that the core drives, in a request, in a byte that it writes, in a register
+    that is read. Payloads that come without valid are X here, those of the other engines are not.
 
     Parameters
     ----------
@@ -144,6 +59,8 @@ class IcarusEngine(Engine):
     ------
     ValueError
         If the design has another width, or the waveform another suffix.
+    SimulationError
+        If the design stops at once.
     EngineUnavailable
         If ``vvp`` is missing.
     OSError
@@ -161,6 +78,7 @@ class IcarusEngine(Engine):
         wave: str | Path | None = None,
     ) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         super().__init__(
             axi_data_bits=axi_data_bits, timing=timing or DramTiming(), memory_bytes=memory_bytes
         )
@@ -169,13 +87,13 @@ class IcarusEngine(Engine):
             Path(wave).open("wb").close()
         self._folder = tempfile.TemporaryDirectory(prefix="stillflow-")
         self._said: deque[str] = deque(maxlen=20)
-        self._cycles, self._irq, self._message = 0, False, ""
+        self._cycles, self._irq, self._message, self._stopped = 0, False, "", False
         self._traffic = Traffic(0, 0, 0, 0, 0)
         file = Path(self._folder.name, "memory")
         with file.open("w+b") as opened:
             opened.truncate(memory_bytes)
             self.memory = np.frombuffer(mmap.mmap(opened.fileno(), memory_bytes), np.uint8)
-        plusargs = {
+        plusargs: dict[str, object] = {
             "memory": file,
             "bytes": memory_bytes,
             "latency": self.timing.latency,
@@ -212,10 +130,11 @@ class IcarusEngine(Engine):
         progress: Progress | None = None,
     ) -> Self:
         """Compile the Verilog, or find the program in the cache, and start it."""
-        if progress is not None:
-            progress("compiling Verilog")
+        program = compile_verilog(
+            verilog_files, cache_dir, axi_data_bits=axi_data_bits, progress=progress
+        )
         return cls(
-            compile_verilog(verilog_files, cache_dir, axi_data_bits=axi_data_bits),
+            program,
             axi_data_bits=axi_data_bits,
             timing=timing,
             memory_bytes=memory_bytes,
@@ -242,5 +161,103 @@ class IcarusEngine(Engine):
         """Finish the waveform and end the simulator."""
         process, self._process = self._process, None
         if process is not None:
+            try:
+                process.communicate(timeout=_CLOSE_SECONDS)  # closes its input: that ends it
+            finally:
+                _kill(process)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __del__(self) -> None:
+        if getattr(self, "_process", None) is not None:
+            self.close()
+
+    def _step(self, cycles: int) -> None:
+        self._exchange("s", cycles)
+
+    def _run_until_irq(self, max_cycles: int) -> int:
+        return self._exchange("u", max_cycles)[0]
+
+    def _csr(self, write: bool, offset: int, value: int) -> tuple[int, int]:
+        response, read = self._exchange("w" if write else "r", offset, value, CSR_TIMEOUT_CYCLES)
+        return response, 0 if write else read
+
+    def _reset(self) -> None:
+        self._exchange("z", RESET_CYCLES)
+
+    def _inject(self, kind: int, channel: int, index: int) -> None:
+        self._exchange("i", kind, channel, index)
+
+    def _clear_faults(self) -> None:
+        self._exchange("c")
+
+    def _failure(self) -> str:
+        return self._message
+
+    # --------------------------------------------------------------------------------------------
+
+    def _exchange(self, command: str, *numbers: int) -> tuple[int, int]:
+        """Let the testbench obey: the result and the value that it answers."""
+        process = self._process
+        if process is None:
+            raise ValueError("the engine is closed")
+        if self._stopped:
+            return -1, 0
+        assert process.stdin is not None
+        assert process.stdout is not None
+        line = ""
+        try:
             with contextlib.suppress(BrokenPipeError):
-                process.communicate()
+                process.stdin.write(" ".join([command, *(f"{n:x}" for n in numbers)]) + "\n")
+                process.stdin.flush()
+            for line in process.stdout:
+                if line.startswith(_ANSWER):
+                    break
+                self._said.append(line)
+        except BaseException:  # Ctrl-C: what comes next would be the answer to this command
+            _kill(process)
+            raise
+        if not line.startswith(_ANSWER):
+            self._stopped = True
+            self._message = f"vvp ended: {''.join(self._said).strip() or 'it said nothing'}"
+            return -1, 0
+        _, result, value, cycles, irq, stopped, *counts, message = line.rstrip("\n").split(" ", 11)
+        self._cycles, self._irq, self._stopped = int(cycles), irq == "1", stopped == "1"
+        self._traffic = Traffic(*map(int, counts))
+        self._message = self._where_stopped() if self._stopped else message
+        return int(result), int(value)
+
+    def _where_stopped(self) -> str:
+        """Say where the design ended the simulation, as far as it is known."""
+        match = re.search(r"^\w+: (.*):(\d+):", "".join(self._said), re.MULTILINE)
+        where = f" in line {match[2]} of {match[1]}" if match else ""
+        return f"the design stopped the simulation{where}"
+
+
+def _start(
+    program: Path, wave_format: str, plusargs: Mapping[str, object]
+) -> subprocess.Popen[str]:
+    """Start a program; Ctrl-C at the terminal does not reach it."""
+    vvp = shutil.which("vvp")
+    if vvp is None:
+        raise EngineUnavailable("the icarus engine needs vvp")
+    command = [vvp, "-n", str(program), *([f"-{wave_format}"] if wave_format else [])]
+    return subprocess.Popen(
+        [*command, *(f"+{name}={value}" for name, value in plusargs.items())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a process, leaving nothing behind."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()

@@ -589,6 +589,7 @@ module stillflow_testbench;
       $dumpvars(0, stillflow);
     end
     while ($fgets(line, STDIN) != 0) begin
+      {a, b, c} = 192'd0;
       count = $sscanf(line, "%c %h %h %h", command, a, b, c);
       obey(command, a, b, c);
       stopped = 0;

@@ -125,7 +125,7 @@ def conv_job():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=20)
+@settings(max_examples=30)
 @given(random=seeds)
 def test_a_random_layer_is_exact(name, random):
     network = draw_network(random, CONFIGS[name])
@@ -137,7 +137,7 @@ def test_a_random_layer_is_exact(name, random):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=10)
+@settings(max_examples=20)
 @given(random=seeds)
 def test_any_nest_of_a_layer_is_exact(name, random):
     network = draw_network(random, CONFIGS[name])
@@ -147,7 +147,7 @@ def test_any_nest_of_a_layer_is_exact(name, random):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=4)
+@settings(max_examples=8)
 @given(random=seeds)
 def test_a_random_network_is_exact_from_one_doorbell(name, random):
     network = draw_network(random, CONFIGS[name], layers=random.randint(2, 5))
@@ -164,7 +164,9 @@ def test_timing_of_the_memory_changes_no_bit(random):
         latency=random.choice([1, 2, random.randint(3, 40), random.randint(40, 200), 200]),
         bytes_per_cycle=random.choice([None, 1, 2, 3, 4, 64]),
     )
-    chances = {channel: random.choice([0.0, 0.1, 0.5, 0.9]) for channel in ["ar", "aw", "w", "r", "b"]}
+    chances = {
+        channel: random.choice([0.0, 0.1, 0.5, 0.9]) for channel in ["ar", "aw", "w", "r", "b"]
+    }
     stalls = random.choice([None, Stalls(seed=random.getrandbits(32), **chances)])
     with device(program, timing=timing, stalls=stalls) as engine:
         outcome = run(engine, program, words)
