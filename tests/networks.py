@@ -5,7 +5,22 @@ from dataclasses import replace
 import numpy as np
 
 from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.compiler.program import choose_layout
+from stillflow.compiler.work import plan_layer
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.presets import EDGE8, TINY
+
+# No channel blocks, wide weights in slices; then lanes that share a block, wide words.
+ODD = AcceleratorConfig(
+    name="odd", rows=5, cols=3, weight_bits=16, acc_bits=40, glb_kib=4, axi_data_bits=64,
+    requant_lanes=3, max_burst_beats=7, outstanding_reads=3,
+)  # fmt: skip
+WIDE = AcceleratorConfig(
+    name="wide", rows=12, cols=10, act_bits=16, weight_bits=16, acc_bits=48, glb_kib=32,
+    axi_data_bits=128, requant_lanes=2,
+)  # fmt: skip
+CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE)}
 
 
 def draw_conv(random, name, source, target, config):
@@ -130,3 +145,11 @@ def draw_words(random, network):
     rng = np.random.default_rng(random.getrandbits(32))
     low, high = clip_range(tensor.dtype)
     return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
+
+
+def draw_plan(random, config):
+    """Draw a layer in the form that the hardware executes."""
+    network = draw_network(random, config)
+    (layer,) = network.layers
+    layout = choose_layout(network, network.tensors[layer.ifmap], config)
+    return plan_layer(layer, layout, config)

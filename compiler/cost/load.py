@@ -148,7 +148,7 @@ class Loader:
                         self.at = max(self.at, state.tile_ends[free] + SLOT_DELAY)
                     tile += 1
                 self.at += 1
-                for row in self._rows(mapping, d, visit, group, group == groups - 1):
+                for row in self._rows(mapping, d, visit, group):
                     while not self._accept(*row):
                         yield
                 if needs:
@@ -192,7 +192,12 @@ class Loader:
         fully connected layer passes here.
         """
         memory, queue, state = self.memory, self.beats, self.state
-        if memory.busy or not memory.whole_beats or queue.left:
+        if memory.writes or not memory.whole_beats:
+            return 0
+        if memory.reads:
+            memory.decide(queue, floor(0))
+            state.progress += 1
+        if memory.reads or queue.left:
             return 0
         heads, depth, line_beats = queue.heads, self.depth, self.line_beats
         latency = memory.latency
@@ -243,13 +248,14 @@ class Loader:
         return done
 
     def _rows(
-        self, mapping: Mapping, d: Fields[str, int], visit: Visit, group: int, last_group: bool
+        self, mapping: Mapping, d: Fields[str, int], visit: Visit, group: int
     ) -> Iterator[tuple[int, int, int, bool]]:
         """Pieces of the ifmap rows of a plane group: kind, address, beats, last."""
         size, beat = self.config.act_bytes, self.config.axi_bytes
         width = d["load_width_last"] if visit.f_last else d["load_width"]
         rows = d["load_rows_last"] if visit.e_last else d["load_rows"]
         images = mapping.last_pixels[0] if visit.n_last else mapping.pn
+        last_group = visit.c_last and group == mapping.groups_last - 1
         planes = mapping.k_planes_last if last_group else mapping.k_planes
         element = d["w_origin"] + visit.f * d["w_step"]
         first, end = max(element, 0), min(element + width, d["w_size"])

@@ -12,14 +12,13 @@ from stillflow.boards.engines import cache_folder, verilog_files
 from stillflow.compiler.driver import DeviceError, Driver
 from stillflow.compiler.frontend import dequantize, load_network, quantize
 from stillflow.compiler.graph import ConvLayer, Tensor
-from stillflow.compiler.mapper import candidates
+from stillflow.compiler.mapper import MappingError, candidates
 from stillflow.compiler.models import DIGITS, load_digits
 from stillflow.compiler.program import compile_network
-from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.layer import ConvShape
-from stillflow.hw.presets import EDGE8, TINY
+from stillflow.hw.presets import TINY
 from stillflow.hw.top import Accelerator
 from stillflow.sim.engine.library import build
 from stillflow.sim.engine.pysim import PysimEngine
@@ -27,18 +26,7 @@ from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
 from stillflow.sim.oracle import Oracle
-from tests.networks import draw_network, draw_words, network_of
-
-# No channel blocks, wide weights in slices; then lanes that share a block, wide words.
-ODD = AcceleratorConfig(
-    name="odd", rows=5, cols=3, weight_bits=16, acc_bits=40, glb_kib=4, axi_data_bits=64,
-    requant_lanes=3, max_burst_beats=7, outstanding_reads=3,
-)  # fmt: skip
-WIDE = AcceleratorConfig(
-    name="wide", rows=12, cols=10, act_bits=16, weight_bits=16, acc_bits=48, glb_kib=32,
-    axi_data_bits=128, requant_lanes=2,
-)  # fmt: skip
-CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE)}
+from tests.networks import CONFIGS, draw_network, draw_words, network_of
 
 seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
@@ -63,11 +51,13 @@ def device(program, *, timing=None, stalls=None):
 def compile_with_any_nests(random, network, config):
     """Compile with nests that the mapper considers, each kind as often, instead of the best."""
 
-    def choose(plan, config, *, objective):
+    def choose(plan, config, **_):
         kinds = {}
         for m in candidates(plan, config):
             kind = m.m_outer, m.filter_resident, m.c_count > 1, m.slots > 1, m.pixel_tiles > 1
             kinds.setdefault(kind, []).append(m)
+        if not kinds:
+            raise MappingError
         return random.choice(kinds[random.choice(sorted(kinds))])
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,105 @@
+from itertools import islice
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.compiler.lower import lower, pack
+from stillflow.compiler.mapper import (
+    TOLERANCE,
+    MappingError,
+    candidates,
+    choose_mapping,
+    dram_bytes,
+    estimate_cycles,
+)
+from stillflow.compiler.work import plan_layer
+from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.presets import EDGE8, EDGE32, TINY
+from tests.compiler.test_lower import place_of
+from tests.networks import CONFIGS, draw_plan
+
+seeds = st.integers(0, 2**32 - 1).map(Random)
+names = st.sampled_from(sorted(CONFIGS))
+
+
+def plan_of(shape, config):
+    return plan_layer(shape, place_of(shape, config).ifmap_layout, config)
+
+
+@settings(max_examples=40)
+@given(name=names, random=seeds)
+def test_every_candidate_fits_and_covers_the_layer(name, random):
+    config = CONFIGS[name]
+    plan = draw_plan(random, config)
+    work = plan.work
+    found = list(islice(candidates(plan, config), 500))
+    assert found
+    for m in found:
+        assert m.work == work
+        assert m.slots >= 1
+        assert m.slots * m.slot_size <= config.ifmap_elements
+        assert m.pn * m.pe * m.pf * (m.mb if m.c_count > 1 else 1) <= config.psum_depth
+        assert not m.filter_resident or m.resident_lines <= config.filter_lines
+        # A tiled reduction keeps psums of a group's filters: these cannot be outermost.
+        assert not (m.m_outer and m.c_count > 1)
+        for total, tile, count, last in zip(
+            (work.N, work.E, work.F), (m.pn, m.pe, m.pf), m.tile_counts, m.last_pixels, strict=True
+        ):
+            assert (count - 1) * tile + last == total
+            assert 1 <= last <= tile
+
+
+@settings(max_examples=40)
+@given(name=names, random=seeds)
+def test_the_choice_is_a_candidate_and_always_the_same(name, random):
+    config = CONFIGS[name]
+    plan = draw_plan(random, config)
+    by_cycles = choose_mapping(plan, config)
+    by_dram = choose_mapping(plan, config, objective="dram")
+    every = list(candidates(plan, config))
+    assert by_cycles in every
+    assert by_dram in every
+    assert by_cycles == choose_mapping(plan, config, objective="cycles")
+    assert by_dram == choose_mapping(plan, config, objective="dram")
+    # Each is the best in its own respect, cycles up to what counts as equal.
+    assert sum(dram_bytes(by_dram)) == min(sum(dram_bytes(m)) for m in every)
+    fewest = min(estimate_cycles(m) for m in every)
+    assert estimate_cycles(by_cycles) <= fewest + fewest // TOLERANCE
+
+
+HARD = [
+    ConvShape(C=1, M=1),
+    ConvShape(C=3, M=96, H=227, W=227, R=11, S=11, stride=(4, 4)),
+    ConvShape(C=1, M=1, H=32, W=32, R=32, S=32),  # fills tiny's ifmap buffer
+    ConvShape(C=1, M=3, H=40, W=3, R=31, S=1, pad=(15, 0, 15, 0)),
+    ConvShape(C=5, M=5, H=20, W=20, R=2, S=2, stride=(7, 9)),  # stride over the filter
+    ConvShape(G=1024, C=1024, M=1024, H=7, W=7, R=3, S=3, pad=(1, 1, 1, 1)),
+    ConvShape(G=7, C=7, M=7, H=5, W=5, R=3, S=3),
+    ConvShape(C=2048, M=1001, N=3),
+    ConvShape(C=512, M=4096, H=7, W=7, R=7, S=7),
+    ConvShape(C=8, M=8, H=30, W=30, R=3, S=3, dilation=(9, 9)),
+    ConvShape(C=64, M=64, H=1, W=3000, R=1, S=3),
+    ConvShape(C=4, M=4, H=300, W=2, R=3, S=2, N=9),
+    PoolShape(C=192, H=28, W=28, R=3, S=3, pad=(1, 1, 1, 1)),
+    PoolShape(C=1, H=32, W=32, R=32, S=32),
+]
+
+
+@pytest.mark.parametrize("config", [TINY, EDGE8, EDGE32], ids=lambda config: config.name)
+@pytest.mark.parametrize("shape", HARD, ids=repr)
+def test_hard_shapes_have_a_nest_whose_descriptor_packs(shape, config):
+    plan = plan_of(shape, config)
+    mapping = choose_mapping(plan, config)
+    pack(lower(mapping, plan, place_of(shape, config)))
+
+
+def test_a_window_larger_than_the_buffer_is_refused_with_the_way_out():
+    shape = ConvShape(C=1, M=1, H=33, W=32, R=33, S=32)
+    with pytest.raises(
+        MappingError,
+        match=r"^the 33x32 filter's window of one pixel must fit the ifmap buffer of 4096 "
+        r"elements; choose a larger glb_kib$",
+    ):
+        choose_mapping(plan_of(shape, TINY), TINY)
