@@ -21,12 +21,12 @@ class ErrorCode(IntEnum):
 
     NONE = 0
     DESCRIPTOR = 1  # magic, checksum or a field is wrong; address of the descriptor
-    READ_SLVERR = 2  # address of the burst
+    READ_SLVERR = 2  # address of the beat
     READ_DECERR = 3
-    WRITE_SLVERR = 4
+    WRITE_SLVERR = 4  # address of the burst
     WRITE_DECERR = 5
     WATCHDOG = 6  # nothing moved for WATCHDOG cycles; address of the descriptor
-    PROGRAM = 7  # PROGRAM_ADDRESS or PROGRAM_LENGTH cannot be; the address
+    PROGRAM = 7  # PROGRAM_ADDRESS, PROGRAM_LENGTH or RECORD_ADDRESS cannot be; the first of them
 
 
 class Counter(IntEnum):
@@ -86,7 +86,8 @@ REGISTERS = (
         _RW,
         32,
         0,
-        "where counter records go, one before the first layer and one after each; 0 none",
+        "where counter records go, one before the first layer and one "
+        "after each; 128-byte aligned, 0 for none",
     ),
     Register("WATCHDOG", 0x24, _RW, 32, 1 << 20, "cycles without progress; 0 never"),
     Register("ERROR_CODE", 0x28, _RO, 4, 0, "an error code"),

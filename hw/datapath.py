@@ -137,6 +137,7 @@ class Datapath(wiring.Component):
         m.d.comb += [
             ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             ifmap.i_lane_offset.eq(command.lane_offset),
+            ifmap.i_lane_used.eq(~command.zero),
             filters.i_read_en.eq(read.valid & ~read.zero),
             filters.i_read_line.eq(read.line),
             array.i_shift.eq(line.valid & (line.kind == LineKind.WEIGHT)),

@@ -7,7 +7,8 @@ from stillflow.compiler.cost.memory import Memory, WriteRun
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dma.writer import BEATS_AHEAD, OUTSTANDING_WRITES, RECORD_BYTES
+from stillflow.hw.dma.packer import BEATS_AHEAD, RECORD_BYTES
+from stillflow.hw.dma.writer import OUTSTANDING_WRITES
 from stillflow.hw.mapping import Mapping
 
 
@@ -101,13 +102,11 @@ class Storer:
             if len(self.ended) <= burst - BEATS_AHEAD:
                 return -1
             at = max(at, self.ended[burst - BEATS_AHEAD] + 1)
-        earlier = burst - OUTSTANDING_WRITES + 1
+        earlier = burst - OUTSTANDING_WRITES
         if earlier >= 0:
-            at = max(at, self.sent[earlier] + 2)
-            if earlier:
-                if len(self.memory.answered) < earlier:
-                    return -1
-                at = max(at, self.memory.answered[earlier - 1] + 1)
+            if len(self.memory.answered) <= earlier:
+                return -1
+            at = max(at, self.memory.answered[earlier] + 1)
         return at
 
     def _write_at_once(
@@ -122,8 +121,6 @@ class Storer:
         first = len(self.sent)
         for i in range(len(parts)):
             if i >= BEATS_AHEAD or self._address_at(first + i, at + 1 + i) != at + 1 + i:
-                return False
-            if first + i >= OUTSTANDING_WRITES - 1 and i >= OUTSTANDING_WRITES - 1:
                 return False
         end = at + 2 + atoms  # cycle of the last beat
         beat = at + 2 + per_beat - lane  # cycle of the first one, if it is not the last

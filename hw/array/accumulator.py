@@ -98,6 +98,8 @@ class Accumulator(wiring.Component):
             self.o_write.eq(write),
         ]
 
+        compares = Signal()
+        m.d.comb += compares.eq(maximum & ~first)
         slices = config.bias_lines * config.weight_bits
         for col in range(config.m_block):
             bank = Sram(depth=config.psum_depth, width=acc)
@@ -111,6 +113,7 @@ class Accumulator(wiring.Component):
                 m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
             with m.If(self.i_bias_swap):
                 m.d.sync += bias.eq(shadow[:acc].as_signed())
+            term = self.i_sums[col].as_unsigned() ^ compares.replicate(config.psum_bits)
             m.d.comb += [
                 bank.i_read_en.eq(self.o_read),
                 bank.i_read_addr.eq(self.i_address),
@@ -119,10 +122,10 @@ class Accumulator(wiring.Component):
                 bank.i_write_data.eq(psum.as_unsigned()),
                 base.eq(Mux(first, bias, bank.o_read_data.as_signed())),
                 # Maximum: the sign of base - sum chooses; otherwise the sum of both.
-                total.eq(base + Mux(maximum & ~first, -self.i_sums[col], self.i_sums[col])),
+                total.eq(base + term.as_signed() + compares),
             ]
             with m.If(valid):
-                with m.If(maximum & ~first):
+                with m.If(compares):
                     m.d.sync += psum.eq(Mux(total < 0, self.i_sums[col], base))
                 with m.Else():
                     m.d.sync += psum.eq(total)

@@ -30,9 +30,9 @@ class IfmapBuffer(wiring.Component):
         Write elements ``address + i`` where ``mask[i]``; one beat of elements.
     i_read_en, i_read_address
         Read a vector.
-    i_lane_shift, i_lane_offset, i_lane_swap
-        Move ``i_lane_offset`` (lines) into the chain, last row first out; make the chain active
-        from the next cycle on.
+    i_lane_shift, i_lane_offset, i_lane_used, i_lane_swap
+        Move ``i_lane_offset`` (lines) into the chain, first row first; make the chain active from
+        the next cycle on. A lane that is not used gives zero, whatever its bank holds.
     o_acts : ``Out(ArrayLayout(signed(act_bits), rows))``
     """
 
@@ -46,6 +46,7 @@ class IfmapBuffer(wiring.Component):
     i_read_address: Signal
     i_lane_shift: Signal
     i_lane_offset: Signal
+    i_lane_used: Signal
     i_lane_swap: Signal
     o_acts: data.View
 
@@ -64,6 +65,7 @@ class IfmapBuffer(wiring.Component):
                 "i_read_address": In(self.address_bits),
                 "i_lane_shift": In(1),
                 "i_lane_offset": In(self.line_bits),
+                "i_lane_used": In(1),
                 "i_lane_swap": In(1),
                 "o_acts": Out(data.ArrayLayout(act, config.rows)),
             }
@@ -86,10 +88,14 @@ class IfmapBuffer(wiring.Component):
         lanes = config.rows
         shadow = [Signal(self.line_bits, name=f"lane_shadow_{i}") for i in range(lanes)]
         offsets = [Signal(self.line_bits, name=f"lane_{i}") for i in range(lanes)]
+        used_shadow, used = Signal(lanes), Signal(lanes)
         with m.If(self.i_lane_shift):
-            m.d.sync += Cat(*shadow).eq(Cat(*shadow[1:], self.i_lane_offset))
+            m.d.sync += [
+                Cat(*shadow).eq(Cat(*shadow[1:], self.i_lane_offset)),
+                used_shadow.eq(Cat(used_shadow[1:], self.i_lane_used)),
+            ]
         with m.If(self.i_lane_swap):
-            m.d.sync += Cat(*offsets).eq(Cat(*shadow))
+            m.d.sync += [Cat(*offsets).eq(Cat(*shadow)), used.eq(used_shadow)]
 
         fill_bank, fill_line = split(self.i_fill_address, "fill")
         spare = n - config.axi_elements
@@ -101,7 +107,14 @@ class IfmapBuffer(wiring.Component):
         align = Signal.like(read_bank)
         align_next = Signal.like(read_bank)
         bank_offsets = rotate_right([*offsets, *[0] * (n - lanes)], read_bank)
-        m.d.sync += [read_en.eq(self.i_read_en), align.eq(read_bank), align_next.eq(align)]
+        used_read, used_word = Signal(lanes), Signal(lanes)
+        m.d.sync += [
+            read_en.eq(self.i_read_en),
+            align.eq(read_bank),
+            align_next.eq(align),
+            used_read.eq(used),
+            used_word.eq(used_read),
+        ]
 
         words = []
         for b in range(n):
@@ -128,6 +141,6 @@ class IfmapBuffer(wiring.Component):
             ]
             words.append(bank.o_read_data)
         for lane, word in enumerate(rotate_left(words, align_next)[:lanes]):
-            m.d.sync += self.o_acts[lane].eq(word)
+            m.d.sync += self.o_acts[lane].eq(Mux(used_word[lane], word, 0))
 
         return m

@@ -9,6 +9,12 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
 
 
+def count_ones(bits: Value) -> Value:
+    """Count the ones of a vector with a balanced tree of adders."""
+    half = len(bits) // 2
+    return count_ones(bits[:half]) + count_ones(bits[half:]) if half else bits
+
+
 class CounterEvents(wiring.Component):
     """Turns enable signals into words per counter and cycle.
 
@@ -83,7 +89,7 @@ class CounterEvents(wiring.Component):
         config = self.config
 
         elements = Signal(range(config.axi_elements + 1))
-        m.d.comb += elements.eq(sum(self.i_mask[1:], self.i_mask[0]))
+        m.d.comb += elements.eq(count_ones(self.i_mask))
         command = self.i_command
         ifmap_fill = self.i_beat & (
             (self.i_kind == SegmentKind.IFMAP) | (self.i_kind == SegmentKind.PADDING)

@@ -191,6 +191,7 @@ class JobControl(wiring.Component):
         overdue = Signal()
         m.d.comb += overdue.eq(drain == DRAIN_CYCLES)
         failed = Signal()
+        misplaced = (self.i_program_address[:6] != 0) | (self.i_record_address[:7] != 0)
         segment = self.o_segment.p
         m.d.comb += [
             segment.kind.eq(SegmentKind.DESCRIPTOR),
@@ -226,7 +227,7 @@ class JobControl(wiring.Component):
                         failed.eq(0),
                         state.eq(State.RECORD),
                     ]
-                    with m.If((self.i_program_address[:6] != 0) | (self.i_program_length == 0)):
+                    with m.If(misplaced | (self.i_program_length == 0)):
                         m.d.sync += [
                             failed.eq(1),
                             self.o_error_code.eq(ErrorCode.PROGRAM),

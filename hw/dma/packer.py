@@ -1,6 +1,6 @@
 """Packs ofmap pixels, or counters, into beats."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -137,9 +137,7 @@ class Packer(wiring.Component):
                 is_record.eq(self.i_is_record),
                 busy.eq(1),
                 atom.eq(0),
-                lane.eq(
-                    self.i_run.address[ceil_log2(self.atom_bytes) : ceil_log2(config.axi_bytes)]
-                ),
+                lane.eq(self.i_run.address[low : ceil_log2(config.axi_bytes)]),
             ]
         with m.If(self.i_clear):
             m.d.sync += busy.eq(0)
@@ -157,10 +155,8 @@ class Packer(wiring.Component):
             self.o_spill.eq(issue & entry_end),
         ]
         beat = self._place(m, placed[0], placed[1], unit, late, push)
-        records = data.ArrayLayout(config.axi_data_bits, self.record_beats)
-        record = data.View(records, self.i_counters.as_value())
-        words = Array(record[i] for i in range(self.record_beats))
-        whole = Cat(words[placed[1]], Const(-1, config.axi_bytes))
+        record = self.i_counters.as_value().word_select(placed[1], config.axi_data_bits)
+        whole = Cat(record, Const(-1, config.axi_bytes))
         m.d.comb += [
             beats.w_en.eq(push),
             beats.w_data.eq(Mux(placed[2], whole, beat)),

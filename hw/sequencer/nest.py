@@ -128,14 +128,15 @@ class NestAddress(wiring.Component):
             for level, moves in enumerate(self.moves)
         ]
         outer: Value = base
-        chosen_start: Value = base
+        chosen_start: Value = Const(0, self.bits)
         chosen_stride: Value = Const(0, self.bits)
         for level in reversed(range(len(self.moves))):
             start = starts[level]
             outer = outer if start is None else start
             stride = 0 if start is None else self.i_strides[level]
-            chosen_start = Mux(self.i_level[level], outer, chosen_start)
-            chosen_stride = Mux(self.i_level[level], stride, chosen_stride)
+            moves = self.i_level[level].replicate(self.bits)
+            chosen_start |= outer & moves
+            chosen_stride |= stride & moves
         address = Signal(self.bits)
         m.d.comb += address.eq(chosen_start + chosen_stride)
 

@@ -103,8 +103,6 @@ class Monitor:
                 held = self._held[name]
                 if offered or held.waiting:
                     accepted = ready.value == 1
-                    for signal in self._signals[name]:
-                        if not signal.value.is_resolvable: print("XX", signal._path, signal.value, flush=True)
                     payload = tuple(int(signal.value) for signal in self._signals[name])
                     held.check(self.fail, offered, accepted, payload)
                     if offered and accepted:

@@ -56,7 +56,11 @@ def test_verilator_passes_every_case(cases, need_simulator, verilog_files, build
 
 # Registers start as X there: only what is reset may matter.
 @pytest.mark.parametrize(
-    "cases", [(*REGISTERS, "one_layer_under_stalls"), ("flipped_descriptor_bit_is_found",)]
+    "cases",
+    [
+        (*REGISTERS, "one_layer_under_stalls"),
+        ("ofmaps_match_the_golden_model", "flipped_descriptor_bit_is_found"),
+    ],
 )
 def test_icarus_passes_without_power_on_values(
     cases, need_simulator, verilog_files, build_dir, tmp_path

@@ -25,6 +25,16 @@ CONFIGS = [
 ]
 
 
+async def use_all_lanes(ctx, dut):
+    ctx.set(dut.i_lane_shift, 1)
+    ctx.set(dut.i_lane_used, 1)
+    await ctx.tick().repeat(dut.config.rows)
+    ctx.set(dut.i_lane_shift, 0)
+    ctx.set(dut.i_lane_swap, 1)
+    await ctx.tick()
+    ctx.set(dut.i_lane_swap, 0)
+
+
 class Lanes:
     """Chain of lane offsets, and the active copy."""
 
@@ -57,6 +67,7 @@ def test_vectors_are_read_at_any_element_while_beats_are_filled_anywhere(config,
         return address % (1 << dut.address_bits), mask, words
 
     async def drive(ctx):
+        await use_all_lanes(ctx, dut)
         memory, filled = {}, {}  # by element: visible, filled a cycle ago
         lanes = Lanes(config.rows)
         fill_cycles = -(-elements // beat)
@@ -90,6 +101,7 @@ def test_vectors_are_read_at_any_element_while_beats_are_filled_anywhere(config,
             swap = random.random() < 0.2
             ctx.set(dut.i_lane_shift, shift is not None)
             ctx.set(dut.i_lane_offset, shift or 0)
+            ctx.set(dut.i_lane_used, 1)
             ctx.set(dut.i_lane_swap, swap)
             lanes.step(shift, swap)
             await ctx.tick()
@@ -108,6 +120,7 @@ def test_a_fill_is_seen_by_a_read_of_the_next_cycle():
     dut = IfmapBuffer(config)
 
     async def drive(ctx):
+        await use_all_lanes(ctx, dut)
         ctx.set(dut.i_fill_valid, 1)
         ctx.set(dut.i_fill_address, 6)
         ctx.set(dut.i_fill_mask, 0b1111)
