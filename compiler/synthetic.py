@@ -10,7 +10,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape
 
-SPREAD = 0.25  # standard deviation of an ofmap word, in parts of its range: few saturate
+SPREAD = 0.125  # standard deviation of an ofmap word, in parts of its range: few saturate
 
 
 def synthetic_network(

@@ -159,7 +159,7 @@ class Computer:
             state.tile_ends.append(at + cycles)
 
     def _steps(self, lines: int, steps: int) -> Iterator[None]:
-        """Steps in the midst of a reduction tile, all with as many lines."""
+        """Run steps in the midst of a reduction tile, all with as many lines."""
         rows, period, state = self.config.rows, self.period, self.state
         tail = max(self.pixels, Accumulator.HAZARD)
         pitch = lines * self.line_beats

@@ -21,7 +21,7 @@ def store_chunk_pixels(config: AcceleratorConfig) -> int:
 def predict_counters(
     mapping: Mapping, fields: Fields[str, int], *, last: bool = True
 ) -> dict[Counter, int]:
-    """What a layer adds to each counter.
+    """Count what a layer adds to each counter.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
     """Beats read for the ifmap, and elements filled, padding included."""
     config, w, d = mapping.config, mapping.work, fields
     beat = config.axi_bytes
-    n_count, e_count, f_count = mapping.tile_counts
+    _, e_count, f_count = mapping.tile_counts
 
     # Rows of all tiles: those of padding only touch no beat.
     row_sets: list[Residues] = []
@@ -122,7 +122,7 @@ def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
     beat = config.axi_bytes
     unit_bytes = config.channel_block * config.act_bytes
     chunk = store_chunk_pixels(config)
-    n_count, e_count, f_count = mapping.tile_counts
+    _, e_count, f_count = mapping.tile_counts
     units = -(-w.M // config.channel_block)
     outer = [
         progression(w.G, d["ofmap_stride_g"], beat, d["ofmap_address"]),

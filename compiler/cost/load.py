@@ -1,7 +1,8 @@
 """Load side of the replay: the read walker, and the reader's two ends."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping as Fields
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Fields
 
 from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.state import State
@@ -45,7 +46,7 @@ class BeatSide:
         self._kind, self._group_last = PADDING, False  # of the segment at the head
 
     def accept(self, at: int, kind: int, beats: int, group_last: bool) -> None:
-        """A segment enters the queue in cycle ``at``."""
+        """Let a segment enter the queue in cycle ``at``."""
         self.accepted += 1
         if self.left:
             self._waiting.append((at, kind, beats, group_last))
@@ -69,7 +70,7 @@ class BeatSide:
                 self._come(*self._waiting.popleft())
 
     def _come(self, at: int, kind: int, beats: int, group_last: bool) -> None:
-        """A segment comes to the head."""
+        """Let a segment come to the head."""
         head = max(at + 2, self.popped + 1)
         self.heads.append(head)
         if kind == PADDING:
@@ -333,7 +334,7 @@ class Loader:
                     freed = state.freed_at(needed)
                     if freed >= send:
                         send = freed + 1
-                        # Steps that free a burst each, as fast as it is read: one goes like the other.
+                        # Where every step frees a burst, as fast as one is read, all go like this.
                         lines, period, more = state.freed_pace(needed)
                         if part == self.bursts.most == lines * line_beats >= period:
                             more = min(more, (page - place) // part - 1, beats // part - 1)

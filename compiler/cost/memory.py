@@ -174,7 +174,7 @@ class Memory:
             self.now = at + 1
 
     def _answer(self, at: int) -> None:
-        """The front burst's last beat moves."""
+        """Move the front burst's last beat."""
         self.writes.popleft()
         before = self.answered[-1] if self.answered else -1
         self.answered.append(max(at - 1 + self.latency, before + 1))

@@ -1,6 +1,8 @@
 """Cycles of a program, replayed burst by burst and step by step."""
 
-from collections.abc import Iterator, Mapping as Fields, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Fields
+from itertools import pairwise
 
 from stillflow.compiler.cost.compute import Computer
 from stillflow.compiler.cost.load import Loader
@@ -45,9 +47,7 @@ def predict_cycles(
     list[int]
         From end to end; the first from the doorbell, the last to the interrupt.
     """
-    memory = Memory(
-        Bursts(config), latency=latency, rate=bytes_per_cycle or config.axi_bytes
-    )
+    memory = Memory(Bursts(config), latency=latency, rate=bytes_per_cycle or config.axi_bytes)
     ends = [0]
     for index, (mapping, fields) in enumerate(layers):
         ends.append(
@@ -59,7 +59,7 @@ def predict_cycles(
         )  # fmt: skip
     storer = Storer(config, memory, State())
     _run(memory, None, [storer.record(ends[-1] + 1, record_address + len(layers) * RECORD_BYTES)])
-    cycles = [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    cycles = [after - before for before, after in pairwise(ends)]
     cycles[-1] += memory.answered[-1] + 1 - ends[-1]
     return cycles
 
@@ -93,7 +93,11 @@ def _layer(
         yield from recording
         yield from storer.walk(mapping, fields, begin)
 
-    _run(memory, (loader, computer, state), [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)])
+    _run(
+        memory,
+        (loader, computer, state),
+        [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)],
+    )
     return max(loader.done, computer.done, storer.done, memory.answered[-1] + 1)
 
 

@@ -1,7 +1,5 @@
 """What the sides of the replay tell each other: events with their cycles, compressed."""
 
-from bisect import bisect_right
-
 
 class State:
     """Events of a layer so far.
@@ -42,7 +40,7 @@ class State:
     # -- filter stream ---------------------------------------------------------------------------
 
     def filter_arrives(self, first: int, beats: int) -> None:
-        """Beats are taken one per cycle from cycle ``first`` on."""
+        """Note that beats are taken, one per cycle from cycle ``first`` on."""
         offset = first - self.filter_beats
         if not self.filter_runs or self.filter_runs[-1][1] != offset:
             self.filter_runs.append((self.filter_beats, offset))
@@ -51,7 +49,7 @@ class State:
     # -- room in the filter buffer ---------------------------------------------------------------
 
     def free(self, lines: int, first: int, period: int, steps: int) -> None:
-        """Steps from cycle ``first`` on give back so many lines each."""
+        """Give back so many lines with each of the steps from cycle ``first`` on."""
         if self._freed:
             last = self._freed[-1]
             _, per, start, gap, count = last
@@ -101,7 +99,7 @@ class State:
     # -- ofmap vectors ---------------------------------------------------------------------------
 
     def complete(self, first: int, pace: int, vectors: int) -> None:
-        """Vectors enter the ofmap buffer from cycle ``first`` on."""
+        """Note that vectors enter the ofmap buffer from cycle ``first`` on."""
         self._vectors.append((self.vectors, first, pace))
         self.vectors += vectors
         self.progress += 1
@@ -116,7 +114,7 @@ class State:
         return first + (index - before) * pace
 
     def release(self, first: int, pace: int, entries: int) -> None:
-        """Entries of the ofmap buffer are read for the last time from cycle ``first`` on."""
+        """Note that entries of the ofmap buffer are read for the last time from ``first`` on."""
         self._entries.append((self.entries, first, pace))
         self.entries += entries
         self.progress += 1

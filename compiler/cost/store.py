@@ -1,6 +1,7 @@
 """Store side of the replay: store walker and writer."""
 
-from collections.abc import Iterator, Mapping as Fields
+from collections.abc import Iterator
+from collections.abc import Mapping as Fields
 
 from stillflow.compiler.cost.counters import store_chunk_pixels
 from stillflow.compiler.cost.memory import Memory, WriteRun
@@ -85,6 +86,9 @@ class Storer:
                             address = here + unit * d["ofmap_stride_unit"]
                             entries = chunk if unit == units - 1 else 0
                             atoms = chunk * entry_atoms
+                            # A burst's address may hang on an answer that is still to come.
+                            while self._address_at(len(self.sent) + 1, 0) < 0:
+                                yield
                             if not self._write_at_once(at, address, atoms, entry_atoms, entries):
                                 lane = address % config.axi_bytes // self.atom_bytes
                                 yield from self._write(

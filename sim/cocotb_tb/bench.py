@@ -250,6 +250,7 @@ class Bench:
         traffic = self.monitor.traffic
         start = traffic.read_beats, traffic.write_beats, traffic.empty_beats
         counters = await bridge(self.driver.run)(job.program)
+        self.monitor.check()
         self.check_tensors(job)
         self._check_elsewhere(job, before)
         beat = self.config.axi_bytes

@@ -186,8 +186,8 @@ def test_a_layer_that_fits_no_buffer_is_named():
 
 
 def test_a_loop_beyond_the_counters_is_named():
-    network = conv_network(ConvShape(C=1, M=1, N=70_000, R=2, H=2), inputs=False)
-    with pytest.raises(CompileError, match=r"^conv: n_count must be in 0\.\.65535, not 70000$"):
+    network = conv_network(ConvShape(G=70_000, C=280_000, M=280_000))
+    with pytest.raises(CompileError, match=r"^conv: g_count must be in 0\.\.65535, not 70000$"):
         compile_network(network, TINY)
 
 

@@ -16,7 +16,7 @@ from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.library import default_cache_dir
 
 # What Amaranth writes as a register's value at power-on; an ASIC has none.
-_INITIAL_VALUE = re.compile(r"^(  reg (?:\[\d+:0\] )?\w+) = \d+'[hd][0-9a-f]+;$", re.MULTILINE)
+_INITIAL_VALUE = re.compile(r"^( *reg (?:signed )?(?:\[\d+:0\] )?\w+) = [^;]+;$", re.MULTILINE)
 _WORDS = re.compile(r"^  reg \[(\d+):0\] words \[0:(\d+)\];$", re.MULTILINE)
 
 

@@ -2,17 +2,12 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
 from stillflow.hw.presets import TINY
 from stillflow.sim.cocotb_tb import faults, layers, registers, tb_top
-from stillflow.sim.cocotb_tb.runner import (
-    BenchError,
-    run_top_bench,
-    simulator_environment,
-)
+from stillflow.sim.cocotb_tb.runner import BenchError, run_top_bench, simulator_environment
 from stillflow.sim.engine.base import EngineUnavailable
 
 REGISTERS = (
@@ -88,3 +83,91 @@ def test_every_cocotb_test_is_loaded_and_run():
         if type(value).__module__.startswith("cocotb.") and not isinstance(value, type)
     }
     assert written == set(tb_top.__all__) == {*REGISTERS, *LAYERS, *ERRORS, *RECOVERY}
+
+
+@pytest.mark.parametrize(
+    ("port", "width", "wrong", "message"),
+    [
+        ("m_axi_wlast", 1, "~core", r"assert 1 == \(0 == "),
+        ("m_axi_arlen", 8, "core + 8'd1", r"m_axi_r taken without"),
+        ("m_axi_araddr", 32, "core + 32'd64", r"DESCRIPTOR at"),
+        ("m_axi_araddr", 32, "core | 32'hff0", r"m_axi_ar burst at .* crosses 4 KiB"),
+        ("m_axi_wdata", 32, "core ^ m_axi_bvalid", r"m_axi_wvalid or its payload changed"),
+        ("m_axi_wdata", 32, "core ^ 32'd1", r"\d+ of \d+ words of t1"),
+        ("m_axi_wstrb", 4, "core & 4'd5", r"strobes of a burst leave a gap"),
+        ("m_axi_wvalid", 1, "core & ~m_axi_bvalid", r"m_axi_wvalid or its payload changed"),
+        ("s_axil_rvalid", 1, "core & ~irq", r"s_axil_rvalid or its payload changed"),
+    ],
+)
+def test_planted_bug_is_found(port, width, wrong, message, need_simulator, verilog_files, tmp_path):
+    need_simulator("icarus")
+    files = []
+    for source in verilog_files(TINY):
+        text = source.read_text()
+        if source.name == "stillflow.v":
+            text, planted = re.subn(rf"(\.\w+)\({port}\)", r"\1(core)", text)
+            assert planted == 1
+            text = text.replace(");\n", f");\n  wire [{width - 1}:0] core;\n", 1)
+            text = text.replace("endmodule", f"  assign {port} = {wrong};\nendmodule")
+        files.append(tmp_path / source.name)
+        files[-1].write_text(text)
+    with pytest.raises(BenchError, match=message):
+        run_top_bench(
+            TINY,
+            ("one_layer_under_stalls",),
+            "icarus",
+            tmp_path / "build",
+            verilog_files=files,
+            run_dir=tmp_path / "run",
+        )
+
+
+def test_run_without_a_matching_test_is_an_error(
+    need_simulator, verilog_files, build_dir, tmp_path
+):
+    need_simulator("icarus")
+    with pytest.raises(BenchError, match=r"^no test ran\n"):
+        run_top_bench(
+            TINY,
+            ("no_such_test",),
+            "icarus",
+            build_dir,
+            verilog_files=verilog_files(TINY),
+            run_dir=tmp_path,
+        )
+
+
+@pytest.mark.parametrize(
+    ("simulator", "message"),
+    [
+        ("icarus", r"^the icarus testbench needs iverilog and vvp$"),
+        ("verilator", r"^the verilator testbench needs make and perl$"),
+    ],
+)
+def test_missing_tool_is_named(simulator, message, need_simulator, monkeypatch, tmp_path):
+    need_simulator("verilator")
+    compiler = shutil.which("g++")
+    assert compiler is not None
+    (tmp_path / "g++").symlink_to(compiler)  # the compiler is there, nothing else
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match=message):
+        simulator_environment(simulator)
+
+
+def test_unknown_simulator_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^simulator must be one of verilator, icarus, not 'spice'$"
+    ):
+        simulator_environment("spice")
+
+
+@pytest.mark.parametrize("variable", ["CI", "STILLFLOW_CI", None])
+def test_missing_simulator_skips_and_fails_in_ci(variable, need_simulator, monkeypatch, tmp_path):
+    for name in ("CI", "STILLFLOW_CI"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = pytest.fail.Exception if variable else pytest.skip.Exception
+    with pytest.raises(outcome, match=r"^the icarus testbench needs iverilog and vvp$"):
+        need_simulator("icarus")

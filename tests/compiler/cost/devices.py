@@ -1,0 +1,61 @@
+"""Programs on the RTL, for the tests of the cost model."""
+
+from functools import cache
+from random import Random
+
+import pytest
+from hypothesis import strategies as st
+
+from stillflow.boards.engines import cache_folder, verilog_files
+from stillflow.compiler.driver import Driver
+from stillflow.compiler.mapper import candidates
+from stillflow.compiler.program import compile_network
+from stillflow.sim.engine.library import build
+from stillflow.sim.engine.settings import DramTiming
+from stillflow.sim.engine.verilator import VerilatorEngine
+from tests.networks import draw_network
+
+seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
+
+
+@cache
+def library(config):
+    return build(verilog_files(config), cache_folder(), axi_data_bits=config.axi_data_bits)
+
+
+def counted(program, timing=None):
+    """Counters of each layer on the RTL; what the tensors hold does not matter."""
+    config = program.config
+    with VerilatorEngine(
+        library(config), axi_data_bits=config.axi_data_bits, timing=timing or DramTiming(),
+        memory_bytes=program.size,
+    ) as engine:  # fmt: skip
+        driver = Driver(engine)
+        driver.load(program)
+        return driver.run(program, max_cycles=3_000_000).layers
+
+
+def draw_program(random, config, layers=1):
+    """Draw layers with the mapper's nests or with any others that fit."""
+
+    def choose(plan, config, *, objective="cycles"):
+        nests = list(candidates(plan, config))
+        return random.choice(nests)
+
+    network = draw_network(random, config, layers)
+    with pytest.MonkeyPatch.context() as patch:
+        if random.random() < 0.7:
+            patch.setattr("stillflow.compiler.program.choose_mapping", choose)
+        return compile_network(network, config)
+
+
+def draw_timing(random, config):
+    beat = config.axi_bytes
+    return DramTiming(
+        latency=random.choice([1, 2, 5, 40, 40, 200]),
+        bytes_per_cycle=random.choice([None, None, beat // 2, beat - 1, beat + 1, 2 * beat]),
+    )
+
+
+def nests(program):
+    return [(layer.mapping, layer.descriptor) for layer in program.layers]

@@ -1,0 +1,51 @@
+"""Replayed cycles, and all counters together, against the RTL's counters."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+
+from stillflow.compiler.cost.predict import predict
+from stillflow.hw.csr import Counter
+from stillflow.hw.presets import TINY
+from tests.compiler.cost.devices import counted, draw_program, draw_timing, nests, seeds
+from tests.networks import CONFIGS
+
+
+def predicted(program, timing):
+    return predict(
+        program.config, nests(program), program_address=program.program_address,
+        record_address=program.record_address, latency=timing.latency,
+        bytes_per_cycle=timing.bytes_per_cycle,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=15)
+@given(random=seeds)
+def test_every_figure_equals_the_hardwares_with_any_memory(name, random):
+    config = CONFIGS[name]
+    program = draw_program(random, config, layers=random.choice([1, 1, 2, 4]))
+    timing = draw_timing(random, config)
+    assert predicted(program, timing) == counted(program, timing)
+
+
+@settings(max_examples=10)
+@given(random=seeds)
+def test_short_bursts_and_few_reads_in_flight_are_replayed_exactly(random):
+    config = replace(TINY, name="short", max_burst_beats=3, outstanding_reads=2)
+    program = draw_program(random, config)
+    timing = draw_timing(random, config)
+    assert predicted(program, timing) == counted(program, timing)
+
+
+def test_cycles_follow_the_memory():
+    config = CONFIGS["tiny"]
+    program = draw_program(Random(3), config)
+    timing = draw_timing(Random(3), config)
+    cycles = [
+        predicted(program, replace(timing, latency=latency))[0][Counter.CYCLES]
+        for latency in (1, 40, 200)
+    ]
+    assert cycles == sorted(set(cycles))
