@@ -1,85 +1,16 @@
-"""Load side of the replay: the read walker, and the reader's two ends."""
+"""Load side of the replay: the read walker, and the reader's requests."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Fields
 
+from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, PADDING, BeatSide
 from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.state import State
-from stillflow.compiler.cost.visits import (
-    Bursts,
-    Visit,
-    blocks_of,
-    groups_of,
-    runs_of,
-    visits,
-)
+from stillflow.compiler.cost.visits import Bursts, Visit, blocks_of, groups_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
 
-PADDING, IFMAP, FILTER, DESCRIPTOR = range(4)
 SLOT_DELAY = 5  # cycles from a step's last one until its tile's slot may be taken
-
-
-class BeatSide:
-    """Segments in order: padding is made up, other beats are taken as they come.
-
-    Attributes
-    ----------
-    heads : list[int]
-        First cycle of each segment at the head of the queue.
-    accepted : int
-        Segments so far.
-    popped : int
-        Cycle of the latest beat.
-    left : int
-        Beats that the segment at the head still waits for.
-    """
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.heads: list[int] = []
-        self.accepted = 0
-        self.popped = -1
-        self.left = 0
-        self._waiting: deque[tuple[int, int, int, bool]] = deque()
-        self._kind, self._group_last = PADDING, False  # of the segment at the head
-
-    def accept(self, at: int, kind: int, beats: int, group_last: bool) -> None:
-        """Let a segment enter the queue in cycle ``at``."""
-        self.accepted += 1
-        if self.left:
-            self._waiting.append((at, kind, beats, group_last))
-        else:
-            self._come(at, kind, beats, group_last)
-
-    def take(self, moved: int, beats: int) -> None:
-        """Beats of the segment at the head come from the DRAM from cycle ``moved`` on."""
-        popped = self.popped
-        first = moved if moved > popped else popped + 1
-        if self._kind == FILTER:
-            self.state.filter_arrives(first, beats)
-        self.popped = first + beats - 1
-        self.left -= beats
-        if not self.left:
-            if self._kind == DESCRIPTOR:
-                self.state.fetched = self.popped
-            elif self._group_last:
-                self.state.groups.append(self.popped)
-            while self._waiting and not self.left:
-                self._come(*self._waiting.popleft())
-
-    def _come(self, at: int, kind: int, beats: int, group_last: bool) -> None:
-        """Let a segment come to the head."""
-        head = max(at + 2, self.popped + 1)
-        self.heads.append(head)
-        if kind == PADDING:
-            self.popped = head + beats - 1
-            if group_last:
-                self.state.groups.append(self.popped)
-        else:
-            self.left, self._kind, self._group_last = beats, kind, group_last
-            self.popped = head - 1
 
 
 class Loader:
@@ -291,7 +222,8 @@ class Loader:
                         yield held
                         held = tail
         assert held is not None
-        yield (*held[:3], True)
+        kind, address, beats, _ = held
+        yield kind, address, beats, True
 
     def _accept(self, kind: int, address: int, beats: int, group_last: bool) -> bool:
         """Give the reader a segment, if the queue's place for it is known."""

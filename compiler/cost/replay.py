@@ -1,12 +1,13 @@
 """Cycles of a program, replayed burst by burst and step by step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Fields
 from itertools import pairwise
 
+from stillflow.compiler.cost.beats import BeatSide
 from stillflow.compiler.cost.compute import Computer
 from stillflow.compiler.cost.load import Loader
-from stillflow.compiler.cost.memory import Memory
+from stillflow.compiler.cost.memory import NEVER, Memory
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.store import Storer
 from stillflow.compiler.cost.visits import Bursts
@@ -57,8 +58,12 @@ def predict_cycles(
                 record=record_address + index * RECORD_BYTES,
             )
         )  # fmt: skip
-    storer = Storer(config, memory, State())
-    _run(memory, None, [storer.record(ends[-1] + 1, record_address + len(layers) * RECORD_BYTES)])
+    state = State()
+    memory.answered = []
+    recording = Storer(config, memory, state).record(
+        ends[-1] + 1, record_address + len(layers) * RECORD_BYTES
+    )
+    _run(memory, BeatSide(state), [recording], lambda now: NEVER)
     cycles = [after - before for before, after in pairwise(ends)]
     cycles[-1] += memory.answered[-1] + 1 - ends[-1]
     return cycles
@@ -80,12 +85,10 @@ def _layer(
     loader, storer = Loader(config, memory, state), Storer(config, memory, state)
     loader.fetch(at + FETCH_DELAY, descriptor, BYTES)
     recording = storer.record(at + 1, record)
-    for _ in recording:
-        break
+    next(recording, None)
     while state.fetched < 0:
         memory.decide(loader.beats, memory.next_event() + 1)
-        for _ in recording:
-            break
+        next(recording, None)
     begin = state.fetched + BEGIN_DELAY
     computer = Computer(config, mapping, state, begin)
 
@@ -93,19 +96,16 @@ def _layer(
         yield from recording
         yield from storer.walk(mapping, fields, begin)
 
-    _run(
-        memory,
-        (loader, computer, state),
-        [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)],
-    )
+    walkers = [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)]
+    _run(memory, loader.beats, walkers, computer.floor)
     return max(loader.done, computer.done, storer.done, memory.answered[-1] + 1)
 
 
 def _run(
-    memory: Memory, layer: tuple[Loader, Computer, State] | None, walkers: list[Iterator[None]]
+    memory: Memory, taker: BeatSide, walkers: list[Iterator[None]], floor: Callable[[int], int]
 ) -> None:
-    """Let the walkers go as far as they can, then the DRAM, and so on."""
-    loader, computer, state = layer or (None, None, State())
+    """Let the walkers go as far as they can, then the DRAM, and so on until all rests."""
+    state = taker.state
     while True:
         seen = -1
         while seen != state.progress:
@@ -114,5 +114,4 @@ def _run(
                 next(walker, None)
         if not memory.busy:
             return
-        floor = computer.floor(memory.next_event()) if computer else 1 << 62
-        memory.decide(loader.beats if loader else None, floor)
+        memory.decide(taker, floor(memory.next_event()))

@@ -38,7 +38,8 @@ class IcarusEngine(Engine):
 
     An X where it does harm is a `SimulationError` that names the signal: at the interrupt line, at
     a valid or ready that the core drives, in a request, in a byte that it writes, in a register
-    that is read. Payloads that come without valid are X here, those of the other engines are not.
+    that is read. Memories start as X, and so do registers to which the Verilog gives no value.
+    Payloads that come to the core without valid are X here, those of the other engines are not.
 
     Parameters
     ----------
@@ -165,11 +166,12 @@ class IcarusEngine(Engine):
                 process.communicate(timeout=_CLOSE_SECONDS)  # closes its input: that ends it
             finally:
                 _kill(process)
-        if self._folder is not None:
-            self._folder.cleanup()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
 
     def __del__(self) -> None:
-        if getattr(self, "_process", None) is not None:
+        if getattr(self, "_folder", None) is not None:
             self.close()
 
     def _step(self, cycles: int) -> None:
@@ -215,7 +217,9 @@ class IcarusEngine(Engine):
                     break
                 self._said.append(line)
         except BaseException:  # Ctrl-C: what comes next would be the answer to this command
+            self._process = None
             _kill(process)
+            self.close()
             raise
         if not line.startswith(_ANSWER):
             self._stopped = True

@@ -15,7 +15,6 @@ from stillflow.sim.engine.library import Progress, default_cache_dir
 OLDEST_VERSION = 11  # the first with queues
 _TESTBENCH = Path(__file__).with_name("testbench.v")
 _TOP = "stillflow_testbench"
-_MEMORY = re.compile(r"^ *reg \[(\d+):0\] words \[0:(\d+)\];$", re.MULTILINE)
 _FLAGS = ("-g2005-sv", "-s", _TOP)
 
 
@@ -56,9 +55,6 @@ def compile_verilog(
 ) -> Path:
     """Compile module ``stillflow`` with the testbench for ``vvp``, or find it in the cache.
 
-    Memory macros start with random words, the same in every run. X in them would be too much: a
-    product of it with a weight of zero is X, but so the array ignores what lies behind a tile.
-
     Parameters
     ----------
     verilog_files : iterable of path
@@ -86,7 +82,7 @@ def compile_verilog(
     cache = (cache_dir or default_cache_dir()).absolute()
     sources = [_TESTBENCH, *(Path(path).resolve() for path in verilog_files)]
     flags = [*_FLAGS, f"-P{_TOP}.BEAT={axi_data_bits // 8}"]
-    digest = hashlib.sha256(repr((version, flags, Path(__file__).read_bytes())).encode())
+    digest = hashlib.sha256(repr((version, flags)).encode())
     for source in sources:
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     program = cache / f"{digest.hexdigest()[:24]}.vvp"
@@ -98,8 +94,7 @@ def compile_verilog(
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as folder:
             made = Path(folder, "made.vvp")
-            filled = [_filled(source, Path(folder)) for source in sources]
-            command = [compiler, *flags, "-o", str(made), *map(str, filled)]
+            command = [compiler, *flags, "-o", str(made), *map(str, sources)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise EngineUnavailable(f"iverilog failed: {done.stderr.strip()[:2000]}")
@@ -108,21 +103,3 @@ def compile_verilog(
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot build the simulator in {cache}: {reason}") from error
     return program
-
-
-def _filled(source: Path, folder: Path) -> Path:
-    """Let the memories of a file start with random words; give the file to compile."""
-
-    def fill(match: re.Match[str]) -> str:
-        high, last = int(match[1]), match[2]
-        word = f"{{{high // 32 + 1}{{$random}}}}"
-        loop = f"for (place = 0; place <= {last}; place = place + 1) words[place] = {word};"
-        return f"{match[0]}\n  integer place;\n  initial {loop}"
-
-    text = source.read_text()
-    changed = _MEMORY.sub(fill, text)
-    if changed == text:
-        return source
-    copy = folder / source.name
-    copy.write_text(changed)
-    return copy

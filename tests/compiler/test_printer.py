@@ -51,7 +51,7 @@ def test_loops_multiply_to_the_macs_of_the_padded_nest(name, seed):
     assert counts["n"] * counts["e"] * counts["f"] >= w.N * w.E * w.F
     assert counts["c"] == m.c_count
     # Each chunk has at most as many lines as the array has rows.
-    assert counts["c"] * counts["k"] >= sum(m.slab_lines[:1]) * (m.plane_groups - 1)
+    assert counts["c"] * counts["k"] >= m.slab_lines[0] * (m.plane_groups - 1)
     assert prod(counts.values()) >= w.G * w.N * w.M * w.C * w.R * w.S * w.E * w.F
 
 
@@ -75,7 +75,7 @@ def test_the_nest_reads_as_documented():
         "      |               for f in [0:8)  # columns",
         "   PE |                 par-for rows k in [0:4)",
         "      |                   par-for cols m in [0:4)",
-        "      # ifmap tile 240 of 4,096 elements, 17 slots; psums 64 of 64 entries",
+        "      # ifmap tile 240 of 4,096 elements, 17 slots; psums 64 of 128 entries",
     ]
 
 

@@ -1,5 +1,6 @@
 """Replayed cycles, and all counters together, against the RTL's counters."""
 
+import pkgutil
 from dataclasses import replace
 from random import Random
 
@@ -33,11 +34,31 @@ def test_every_figure_equals_the_hardwares_with_any_memory(name, random):
 
 @settings(max_examples=10)
 @given(random=seeds)
-def test_short_bursts_and_few_reads_in_flight_are_replayed_exactly(random):
-    config = replace(TINY, name="short", max_burst_beats=3, outstanding_reads=2)
+def test_single_beats_and_few_reads_in_flight_are_replayed_exactly(random):
+    config = replace(TINY, name="single", max_burst_beats=1, outstanding_reads=2)
     program = draw_program(random, config)
     timing = draw_timing(random, config)
     assert predicted(program, timing) == counted(program, timing)
+
+
+@pytest.mark.parametrize(
+    ("module", "delay"),
+    [
+        ("compute", "GROUP_DELAY"),
+        ("compute", "ENTRY_DELAY"),
+        ("compute", "POST_CYCLES"),
+        ("load", "SLOT_DELAY"),
+        ("replay", "FETCH_DELAY"),
+        ("replay", "BEGIN_DELAY"),
+    ],
+)
+def test_one_cycle_more_in_a_delay_is_noticed(module, delay, monkeypatch):
+    programs = [draw_program(Random(seed), CONFIGS["tiny"]) for seed in range(12)]
+    timing = draw_timing(Random(3), CONFIGS["tiny"])
+    right = [predicted(program, timing) for program in programs]
+    place = f"stillflow.compiler.cost.{module}.{delay}"
+    monkeypatch.setattr(place, pkgutil.resolve_name(place) + 1)
+    assert [predicted(program, timing) for program in programs] != right
 
 
 def test_cycles_follow_the_memory():

@@ -54,6 +54,7 @@ class Core:
                 layer = ctx.get(dut.o_layer)
                 self.layers.append({name: layer[name] for name in GOOD})
             if ctx.get(dut.o_layer_end):
+                assert self.running == self.writing == 0
                 self.log.append("end")
             if ctx.get(dut.o_clear):
                 self.log.append("clear")
@@ -66,6 +67,7 @@ class Core:
             if begins:
                 self.log.append("begin")
                 self.running = 10**9 if self.hang else self.layer_cycles
+                self.writing = self.layer_cycles + 4
             if records:
                 self.log.append(("record", record))
                 self.writing = 3

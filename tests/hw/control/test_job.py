@@ -117,11 +117,14 @@ def test_a_bad_descriptor_is_refused_where_it_lies(image):
     simulate(scenario)
 
 
-@pytest.mark.parametrize(("address", "length"), [(PROGRAM + 4, 1), (PROGRAM, 0)])
-def test_a_program_that_cannot_be_is_refused(address, length):
+@pytest.mark.parametrize(
+    ("address", "length", "record"),
+    [(PROGRAM + 4, 1, RECORDS), (PROGRAM, 0, 0), (PROGRAM, 1, RECORDS + 64)],
+)
+def test_a_program_that_cannot_be_is_refused(address, length, record):
     async def scenario(ctx, dut):
         core = Core([])
-        await start(ctx, dut, length, address=address)
+        await start(ctx, dut, length, address=address, record=record)
         assert await core.run(ctx, dut, 100) == (0, 1)
         check_report(ctx, dut, ErrorCode.PROGRAM, address)
         assert core.log == ["counters clear", "clear", "failed"]
@@ -138,10 +141,10 @@ async def fail_while_reading(ctx, dut, core):
     ctx.set(dut.i_error, 1)
     ctx.set(dut.i_error_code, ErrorCode.READ_DECERR)
     ctx.set(dut.i_error_address, 0x1234)
-    await core.run(ctx, dut, 1)
+    assert await core.run(ctx, dut, 1) == (0, 0)
     # What comes now belongs to the same failure.
     ctx.set(dut.i_error_code, ErrorCode.WRITE_SLVERR)
-    await core.run(ctx, dut, 20)
+    assert await core.run(ctx, dut, 20) == (0, 0)
     ctx.set(dut.i_error, 0)
     assert ctx.get(dut.o_abort)
     assert ctx.get(dut.o_busy)
@@ -157,6 +160,21 @@ def test_an_error_aborts_drains_and_clears():
         assert core.log[-2:] == ["clear", "failed"]
         assert not ctx.get(dut.o_busy)
         check_report(ctx, dut, ErrorCode.READ_DECERR, 0x1234)
+
+    simulate(scenario)
+
+
+def test_a_soft_reset_keeps_an_error_from_being_reported():
+    async def scenario(ctx, dut):
+        core = Core([pack(GOOD)], hang=True)
+        await fail_while_reading(ctx, dut, core)
+        ctx.set(dut.i_soft_reset, 1)
+        assert await core.run(ctx, dut, 20) == (0, 0)
+        assert ctx.get(dut.o_abort)
+        core.reader_idle = True
+        assert await core.run(ctx, dut, 10) == (0, 0)
+        assert core.log[-1] == "clear"
+        assert not ctx.get(dut.o_busy)
 
     simulate(scenario)
 

@@ -3,6 +3,7 @@
 from itertools import islice
 from random import Random
 
+from hypothesis import Phase
 from hypothesis import strategies as st
 
 from stillflow.compiler.lower import Placement, lower, pack, unpack
@@ -30,7 +31,12 @@ CONFIGS = [
     config_of(6, 10, 4, 64, 5),
     config_of(4, 4, 2, 32, act_bits=16, weight_bits=16, acc_bits=48),
     config_of(16, 4, 2, 32, max_burst_beats=4),
+    config_of(3, 2, 1, 32),
 ]
+
+
+#: Layers come from a seed, which has no simpler neighbours: what failed first is shown.
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def draw_conv(random, most_macs):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.words import LineKind
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import descriptor_of, filter_positions, nests, steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, filter_positions, nests, steps_of
 
 
 def commands_of(step, positions, dut):
@@ -113,7 +113,7 @@ def run_layer(nest, random, guard, rounds):
     bench.run(dut, drive, cycles=60_000)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, phases=NO_SHRINK)
 @given(
     drawn=nests(most_macs=1500),
     random=st.randoms(use_true_random=True),
@@ -124,14 +124,14 @@ def test_blocks_are_those_of_a_literal_walk(drawn, random, guard):
     run_layer(nest, random, guard, rounds=1)
 
 
-@settings(max_examples=4)
+@settings(max_examples=4, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=400), random=st.randoms(use_true_random=True))
 def test_a_walker_starts_anew_with_each_layer(drawn, random):
     _, nest = drawn
     run_layer(nest, random, 6, rounds=2)
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=500))
 def test_a_block_takes_a_cycle_for_each_line_when_nothing_waits(drawn):
     _, nest = drawn

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hw.sequencer.interpreter import Fill, FilterLine
-from tests.hw.sequencer.nests import nests
+from tests.hw.sequencer.nests import NO_SHRINK, nests
 from tests.hw.sequencer.values import draw_values, gather, join, scatter
 
 
@@ -43,7 +43,7 @@ def execute(nest, values):
     return ofmap
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, phases=NO_SHRINK)
 @given(drawn=nests(), seed=st.integers(0, 2**32 - 1))
 def test_a_literal_walk_of_any_nest_gives_the_golden_psums(drawn, seed):
     shape, nest = drawn
@@ -52,7 +52,7 @@ def test_a_literal_walk_of_any_nest_gives_the_golden_psums(drawn, seed):
     np.testing.assert_array_equal(gather(ofmap, nest.place), values.psums)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, phases=NO_SHRINK)
 @given(drawn=nests())
 def test_no_two_lanes_of_a_vector_meet_in_a_bank(drawn):
     _, nest = drawn
@@ -64,7 +64,7 @@ def test_no_two_lanes_of_a_vector_meet_in_a_bank(drawn):
         assert all(distance % banks == 0 for distance in ahead)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, phases=NO_SHRINK)
 @given(drawn=nests())
 def test_counts_of_the_mapping_are_those_of_the_walk(drawn):
     _, nest = drawn

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import descriptor_of, nests, steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, steps_of
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
 def test_elements_come_in_chunks_as_a_literal_walk_takes_them(drawn, random):
     _, nest = drawn

@@ -5,11 +5,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillflow.hw.config import ceil_log2
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.words import SegmentKind
 from stillflow.sim import bench
 from tests.hw.sequencer.interpreter import Fill, FilterLine
-from tests.hw.sequencer.nests import descriptor_of, nests
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
 
 
 def run_walker(nest, random, rounds=1):
@@ -64,6 +65,7 @@ def check_segments(segments, nest):
     config, mapping = nest.mapping.config, nest.mapping
     lanes, size = config.axi_elements, config.act_bytes
     events = [event for event in nest.walk() if isinstance(event, Fill | FilterLine)]
+    elements = ceil_log2(config.ifmap_elements)
     place = 0
     for segment in segments:
         if segment["kind"] == SegmentKind.FILTER:
@@ -88,7 +90,7 @@ def check_segments(segments, nest):
         for number in range(segment["skip"], last + 1):
             fill = events[place]
             assert isinstance(fill, Fill)
-            assert (segment["element"] + number) % config.ifmap_elements == fill.element
+            assert (segment["element"] + number) % (1 << elements) == fill.element
             address = segment["address"] + (number - segment["skip"]) * size
             assert fill.address == (None if is_padding else address)
             assert fill.tile - segment["freed"] < mapping.slots
@@ -98,7 +100,7 @@ def check_segments(segments, nest):
     assert place == len(events)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
 def test_segments_are_those_of_a_literal_walk(drawn, random):
     _, nest = drawn
@@ -106,7 +108,7 @@ def test_segments_are_those_of_a_literal_walk(drawn, random):
     check_segments(segments, nest)
 
 
-@settings(max_examples=4)
+@settings(max_examples=4, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=500), seed=st.integers(0, 99))
 def test_a_walker_starts_anew_with_each_layer(drawn, seed):
     _, nest = drawn

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import descriptor_of, nests, steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, steps_of
 
 
 def vectors_of(nest):
@@ -88,14 +88,14 @@ def run_layer(nest, random, rounds):
     bench.run(dut, drive, cycles=60_000)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=4000), random=st.randoms(use_true_random=True))
 def test_runs_are_those_of_a_literal_walk(drawn, random):
     _, nest = drawn
     run_layer(nest, random, rounds=1)
 
 
-@settings(max_examples=4)
+@settings(max_examples=4, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=500), random=st.randoms(use_true_random=True))
 def test_a_walker_starts_anew_with_each_layer(drawn, random):
     _, nest = drawn
