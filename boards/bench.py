@@ -11,6 +11,7 @@ from stillflow.boards.engines import device_opener
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
 from stillflow.boards.simulation import (
+    MODEL,
     dram_timing,
     layer_table,
     progress_line,
@@ -24,6 +25,7 @@ from stillflow.compiler.report import make_report
 from stillflow.compiler.synthetic import synthetic_inputs, synthetic_network
 from stillflow.compiler.workload import Workload, load_workload
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.sim.engine.base import DramTiming
 from stillflow.sim.execute import execute, execute_layers
 
 
@@ -33,8 +35,7 @@ def bench_workload(
     console: Console,
     *,
     engine: str | None,
-    latency: int,
-    bytes_per_cycle: int | None,
+    timing: DramTiming,
     seed: int,
     wave: Path | None,
     objective: str,
@@ -48,7 +49,6 @@ def bench_workload(
         program = compile_network(
             network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
         )
-        timing = dram_timing(latency, bytes_per_cycle, config)
         open_device = device_opener(config, engine, timing, program.size, wave, say)
         used, device = open_device()
         with device:
@@ -71,8 +71,26 @@ def bench_workload(
         outcome.counters,
         version=version(),
         engine=used,
+        latency=timing.latency,
         bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
         mismatches=[outcome.mismatches(layer.ofmap) for layer in network.layers],
+    )
+
+
+def model_workload(
+    workload: Workload, config: AcceleratorConfig, *, timing: DramTiming, objective: str
+) -> dict[str, Any]:
+    """Report what the cost model predicts for a table's layers; no tensor is made."""
+    network = synthetic_network(workload, config, seed=0, weights=False)
+    program = compile_network(network, config, objective=objective, contents=False)
+    return make_report(
+        program,
+        None,
+        version=version(),
+        engine=MODEL,
+        latency=timing.latency,
+        bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
+        mismatches=[None] * len(network.layers),
     )
 
 
@@ -109,11 +127,15 @@ def bench(
         workload, net=net, layers=layers.split(",") if layers else None, batch=batch
     )
     console = Console(stderr=True)
-    report = bench_workload(
-        table, resolved, console, engine=engine, latency=dram_latency,
-        bytes_per_cycle=dram_bytes_per_cycle, seed=seed, wave=wave, objective=objective, jobs=jobs,
-    )  # fmt: skip
+    timing = dram_timing(dram_latency, dram_bytes_per_cycle, resolved)
+    if engine == MODEL:
+        report = model_workload(table, resolved, timing=timing, objective=objective)
+    else:
+        report = bench_workload(
+            table, resolved, console, engine=engine, timing=timing, seed=seed, wave=wave,
+            objective=objective, jobs=jobs,
+        )  # fmt: skip
     wide_console().print(layer_table(report))
     write_json(json_path, report)
-    if not report["bit_exact"]:
+    if report["bit_exact"] is False:
         raise CheckFailed(f"{report['total']['mismatches']} words differ from the golden model")

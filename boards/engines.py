@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stillflow import hw
@@ -44,18 +44,26 @@ def verilog_files(config: AcceleratorConfig, progress: Progress | None = None) -
 
         if progress is not None:
             progress("generating Verilog")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            made = Path(scratch, "made")
-            made.mkdir()
-            for name, text in emit(Accelerator(config)).items():
-                (made / name).write_text(text)
-            try:
-                made.rename(folder)
-            except OSError:  # another process was quicker
-                if not folder.is_dir():
-                    raise
+        files = emit(Accelerator(config))
+        try:
+            _place_folder(folder, files)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(folder)) from error
     return sorted(folder.glob("*.v"))
+
+
+def _place_folder(folder: Path, files: Mapping[str, str]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        made = Path(scratch, "made")
+        made.mkdir()
+        for name, text in files.items():
+            (made / name).write_text(text)
+        try:
+            made.rename(folder)
+        except OSError:  # another process was quicker
+            if not folder.is_dir():
+                raise
 
 
 def open_engine(

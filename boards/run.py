@@ -1,5 +1,7 @@
 """``stillflow run``: a quantised ONNX network on the RTL."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from stillflow.boards.engines import device_opener
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json, write_npz
 from stillflow.boards.simulation import (
+    MODEL,
     dram_timing,
     layer_table,
     progress_line,
@@ -23,11 +26,11 @@ from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import dequantize, load_network, quantize
 from stillflow.compiler.graph import Network, Port
-from stillflow.compiler.program import compile_network
+from stillflow.compiler.program import Program, compile_network
 from stillflow.compiler.report import make_report
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.engine.base import DramTiming
-from stillflow.sim.execute import execute, execute_layers
+from stillflow.sim.execute import Outcome, execute, execute_layers, golden_outcome
 from stillflow.sim.oracle import Oracle
 
 Arrays = dict[str, NDArray[Any]]
@@ -44,7 +47,10 @@ def read_inputs(path: Path, network: Network) -> list[Arrays]:
         If an input is missing, of the wrong shape or dtype, or there is one that the graph lacks.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise TypeError("it holds one array without a name")
+        with loaded as file:
             arrays = {name: file[name] for name in file.files}
     except OSError:
         raise
@@ -95,6 +101,41 @@ def random_inputs(network: Network, seed: int) -> Arrays:
     return inputs
 
 
+@contextmanager
+def _runner(
+    program: Program,
+    *,
+    engine: str | None,
+    timing: DramTiming,
+    wave: Path | None,
+    jobs: int,
+    say: Callable[[str], None],
+) -> Iterator[tuple[str, Callable[[Arrays], Outcome]]]:
+    """Give the engine's name, and what runs the program once on words by tensor name."""
+    if engine == MODEL:
+        yield MODEL, lambda words: golden_outcome(program, words)
+        return
+    open_device = device_opener(program.config, engine, timing, program.size, wave, say)
+    used, device = open_device()
+    with device:
+        driver = Driver(device)
+        driver.load(program)
+        if jobs > 1:
+            yield (
+                used,
+                lambda words: execute_layers(
+                    lambda: open_device()[1], program, words, jobs=jobs, progress=say
+                ),
+            )
+        else:
+            yield (
+                used,
+                lambda words: execute(
+                    driver, program, words, progress=lambda cycles: say(f"{cycles:,} cycles")
+                ),
+            )
+
+
 def run_model(
     model: Path,
     config: AcceleratorConfig,
@@ -114,65 +155,53 @@ def run_model(
     -------
     report : dict
         As the interface has it, with ``runs`` and ``onnxruntime_differences``: words of quantised
-        tensors that differ from ONNX Runtime's, over all runs.
+        tensors and outputs that differ from ONNX Runtime's, over all runs.
     outputs : dict of ndarray
         Graph outputs, the runs along the first axis.
     """
     network = load_network(model)
     runs = batches or [random_inputs(network, seed)]
-    wrong = {layer.ofmap: 0 for layer in network.layers}
-    differences = 0
+    outcomes: list[Outcome] = []
     outputs: dict[str, list[NDArray[Any]]] = {port.name: [] for port in network.outputs}
+    wrong = dict.fromkeys((layer.ofmap for layer in network.layers), 0)
+    differences = 0
     with progress_line(console) as say:
         program = compile_network(
             network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
         )
         oracle = Oracle(model, network)
-        open_device = device_opener(config, engine, timing, program.size, wave, say)
-        used, device = open_device()
-        first = None
-        with device:
-            driver = Driver(device)
-            driver.load(program)
+        with _runner(program, engine=engine, timing=timing, wave=wave, jobs=jobs, say=say) as (
+            used,
+            execute_once,
+        ):
             for index, inputs in enumerate(runs):
                 say(f"run {index + 1} of {len(runs)}")
-                words = {
-                    port.tensor: quantize(port, network.tensors[port.tensor], inputs[port.name])
-                    for port in network.inputs
-                }
-                if jobs > 1:
-                    outcome = execute_layers(
-                        lambda: open_device()[1], program, words, jobs=jobs, progress=say
-                    )
-                else:
-                    outcome = execute(
-                        driver,
-                        program,
-                        words,
-                        progress=lambda n, i=index: say(
-                            f"run {i + 1} of {len(runs)}: {n:,} cycles"
-                        ),
-                    )
-                first = first or outcome
+                outcome = execute_once(
+                    {
+                        port.tensor: quantize(port, network.tensors[port.tensor], inputs[port.name])
+                        for port in network.inputs
+                    }
+                )
+                outcomes = outcomes or [outcome]
                 for tensor in wrong:
                     wrong[tensor] += outcome.mismatches(tensor)
                 expected = oracle.run(inputs)
+                results: Arrays = {name: outcome.tensors[name] for name in wrong}
                 for port in network.outputs:
                     tensor = network.tensors[port.tensor]
-                    result = dequantize(port, tensor, outcome.tensors[port.tensor])
-                    outputs[port.name].append(result)
-                    differences += int(np.count_nonzero(result != expected[port.name]))
+                    results[port.name] = dequantize(port, tensor, outcome.tensors[port.tensor])
+                    outputs[port.name].append(results[port.name])
                 differences += sum(
-                    int(np.count_nonzero(outcome.tensors[name] != expected[name]))
-                    for name in wrong
+                    int(np.count_nonzero(result != expected[name]))
+                    for name, result in results.items()
                     if name in expected
                 )
-    assert first is not None
     report = make_report(
         program,
-        first.counters,
+        outcomes[0].counters,
         version=version(),
         engine=used,
+        latency=timing.latency,
         bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
         mismatches=[wrong[layer.ofmap] for layer in network.layers],
     )

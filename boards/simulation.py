@@ -17,12 +17,14 @@ from stillflow.sim.engine.base import DramTiming
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 OBJECTIVES = ("cycles", "dram")
+MODEL = "model"  # the engine that is none: golden and cost model
 
 
 def simulation_options(command: _Command) -> _Command:
     """Add the options of interface `run` and `bench` share."""
     options = (
-        click.option("--engine", type=click.Choice(ENGINES), help="Default: the fastest there is."),
+        click.option("--engine", type=click.Choice([*ENGINES, MODEL]),
+                     help="Default: the fastest there is; model: the cost model, no RTL."),
         click.option("--dram-latency", type=click.IntRange(1), default=40, show_default=True,
                      metavar="CYCLES", help="From address to first beat."),
         click.option("--dram-bytes-per-cycle", type=click.IntRange(1), metavar="B",
@@ -57,6 +59,7 @@ def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task("", total=None)
         yield lambda text: bar.update(task, description=text)

@@ -167,6 +167,7 @@ def compile_network(
     config: AcceleratorConfig,
     *,
     objective: str = "cycles",
+    contents: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Program:
     """Compile a network for an accelerator.
@@ -179,17 +180,20 @@ def compile_network(
         The accelerator.
     objective : str
         What the mapper minimises: ``cycles`` or ``dram``.
+    contents : bool
+        False where only nests and addresses matter: no filter streams are made.
     progress : callable, optional
         Called with each layer's name.
 
     Raises
     ------
     CompileError
-        If a layer does not fit the accelerator's words or buffers.
+        If there is no layer, or one does not fit the accelerator's words or buffers.
     """
+    if not network.layers:
+        raise CompileError(f"{network.name}: there must be at least one layer")
     allocator = _Allocator()
-    program_address = allocator.take(BYTES * max(1, len(network.layers)))
-    allocator.top = max(allocator.top, ALIGNMENT)
+    program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = {
         name: choose_layout(network, tensor, config) for name, tensor in network.tensors.items()
@@ -202,13 +206,14 @@ def compile_network(
             progress(layer.name)
         try:
             compiled, stream = _compile_layer(
-                layer, network, config, layouts, addresses, allocator.top, objective
+                layer, network, config, layouts, addresses, allocator.top, objective, contents
             )
         except CompileError:
             raise
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
-        segments[allocator.take(len(stream))] = stream
+        size = compiled.mapping.filter_lines * config.filter_line_bytes
+        segments[allocator.take(size)] = stream
         layers.append(compiled)
     if allocator.top > 1 << 32:
         raise CompileError(f"{network.name}: {allocator.top} bytes of DRAM exceed 4 GiB")
@@ -249,6 +254,7 @@ def _compile_layer(
     addresses: dict[str, int],
     filters_address: int,
     objective: str,
+    contents: bool,
 ) -> tuple[LayerProgram, bytes]:
     source, target = network.tensors[layer.ifmap], network.tensors[layer.ofmap]
     plan = plan_layer(layer, layouts[layer.ifmap], config)
@@ -260,14 +266,8 @@ def _compile_layer(
     op, pad = Op.ACCUMULATE, zero_in
     if isinstance(layer, ConvLayer):
         low, high = layer.act_min, layer.act_max
-        filters, bias, scale = _group_parameters(layer, plan, network.tensors)
-    else:
-        filters, bias, scale = _pool_parameters(layer, plan, zero_in)
-        if layer.op == "maxpool":
-            op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
-    channels = layer.shape.C // layer.shape.G if isinstance(layer, ConvLayer) else 1
-    terms = channels * w.R * w.S
-    _check_widths(layer, bias, terms, config)
+    elif layer.op == "maxpool":
+        op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
     mapping = choose_mapping(plan, config, objective=objective)
     place = Placement(
         ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
@@ -277,6 +277,14 @@ def _compile_layer(
     descriptor = lower(mapping, plan, place)
     pack(descriptor)
     compiled = LayerProgram(layer=layer, plan=plan, mapping=mapping, descriptor=descriptor)
+    if not contents:
+        return compiled, b""
+    if isinstance(layer, ConvLayer):
+        filters, bias, scale = _group_parameters(layer, plan, network.tensors)
+    else:
+        filters, bias, scale = _pool_parameters(layer, plan, zero_in)
+    terms = w.R * w.S * (w.C if not plan.pool else 1)
+    _check_widths(layer, bias, terms, config)
     return compiled, filter_stream(mapping, filters, bias, scale)
 
 

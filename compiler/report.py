@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.counts import accesses, compulsory_bytes, energy, layer_macs
-from stillflow.compiler.mapper import estimate_cycles
 from stillflow.compiler.program import LayerProgram, Program
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
@@ -17,6 +17,7 @@ def layer_entry(
     config: AcceleratorConfig,
     counters: Mapping[Counter, int],
     *,
+    predicted_cycles: int,
     bytes_per_cycle: int,
     mismatches: int | None,
 ) -> Report:
@@ -30,6 +31,8 @@ def layer_entry(
         The accelerator.
     counters : Mapping[Counter, int]
         What the layer added to the counters.
+    predicted_cycles : int
+        The cost model's.
     bytes_per_cycle : int
         Of the DRAM.
     mismatches : int, optional
@@ -47,7 +50,7 @@ def layer_entry(
         "fused": list(layer.fused),
         "macs": macs,
         "cycles": cycles,
-        "predicted_cycles": estimate_cycles(compiled.mapping),
+        "predicted_cycles": predicted_cycles,
         "ideal_cycles": ideal,
         "utilization": macs / (cycles * config.pes),
         "roofline_efficiency": ideal / cycles,
@@ -72,20 +75,59 @@ def total_entry(layers: Sequence[Report], config: AcceleratorConfig) -> Report:
     return total
 
 
+def predict_program(
+    program: Program, *, latency: int, bytes_per_cycle: int
+) -> tuple[dict[Counter, int], ...]:
+    """Predict what each layer of a program adds to the counters."""
+    return predict(
+        program.config,
+        [(layer.mapping, layer.descriptor) for layer in program.layers],
+        program_address=program.program_address,
+        record_address=program.record_address,
+        latency=latency,
+        bytes_per_cycle=bytes_per_cycle,
+    )
+
+
 def make_report(
     program: Program,
-    counters: Sequence[Mapping[Counter, int]],
+    counters: Sequence[Mapping[Counter, int]] | None,
     *,
     version: str,
     engine: str,
+    latency: int,
     bytes_per_cycle: int,
     mismatches: Sequence[int | None],
 ) -> Report:
-    """Report of one run of a program."""
+    """Report of one run of a program, or of the cost model's prediction.
+
+    Parameters
+    ----------
+    program : Program
+        What was run.
+    counters : sequence of Mapping[Counter, int], optional
+        What each layer added to the counters; without them, what the cost model predicts.
+    version, engine : str
+        Shown in the report.
+    latency, bytes_per_cycle : int
+        Of the DRAM.
+    mismatches : sequence of int, optional
+        For each layer, ofmap words that differ from the golden model's.
+    """
     config = program.config
+    predicted = predict_program(program, latency=latency, bytes_per_cycle=bytes_per_cycle)
     layers = [
-        layer_entry(compiled, config, counted, bytes_per_cycle=bytes_per_cycle, mismatches=wrong)
-        for compiled, counted, wrong in zip(program.layers, counters, mismatches, strict=True)
+        layer_entry(
+            compiled,
+            config,
+            counted,
+            predicted_cycles=foreseen[Counter.CYCLES],
+            bytes_per_cycle=bytes_per_cycle,
+            mismatches=wrong,
+        )
+        for compiled, counted, foreseen, wrong in zip(
+            program.layers, counters or predicted, predicted, mismatches, strict=True
+        )
     ]
     total = total_entry(layers, config)
     return {

@@ -27,17 +27,23 @@ class Outcome:
         Every ofmap, as the device wrote it to DRAM.
     golden : Mapping[str, ndarray]
         The golden model's, from the same inputs.
-    counters : tuple[Mapping[Counter, int], ...]
-        What each layer added to the device's counters.
+    counters : tuple[Mapping[Counter, int], ...], optional
+        What each layer added to the device's counters; none where there was no device.
     """
 
     tensors: Mapping[str, Words]
     golden: Mapping[str, Words]
-    counters: tuple[Mapping[Counter, int], ...]
+    counters: tuple[Mapping[Counter, int], ...] | None
 
     def mismatches(self, tensor: str) -> int:
         """Words of a tensor that differ."""
         return int(np.count_nonzero(self.tensors[tensor] != self.golden[tensor]))
+
+
+def golden_outcome(program: Program, inputs: Mapping[str, Words]) -> Outcome:
+    """Run the golden model alone."""
+    golden = run_network(program.network, dict(inputs))
+    return Outcome(tensors=golden, golden=golden, counters=None)
 
 
 def _wipe(driver: Driver, program: Program, tensor: str) -> None:

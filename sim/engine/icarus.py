@@ -161,14 +161,16 @@ class IcarusEngine(Engine):
     def close(self) -> None:
         """Finish the waveform and end the simulator."""
         process, self._process = self._process, None
-        if process is not None:
-            try:
-                process.communicate(timeout=_CLOSE_SECONDS)  # closes its input: that ends it
-            finally:
-                _kill(process)
         folder, self._folder = self._folder, None
-        if folder is not None:
-            folder.cleanup()
+        try:
+            if process is not None:
+                with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+                    process.communicate("q\n", timeout=_CLOSE_SECONDS)
+        finally:
+            if process is not None:
+                _kill(process)
+            if folder is not None:
+                folder.cleanup()
 
     def __del__(self) -> None:
         if getattr(self, "_folder", None) is not None:

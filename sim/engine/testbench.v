@@ -3,7 +3,7 @@
 // The DRAM does to the cycle what dram.hpp specifies; what is X in it is reported. Its content is a
 // file that is open only while the clock runs: between commands it is the host's. A command is a
 // line on standard input, a letter and up to three hexadecimal numbers; see `obey`. It is answered
-// by a line on standard output; see `answer`. The simulation ends with standard input.
+// by a line on standard output; see ANSWER. The simulation ends with "q" or with standard input.
 //
 // Payloads without valid are X: nothing in the core may depend on them.
 `timescale 1ns / 1ps
@@ -79,7 +79,7 @@ module stillflow_testbench;
   endtask
 
   task unless_known(input value, input string name);  // the value is the parity of the signal
-    if (value === 1'bx) fail({name, " is X"});
+    if (^value === 1'bx) fail({name, " is X"});
   endtask
 
   task check_pins;
@@ -462,8 +462,9 @@ module stillflow_testbench;
   reg [63:0] cycles = 0;
   reg irq_seen = 0, stopped = 1;  // stopped: by the design, unless `obey` says otherwise
   reg aw_taken = 1, w_taken = 1, ar_taken = 1, writing = 0;
-  reg [31:0] offset, value;
-  integer result;  // a command's: an AXI response, cycles, or -1
+  reg [31:0] offset;
+  bit [31:0] value;
+  int result;  // a command's: an AXI response, cycles, or -1
 
   task drive_host;
     begin
@@ -490,7 +491,7 @@ module stillflow_testbench;
       if (writing && s_axil_bvalid) result = s_axil_bresp;
       if (!writing && s_axil_rvalid) begin
         result = s_axil_rresp;
-        value = ^s_axil_rdata === 1'bx ? 0 : s_axil_rdata;
+        value = s_axil_rdata;
       end
       clk = 1;
       #5 cycles = cycles + 1;
@@ -537,14 +538,11 @@ module stillflow_testbench;
     end
   endtask
 
-  task answer;
-    begin
-      $display("\n@stillflow %0d %0d %0d %b %b %0d %0d %0d %0d %0d %s", result, value, cycles,
-               irq_seen === 1'b1, stopped, traffic_read_bursts, traffic_read_beats,
-               traffic_write_bursts, traffic_write_beats, traffic_acknowledged, failure);
-      $fflush;
-    end
-  endtask
+// No task: at the end of the simulation those do not run.
+`define ANSWER \
+  $display("\n@stillflow %0d %0d %0d %b %b %0d %0d %0d %0d %0d %s", result, value, cycles, \
+           irq_seen === 1'b1, stopped, traffic_read_bursts, traffic_read_beats, \
+           traffic_write_bursts, traffic_write_beats, traffic_acknowledged, failure);
 
   task obey(input [7:0] command, input [63:0] a, input [63:0] b, input [63:0] c);
     begin
@@ -588,17 +586,19 @@ module stillflow_testbench;
       $dumpfile(wave_path);
       $dumpvars(0, stillflow);
     end
-    while ($fgets(line, STDIN) != 0) begin
+    command = 0;
+    while (command != "q" && $fgets(line, STDIN) != 0) begin
       {a, b, c} = 192'd0;
       count = $sscanf(line, "%c %h %h %h", command, a, b, c);
       obey(command, a, b, c);
       stopped = 0;
-      answer;
+      `ANSWER
+      $fflush;
       stopped = 1;
     end
     stopped = 0;
     $finish;
   end
 
-  final if (stopped) answer;
+  final if (stopped) `ANSWER
 endmodule

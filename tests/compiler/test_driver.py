@@ -5,7 +5,7 @@ import pytest
 
 from stillflow.compiler.driver import DeviceError, Driver
 from stillflow.compiler.program import compile_network
-from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, Access, Counter, ErrorCode, REGISTERS
+from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, REGISTERS, Access, Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.presets import TINY
 from tests.networks import draw_network, draw_words
@@ -143,9 +143,7 @@ def test_another_core_is_refused():
 
 def test_a_program_for_another_array_is_refused():
     device = Device(ARRAY=8 | 16 << 16)
-    with pytest.raises(
-        DeviceError, match=r"^the program is for a 4x4 array, the device has 8x16$"
-    ):
+    with pytest.raises(DeviceError, match=r"^the program is for a 4x4 array, the device has 8x16$"):
         Driver(device).load(PROGRAM)
     assert not device.memory.any()
 
@@ -155,9 +153,7 @@ def test_a_program_for_another_array_is_refused():
 )
 def test_a_failed_job_says_where_and_why(done, name):
     device = Device(status=2, done=done, error=(ErrorCode.WRITE_DECERR, 0xBEEF))
-    with pytest.raises(
-        DeviceError, match=rf"^layer {name} failed: WRITE_DECERR at 0x0000beef$"
-    ):
+    with pytest.raises(DeviceError, match=rf"^layer {name} failed: WRITE_DECERR at 0x0000beef$"):
         Driver(device).run(PROGRAM)
     # The interrupt is acknowledged all the same.
     assert device.log[-1] == ("IRQ_STATUS", 3)

@@ -33,7 +33,9 @@ def mapping_of(shape, **options):
         shape.N, shape.C, shape.H, shape.W, block=TINY.channel_block, element_bytes=TINY.act_bytes
     )
     plan = plan_layer(shape, layout, TINY)
-    return Mapping(config=TINY, work=plan.work, **options) if options else choose_mapping(plan, TINY)
+    return (
+        Mapping(config=TINY, work=plan.work, **options) if options else choose_mapping(plan, TINY)
+    )
 
 
 @settings(max_examples=60)

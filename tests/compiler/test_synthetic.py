@@ -69,7 +69,10 @@ def test_words_are_uniform_over_their_types(config):
     words = [array.ravel() for array in synthetic_inputs(network, seed=3).values()]
     conv = network.layers[0]
     assert isinstance(conv, ConvLayer)
-    for drawn, word in ((np.concatenate(words), info), (conv.filters, np.iinfo(conv.filters.dtype))):
+    for drawn, word in (
+        (np.concatenate(words), info),
+        (conv.filters, np.iinfo(conv.filters.dtype)),
+    ):
         counts, _ = np.histogram(drawn, bins=8, range=(word.min, word.max + 1))
         assert np.all(abs(counts / drawn.size - 1 / 8) < 0.02)
 

@@ -10,6 +10,8 @@ from stillflow.boards.engines import cache_folder, verilog_files
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.mapper import candidates
 from stillflow.compiler.program import compile_network
+from stillflow.compiler.synthetic import synthetic_network
+from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.sim.engine.library import build
 from stillflow.sim.engine.settings import DramTiming
 from stillflow.sim.engine.verilator import VerilatorEngine
@@ -47,6 +49,18 @@ def draw_program(random, config, layers=1):
         if random.random() < 0.7:
             patch.setattr("stillflow.compiler.program.choose_mapping", choose)
         return compile_network(network, config)
+
+
+def program_with(shape, config, prefers):
+    """Compile a convolution with the nest that a key prefers."""
+
+    def choose(plan, config, *, objective="cycles"):
+        return max(candidates(plan, config), key=prefers)
+
+    table = Workload(name="one", entries=(WorkloadLayer(name="conv", type="conv", shape=shape),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stillflow.compiler.program.choose_mapping", choose)
+        return compile_network(synthetic_network(table, config, seed=0), config)
 
 
 def draw_timing(random, config):

@@ -100,7 +100,7 @@ def check_segments(segments, nest):
     assert place == len(events)
 
 
-@settings(max_examples=60, phases=NO_SHRINK)
+@settings(max_examples=40, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
 def test_segments_are_those_of_a_literal_walk(drawn, random):
     _, nest = drawn

@@ -88,7 +88,7 @@ def run_layer(nest, random, rounds):
     bench.run(dut, drive, cycles=60_000)
 
 
-@settings(max_examples=60, phases=NO_SHRINK)
+@settings(max_examples=40, phases=NO_SHRINK)
 @given(drawn=nests(most_macs=4000), random=st.randoms(use_true_random=True))
 def test_runs_are_those_of_a_literal_walk(drawn, random):
     _, nest = drawn
