@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.task import bridge, resume
-from cocotb.triggers import ClockCycles, First, ReadOnly, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, with_timeout
+from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from stillflow.compiler.driver import DONE, FAILED, START, DeviceError, Driver, JobCounters
@@ -24,7 +25,9 @@ from stillflow.sim.golden.network import run_network
 SETTINGS = "STILLFLOW_BENCH"  # environment variable: JSON of `Settings`
 PERIOD_NS = 10
 MEMORY_BYTES = 1 << 17
-JOB_CYCLES = 400_000  # longer than any job here, stalls included
+TIMEOUT_MS = 10  # of a test: a million cycles
+JOB_CYCLES = 100_000  # longer than any job here, stalls included
+ACCESS_CYCLES = 1_000  # longer than any register access
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,12 +177,14 @@ class Bench:
 
     async def write(self, register: int | str, value: int) -> AxiResp:
         """Write a register by offset or name; return the response."""
-        answer = await self.host.write(_offset(register), value.to_bytes(4, "little"))
+        access = self.host.write(_offset(register), value.to_bytes(4, "little"))
+        answer = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
         return AxiResp(answer.resp)
 
     async def read(self, register: int | str) -> tuple[int, AxiResp]:
         """Read a register by offset or name; return its value and the response."""
-        answer = await self.host.read(_offset(register), 4)
+        access = self.host.read(_offset(register), 4)
+        answer = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
         return int.from_bytes(answer.data, "little"), AxiResp(answer.resp)
 
     async def value(self, register: int | str) -> int:
@@ -197,17 +202,14 @@ class Bench:
 
         Raises
         ------
-        TimeoutError
+        cocotb.triggers.SimTimeoutError
             If it stays low.
         """
-        waited = Timer(max_cycles * PERIOD_NS, "ns")
-        count = 0
+        begin = get_sim_time("ns")
         if self.dut.irq.value != 1:
-            rise = RisingEdge(self.dut.irq)
-            if await First(rise, waited) is waited:
-                raise TimeoutError(f"no interrupt in {max_cycles} cycles")
+            await with_timeout(RisingEdge(self.dut.irq), max_cycles * PERIOD_NS, "ns")
             await RisingEdge(self.dut.clk)
-        return count
+        return int(get_sim_time("ns") - begin) // PERIOD_NS
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -250,7 +252,6 @@ class Bench:
         traffic = self.monitor.traffic
         start = traffic.read_beats, traffic.write_beats, traffic.empty_beats
         counters = await bridge(self.driver.run)(job.program)
-        self.monitor.check()
         self.check_tensors(job)
         self._check_elsewhere(job, before)
         beat = self.config.axi_bytes

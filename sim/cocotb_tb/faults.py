@@ -11,7 +11,7 @@ from stillflow.compiler.program import RECORD_BYTES
 from stillflow.hw.control.job import DRAIN_CYCLES
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.descriptor import BYTES
-from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, MEMORY_BYTES, Bench, Job
+from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, MEMORY_BYTES, TIMEOUT_MS, Bench, Job
 from stillflow.sim.cocotb_tb.memory import CHANNELS, Fault
 from stillflow.sim.cocotb_tb.networks import make_case
 
@@ -40,7 +40,7 @@ def read_targets(job: Job) -> dict[str, tuple[int, int]]:
     }
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(where=["first_program", "last_program", "filters", "ifmap"], stalls=[0, 1])
 async def read_errors_stop_the_job(dut: Any, where: str, stalls: int) -> None:
     """Code and address of the beat, interrupt; without the fault the next job is exact."""
@@ -61,7 +61,7 @@ async def read_errors_stop_the_job(dut: Any, where: str, stalls: int) -> None:
         await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(where=["t1", "t3", "first_record", "last_record"], stalls=[0, 1])
 async def write_errors_stop_the_job(dut: Any, where: str, stalls: int) -> None:
     """Code and address of the burst, interrupt; without the fault the next job is exact."""
@@ -88,7 +88,7 @@ async def write_errors_stop_the_job(dut: Any, where: str, stalls: int) -> None:
         await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(stalls=[0, 1])
 async def flipped_descriptor_bit_is_found(dut: Any, stalls: int) -> None:
     """In any layer, anywhere: the layers before are done, the rest is not begun."""
@@ -107,7 +107,7 @@ async def flipped_descriptor_bit_is_found(dut: Any, stalls: int) -> None:
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def impossible_programs_are_refused(dut: Any) -> None:
     """Nothing is read or written, and the address is reported."""
     bench, job = await begin_bench(dut, "conv")
@@ -126,7 +126,7 @@ async def impossible_programs_are_refused(dut: Any) -> None:
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def program_outside_the_memory_is_a_read_error(dut: Any) -> None:
     """Report the memory's answer, and the address that it refused."""
     bench, job = await begin_bench(dut, "conv")
@@ -150,7 +150,7 @@ async def wake_watchdog(bench: Bench, job: Job, channels: str, seed: str) -> Non
     bench.dram.silence(names)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(channels=["all", *CHANNELS], turn=[0, 1])
 async def silent_memory_wakes_the_watchdog(dut: Any, channels: str, turn: int) -> None:
     """Transfers under way are waited for; then comes the error, and the next job is exact."""
@@ -168,7 +168,7 @@ async def silent_memory_wakes_the_watchdog(dut: Any, channels: str, turn: int) -
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(channels=["all", "r", "aw"], lost=[False, True])
 async def memory_silent_for_long_is_reported(dut: Any, channels: str, lost: bool) -> None:
     """Stay busy until the answers come, or a soft reset forgets them."""
@@ -190,7 +190,7 @@ async def memory_silent_for_long_is_reported(dut: Any, channels: str, lost: bool
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(stalls=[0, 1, 2])
 async def soft_reset_ends_a_job_anywhere(dut: Any, stalls: int) -> None:
     """No interrupt, every register as after reset, no transfer left; the next job is exact."""
@@ -212,7 +212,7 @@ async def soft_reset_ends_a_job_anywhere(dut: Any, stalls: int) -> None:
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def reset_line_ends_a_job_anywhere(dut: Any) -> None:
     """Leave nothing behind: the next job is exact."""
     bench, job = await begin_bench(dut)

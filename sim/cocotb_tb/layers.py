@@ -7,11 +7,11 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from stillflow.compiler.driver import DONE, START
 from stillflow.compiler.program import RECORD_BYTES
-from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, Bench
+from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, TIMEOUT_MS, Bench
 from stillflow.sim.cocotb_tb.networks import make_case
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(network=["conv", "chain", "odd"])
 async def ofmaps_match_the_golden_model(dut: Any, network: str) -> None:
     """Every word, twice from the same accelerator, and the same counts."""
@@ -22,14 +22,14 @@ async def ofmaps_match_the_golden_model(dut: Any, network: str) -> None:
     assert first.total == second.total
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(network=["conv", "chain", "odd"], turn=[0, 1])
 async def ofmaps_match_under_random_stalls(dut: Any, network: str, turn: int) -> None:
     """Give the same bits, whatever the memory's and the host's timing."""
     await stalled(dut, network, turn, highest=0.9)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def one_layer_under_stalls(dut: Any) -> None:
     """Run the shortest complete job, for slow simulators."""
     await stalled(dut, "conv", 0, highest=0.5)
@@ -46,7 +46,7 @@ async def stalled(dut: Any, network: str, turn: int, *, highest: float) -> None:
     await bench.run(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def start_while_busy_is_ignored(dut: Any) -> None:
     """Even with other registers: the job under way keeps what it started with."""
     bench = await Bench.start(dut)
@@ -67,7 +67,7 @@ async def start_while_busy_is_ignored(dut: Any) -> None:
     bench.monitor.check_quiet()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def interrupt_is_a_level_that_the_host_enables_and_clears(dut: Any) -> None:
     """Done is kept while the interrupt is off, and shows when it is enabled."""
     bench = await Bench.start(dut)
@@ -91,7 +91,7 @@ async def interrupt_is_a_level_that_the_host_enables_and_clears(dut: Any) -> Non
     bench.check_tensors(job)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def job_without_a_record_address_writes_no_records(dut: Any) -> None:
     """RECORD_ADDRESS 0 is off."""
     bench = await Bench.start(dut)

@@ -50,6 +50,7 @@ class Monitor:
     Valid and payload stay until ready. A burst is INCR, whole beats, and stays in its 4 KiB. Write
     data follow their address, the last beat is marked and no other, and the strobes of a burst are
     one run of bytes, or none at all. A read burst's beats and a write's answer belong to a burst.
+    What is wrong fails the running test at once.
 
     Parameters
     ----------
@@ -109,6 +110,7 @@ class Monitor:
                         taken[name] = payload
             if taken:
                 self._take(taken)
+            self.check()
 
     def _take(self, taken: dict[str, tuple[int, ...]]) -> None:
         """Follow the transfers of a cycle."""

@@ -15,7 +15,7 @@ from stillflow.hw.csr import (
     Counter,
     Register,
 )
-from stillflow.sim.cocotb_tb.bench import Bench
+from stillflow.sim.cocotb_tb.bench import TIMEOUT_MS, Bench
 
 COUNTER_END = COUNTER_BASE + 8 * len(Counter)
 
@@ -37,7 +37,7 @@ async def check_reset_values(bench: Bench) -> None:
         assert await bench.value(offset) == 0, f"the counter at {offset:#x} is not zero"
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def registers_have_their_reset_values(dut: Any) -> None:
     """Every register, every counter."""
     bench = await Bench.start(dut)
@@ -45,7 +45,7 @@ async def registers_have_their_reset_values(dut: Any) -> None:
     bench.monitor.check_quiet()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 @cocotb.parametrize(stalls=[False, True])
 async def registers_keep_their_bits_and_no_others(dut: Any, stalls: bool) -> None:
     """Random writes with random strobes; what does not exist reads as zero."""
@@ -74,7 +74,7 @@ async def registers_keep_their_bits_and_no_others(dut: Any, stalls: bool) -> Non
     bench.monitor.check_quiet()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def offsets_without_a_register_answer_decerr(dut: Any) -> None:
     """Read zero, write nothing."""
     bench = await Bench.start(dut)
@@ -90,7 +90,7 @@ async def offsets_without_a_register_answer_decerr(dut: Any) -> None:
     bench.monitor.check_quiet()
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
 async def reset_line_gives_every_register_its_reset_value(dut: Any) -> None:
     """Also in the middle of nothing."""
     bench = await Bench.start(dut)

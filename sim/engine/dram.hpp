@@ -13,7 +13,7 @@
 //   the last beat moves in cycle u, the burst is acknowledged in u - 1 + latency: that is, where
 //   nothing delays it, `latency` cycles after the last W handshake.
 // Bandwidth. A beat that moves costs its width in bytes, from an account that gains `rate` bytes at
-//   the beginning of every cycle and holds at most BEAT + rate - 1. So n cycles never move more
+//   the beginning of every cycle, holds at most BEAT + rate - 1 and starts full. So n cycles never move more
 //   than n * rate + BEAT - 1 bytes. At most one read beat and one write beat move per cycle.
 // Order. Reads are served in order, writes in order. A burst that has begun to move comes first
 //   until it has ended. Where none has, a write burst that has a beat to move comes before a read
@@ -76,7 +76,7 @@ class Dram {
     const int64_t rate, account_limit;
 
     uint64_t now = 0;
-    int64_t account = 0;  // bytes that may move
+    int64_t account;  // bytes that may move
     std::deque<Burst> reads, writes;
     std::deque<ReadBeat> read_beats;    // moved, not yet taken by the core
     std::deque<WriteBeat> write_beats;  // given by the core, not yet moved
@@ -192,7 +192,7 @@ class Dram {
 
     Dram(Top& top, uint8_t* memory, uint64_t size, uint64_t latency, uint64_t rate)
         : top(top), memory(memory), size(size), latency(latency), rate(int64_t(rate)),
-          account_limit(int64_t(BEAT + rate - 1)) {
+          account_limit(int64_t(BEAT + rate - 1)), account(account_limit) {
         drive_ready();
     }
 

@@ -77,7 +77,7 @@ class Dram:
         self._latency, self._rate = latency, rate
         self._thresholds = stalls.thresholds() if stalls else None
         self._random = stalls.seed & _MASK64 if stalls else 0
-        self._now = self._account = 0
+        self._now, self._account = 0, axi_bytes + rate - 1
         self._ar_ready = self._aw_ready = self._w_ready = True
         self.reset()
 

@@ -576,6 +576,7 @@ module stillflow_testbench;
     count = $value$plusargs("latency=%d", latency);
     count = $value$plusargs("rate=%d", rate);
     account_limit = BEAT + rate - 1;
+    account = account_limit;
     stalling = $value$plusargs("seed=%d", random);
     count = $value$plusargs("ar=%d", stall_ar);
     count = $value$plusargs("aw=%d", stall_aw);

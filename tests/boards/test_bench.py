@@ -66,8 +66,9 @@ def test_a_layer_costs_the_same_alone_in_a_table_and_side_by_side(table):
     assert side_by_side == together
     alone = benched(table, "--layers", "depth")["layers"][0]
     # The way to the interrupt belongs to the last layer.
-    entry = dict(together["layers"][1])
-    assert 0 <= alone.pop("cycles") - entry.pop("cycles") <= 400
+    entry = together["layers"][1]
+    extra = [alone.pop(key) - entry.pop(key) for key in ("cycles", "predicted_cycles")]
+    assert 0 <= extra[0] == extra[1] <= 400
     for key in ("utilization", "roofline_efficiency", "energy", "dram_write_bytes"):
         del alone[key], entry[key]
     assert alone == entry
@@ -87,6 +88,20 @@ def test_the_memory_is_as_slow_as_told(table):
     assert fast["cycles"] < narrow["cycles"]
     assert fast["dram_read_bytes"] == slow["dram_read_bytes"] == narrow["dram_read_bytes"]
     assert narrow["ideal_cycles"] > fast["ideal_cycles"]
+
+
+@pytest.mark.parametrize("timing", [(), ("--dram-latency", "3", "--dram-bytes-per-cycle", "3")])
+def test_the_cost_model_reports_the_figures_of_the_rtl(table, timing):
+    rtl, model = benched(table, *timing), benched(table, "--engine", "model", *timing)
+    assert model["engine"] == "model"
+    assert model["bit_exact"] is None
+    for one, other in zip(
+        [*rtl["layers"], rtl["total"]], [*model["layers"], model["total"]], strict=True
+    ):
+        assert one.pop("mismatches") == 0
+        assert other.pop("mismatches") is None
+        assert one == other
+        assert one["predicted_cycles"] == one["cycles"]
 
 
 def test_a_waveform_is_written_by_the_engine_that_was_asked_for(table):

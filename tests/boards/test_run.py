@@ -26,13 +26,13 @@ def ort(model, inputs):
 
 @pytest.fixture
 def words_model(tmp_path):
-    """QOperator model of batch 2 with words as input and output: uint8 ``x``, int8 ``y``."""
+    """QOperator model of batch 2 with words as input and output: uint8 ``x`` and ``y``."""
     rng = np.random.default_rng(6)
     constants = {
         "xs": np.float32(0.02), "xz": np.uint8(120),
         "w": rng.integers(-63, 64, (6, 5, 3, 3)).astype(np.int8),
         "ws": rng.uniform(0.01, 0.02, 6).astype(np.float32), "wz": np.zeros(6, np.int8),
-        "ys": np.float32(0.1), "yz": np.int8(-4),
+        "ys": np.float32(0.1), "yz": np.uint8(124),
         "b": rng.integers(-2000, 2000, 6).astype(np.int32),
     }  # fmt: skip
     node = helper.make_node(
@@ -43,7 +43,7 @@ def words_model(tmp_path):
         [node],
         "graph",
         [helper.make_tensor_value_info("x", TensorProto.UINT8, [2, 5, 6, 7])],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, [2, 6, 6, 7])],
+        [helper.make_tensor_value_info("y", TensorProto.UINT8, [2, 6, 6, 7])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -87,7 +87,7 @@ def test_words_in_and_out_in_batches_of_the_models_size(words_model, tmp_path):
     assert main(["run", str(words_model), *arguments, "--json", str(report_path)]) == 0
     with np.load(target) as outputs:
         y = outputs["y"]
-    assert (y.dtype, y.shape) == (np.int8, (6, 6, 6, 7))
+    assert (y.dtype, y.shape) == (np.uint8, (6, 6, 6, 7))
     for k in range(3):
         part = slice(2 * k, 2 * k + 2)
         np.testing.assert_array_equal(y[part], ort(words_model, {"x": x[part]})["y"])
@@ -105,6 +105,20 @@ def test_layers_side_by_side_report_the_same(tmp_path):
         assert main(["run", str(DIGITS), *arguments]) == 0
         reports.append(json.loads(path.read_text()))
     assert reports[0] == reports[1]
+
+
+def test_the_cost_model_reports_the_figures_of_the_rtl_and_the_same_outputs(tmp_path):
+    reports, scores = [], []
+    for engine in ("verilator", "model"):
+        path, target = tmp_path / f"{engine}.json", tmp_path / f"{engine}.npz"
+        arguments = ["--engine", engine, "--json", str(path), "--output", str(target)]
+        assert main(["run", str(DIGITS), "--config", "tiny", *arguments]) == 0
+        reports.append(json.loads(path.read_text()))
+        assert reports[-1].pop("engine") == engine
+        with np.load(target) as outputs:
+            scores.append(outputs["scores"])
+    assert reports[0] == reports[1]
+    np.testing.assert_array_equal(scores[0], scores[1])
 
 
 def test_random_inputs_are_seeded_and_use_the_whole_range(words_model):

@@ -90,7 +90,7 @@ def test_the_order_of_the_loops_is_the_mappings(options, first):
     blocks = {"mb": 4} if options.get("m_outer") else {"mb": 8}
     mapping = mapping_of(shape, pn=1, pe=4, pf=8, groups=2, **blocks, **options)
     text = print_nest(mapping)
-    assert [letter for level, _, _, letter, _ in loops_of(text) if level == "DRAM"][0] == first
+    assert next(letter for _, _, _, letter, _ in loops_of(text)) == first
     stays = "filters stay on chip for all pixel tiles" in text
     assert stays is mapping.filter_resident
 

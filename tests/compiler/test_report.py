@@ -3,9 +3,8 @@ import json
 import pytest
 
 from stillflow.compiler.counts import compulsory_bytes
-from stillflow.compiler.mapper import estimate_cycles
 from stillflow.compiler.program import compile_network
-from stillflow.compiler.report import make_report
+from stillflow.compiler.report import make_report, predict_program
 from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import Counter
@@ -30,7 +29,7 @@ RATIOS = ["utilization", "roofline_efficiency"]
 FIELDS = {"name", "op", "fused", *SUMS, *RATIOS}
 
 
-def report_of(config=TINY, mismatches=(0, 0, 0), bytes_per_cycle=4):
+def report_of(config=TINY, mismatches=(0, 0, 0), latency=40, bytes_per_cycle=4):
     program = compile_network(synthetic_network(TABLE, config, seed=0), config)
     counters = [
         {counter: 1000 * layer + 10 * counter + 10_000 * (counter == Counter.CYCLES)
@@ -38,8 +37,8 @@ def report_of(config=TINY, mismatches=(0, 0, 0), bytes_per_cycle=4):
         for layer in range(1, 4)
     ]  # fmt: skip
     report = make_report(
-        program, counters, version="1.2", engine="model", bytes_per_cycle=bytes_per_cycle,
-        mismatches=mismatches,
+        program, counters, version="1.2", engine="pysim", latency=latency,
+        bytes_per_cycle=bytes_per_cycle, mismatches=mismatches,
     )  # fmt: skip
     return program, counters, report
 
@@ -49,7 +48,7 @@ def test_every_field_of_the_interface_is_there():
     assert set(report) == {
         "stillflow", "config", "workload", "engine", "bit_exact", "layers", "total",
     }  # fmt: skip
-    assert (report["stillflow"], report["engine"], report["workload"]) == ("1.2", "model", "table")
+    assert (report["stillflow"], report["engine"], report["workload"]) == ("1.2", "pysim", "table")
     assert report["config"] == program.config.keys()
     assert [set(layer) for layer in report["layers"]] == [FIELDS] * 3
     assert {*SUMS, *RATIOS} <= set(report["total"])
@@ -62,13 +61,16 @@ def test_every_field_of_the_interface_is_there():
 @pytest.mark.parametrize("config", [TINY, WIDE], ids=lambda config: config.name)
 @pytest.mark.parametrize("bytes_per_cycle", [1, 16])
 def test_figures_of_a_layer_follow_from_its_counters(config, bytes_per_cycle):
-    program, counters, report = report_of(config, bytes_per_cycle=bytes_per_cycle)
-    for compiled, counted, entry in zip(program.layers, counters, report["layers"], strict=True):
+    program, counters, report = report_of(config, latency=9, bytes_per_cycle=bytes_per_cycle)
+    predicted = predict_program(program, latency=9, bytes_per_cycle=bytes_per_cycle)
+    for compiled, counted, foreseen, entry in zip(
+        program.layers, counters, predicted, report["layers"], strict=True
+    ):
         layer = compiled.layer
         macs = getattr(layer.shape, "macs", 0)
         assert entry["macs"] == macs
         assert entry["cycles"] == counted[Counter.CYCLES]
-        assert entry["predicted_cycles"] == estimate_cycles(compiled.mapping)
+        assert entry["predicted_cycles"] == foreseen[Counter.CYCLES]
         moved = compulsory_bytes(layer, config) / bytes_per_cycle
         assert entry["ideal_cycles"] == max(macs / config.pes, moved)
         assert entry["roofline_efficiency"] == entry["ideal_cycles"] / entry["cycles"]
@@ -108,5 +110,17 @@ def test_every_layer_needs_its_counters():
     program, counters, _ = report_of()
     with pytest.raises(ValueError, match=r"^zip\(\) argument 2 is shorter than argument 1$"):
         make_report(
-            program, counters[:2], version="", engine="", bytes_per_cycle=1, mismatches=(0, 0, 0)
-        )
+            program, counters[:2], version="", engine="", latency=1, bytes_per_cycle=1,
+            mismatches=(0, 0, 0),
+        )  # fmt: skip
+
+
+def test_without_counters_the_report_is_the_prediction():
+    program, _, _ = report_of()
+    options = {"latency": 20, "bytes_per_cycle": 2}
+    shown = {"version": "1.2", "engine": "model", "mismatches": (None, None, None), **options}
+    predicted = predict_program(program, **options)
+    assert make_report(program, None, **shown) == make_report(program, predicted, **shown)
+    for entry in make_report(program, None, **shown)["layers"]:
+        assert set(entry) == FIELDS
+        assert entry["predicted_cycles"] == entry["cycles"] > 0
