@@ -47,11 +47,12 @@ def read_inputs(path: Path, network: Network) -> list[Arrays]:
         If an input is missing, of the wrong shape or dtype, or there is one that the graph lacks.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise TypeError("it holds one array without a name")
-        with loaded as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                raise TypeError("it holds one array without a name")
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
     except OSError:
         raise
     except Exception as error:

@@ -156,8 +156,8 @@ def _check_widths(
     largest = terms << (config.act_bits + config.weight_bits - 2)
     bound = largest + int(np.abs(bias).max())
     if bound.bit_length() + 1 > config.acc_bits:
-        raise CompileError(
-            f"{layer.name}: psums of {terms} products need {bound.bit_length() + 1} bits; "
+        raise ValueError(
+            f"psums of {terms} products need {bound.bit_length() + 1} bits; "
             f"acc_bits is {config.acc_bits}"
         )
 
@@ -208,8 +208,6 @@ def compile_network(
             compiled, stream = _compile_layer(
                 layer, network, config, layouts, addresses, allocator.top, objective, contents
             )
-        except CompileError:
-            raise
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
         size = compiled.mapping.filter_lines * config.filter_line_bytes

@@ -47,7 +47,13 @@ def test_every_top_folder_is_mapped_linked_and_typed():
 
 
 def test_data_files_of_packages_are_in_the_wheel():
-    patterns = listed()["package-data"]["*"]
+    patterns = [
+        pattern
+        for package, names in listed()["package-data"].items()
+        for pattern in (
+            names if package == "*" else [f"{package.split('.')[-1]}/{n}" for n in names]
+        )
+    ]
     left_out = {
         str(path.relative_to(ROOT))
         for top in TOPS

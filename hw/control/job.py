@@ -5,8 +5,9 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.control.descriptor_register import DescriptorRegister
 from stillflow.hw.csr import Counter, ErrorCode
-from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.descriptor import BYTES
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 DRAIN_CYCLES = 1 << 16  # an abort that waits longer for answers reports its error meanwhile
@@ -33,8 +34,8 @@ class JobControl(wiring.Component):
     A layer is complete when the walkers are done and every write is acknowledged. Before the first
     layer and after each one a record of the counters is written, while the next descriptor is
     fetched: so a layer costs the same alone and in a program. An error stops everything: nothing
-    new is sent, answers are awaited, the engines are cleared, the error is reported. So the next job
-    finds a clean core. Where answers stay out for `DRAIN_CYCLES` the error is reported all the
+    new is sent, answers are awaited, the engines are cleared, the error is reported. So the next
+    job finds a clean core. Where answers stay out for `DRAIN_CYCLES` the error is reported all the
     same, but the core stays busy until they come: AXI4 lets no request be taken back. Only a soft
     reset from then on forgets them.
 
@@ -145,40 +146,19 @@ class JobControl(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the state machine, the descriptor register and the watchdog."""
         m = Module()
-        config = self.config
-        beats = BYTES // config.axi_bytes
-        beat_words = config.axi_bytes // 4
 
         state = Signal(State)
         address, record = Signal(32), Signal(32)
-        left = Signal(16)
+        left, layers = Signal(16), Signal(16)
         m.d.comb += self.o_busy.eq(state != State.IDLE)
 
-        # Descriptor register and its checksum.
-        words = [Signal(32, name=f"word_{i}", reset_less=True) for i in range(WORDS)]
-        index = Signal(range(beats + 1))
-        total = Signal(32)
-        incoming = [self.i_data[32 * i : 32 * i + 32] for i in range(beat_words)]
-        with m.If(self.i_beat):
-            m.d.sync += [index.eq(index + 1), total.eq(sum(incoming, total))]
-            with m.Switch(index):
-                for beat in range(beats):
-                    with m.Case(beat):
-                        m.d.sync += [
-                            words[beat * beat_words + i].eq(word) for i, word in enumerate(incoming)
-                        ]
-        for entry in FIELDS:
-            word, low = PLACES[entry.name]
-            m.d.comb += self.o_layer[entry.name].eq(words[word][low : low + entry.bits])
-        layer = self.o_layer
-        legal = (
-            (layer.magic == MAGIC)
-            & (total == 0)
-            & (layer.op <= max(Op))
-            & (layer.tile_pixels != 0)
-            & (layer.tile_pixels <= config.psum_depth)
-            & (layer.slots != 0)
-        )
+        m.submodules.descriptor = descriptor = DescriptorRegister(self.config)
+        m.d.comb += [
+            descriptor.i_beat.eq(self.i_beat),
+            descriptor.i_data.eq(self.i_data),
+            descriptor.i_clear.eq(state == State.FETCH),
+            self.o_layer.eq(descriptor.o_layer),
+        ]
 
         # Watchdog.
         quiet = Signal(32)
@@ -186,6 +166,7 @@ class JobControl(wiring.Component):
         with m.If(self.i_progress | (state == State.IDLE) | (state == State.DRAIN)):
             m.d.sync += quiet.eq(0)
         barks = (self.i_watchdog != 0) & (quiet >= self.i_watchdog)
+        fails = self.i_error | barks
 
         drain = Signal(range(DRAIN_CYCLES + 1))
         overdue = Signal()
@@ -196,9 +177,9 @@ class JobControl(wiring.Component):
         m.d.comb += [
             segment.kind.eq(SegmentKind.DESCRIPTOR),
             segment.address.eq(address),
-            segment.beats.eq(beats),
+            segment.beats.eq(descriptor.beats),
             self.o_record.payload.eq(record),
-            self.o_layers.eq(layers := Signal(16, name="layers")),
+            self.o_layers.eq(layers),
         ]
 
         # What the record shows was true when the layer completed: the counters are two cycles
@@ -236,15 +217,14 @@ class JobControl(wiring.Component):
                         ]
             with m.Case(State.FETCH):
                 m.d.comb += self.o_segment.valid.eq(1)
-                m.d.sync += [index.eq(0), total.eq(0)]
                 with m.If(self.o_segment.ready):
                     m.d.sync += state.eq(State.RECEIVE)
             with m.Case(State.RECEIVE):
-                with m.If(index == beats):
+                with m.If(descriptor.o_full):
                     m.d.sync += state.eq(State.CHECK)
             with m.Case(State.CHECK):
                 m.d.sync += state.eq(State.BEGIN)
-                with m.If(~legal):
+                with m.If(~descriptor.o_legal):
                     m.d.sync += [
                         failed.eq(1),
                         self.o_error_code.eq(ErrorCode.DESCRIPTOR),
@@ -271,7 +251,7 @@ class JobControl(wiring.Component):
                         state.eq(Mux(left == 0, State.FINISH, State.FETCH)),
                     ]
             with m.Case(State.FINISH):
-                with m.If(self.i_writer_idle):
+                with m.If(self.i_writer_idle & ~fails & ~self.i_soft_reset):
                     m.d.comb += self.o_done.eq(1)
                     m.d.sync += state.eq(State.IDLE)
             with m.Case(State.DRAIN):
@@ -289,7 +269,7 @@ class JobControl(wiring.Component):
                 m.d.sync += [drain.eq(0), state.eq(State.IDLE)]
 
         running = (state != State.IDLE) & (state != State.DRAIN) & (state != State.CLEAR)
-        with m.If(running & (self.i_error | barks)):
+        with m.If(running & fails):
             m.d.sync += [
                 failed.eq(1),
                 self.o_error_code.eq(

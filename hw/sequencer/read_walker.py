@@ -5,8 +5,8 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.group_rows import GroupRows
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress
-from stillflow.hw.sequencer.row_pieces import RowPieces
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 
@@ -29,17 +29,9 @@ class State(enum.Enum):
 
     IDLE = 0
     GROUP = 1
-    ROW = 2
+    ROWS = 2
     SLAB = 3
     ADVANCE = 4
-
-
-class Part(enum.Enum):
-    """Piece of an ifmap row."""
-
-    LEFT = 0
-    DATA = 1
-    RIGHT = 2
 
 
 class ReadWalker(wiring.Component):
@@ -88,9 +80,6 @@ class ReadWalker(wiring.Component):
         """Build the nest, the row walk and the state machine."""
         m = Module()
         config, layer = self.config, self.i_layer
-        act_shift = ceil_log2(config.act_bytes)
-        lanes = config.axi_elements
-        lane_bits = ceil_log2(lanes)
         element_bits = ceil_log2(config.ifmap_elements)
 
         step = Signal()
@@ -171,38 +160,20 @@ class ReadWalker(wiring.Component):
         with m.If(self.i_start):
             m.d.sync += used.eq(0)
 
-        # Rows of a plane group: rows, images, planes.
-        m.submodules.rows = rows = LoopNest(3)
-        m.submodules.source = source = NestAddress((True,) * 3, 32)
-        m.submodules.target = target = NestAddress((True,) * 3, element_bits)
-        row_start, row_step = Signal(), Signal()
-        load_rows = Mux(last[Level.E], layer.load_rows_last, layer.load_rows)
-        images = Mux(last[Level.N], layer.pn_last, layer.pn)
+        # Rows of a plane group.
+        m.submodules.rows = rows = GroupRows(config)
         last_group = last[Level.GROUP] & last[Level.C]
-        planes = Mux(last_group, layer.k_planes_last, layer.k_planes)
-        m.d.comb += [rows.i_counts[i].eq(v) for i, v in enumerate((load_rows, images, planes))]
-        dram = (layer.ifmap_stride_h, layer.ifmap_stride_n, layer.ifmap_stride_plane)
-        chip = (layer.buffer_stride_h, layer.buffer_stride_n, layer.buffer_stride_plane)
-        m.d.comb += [source.i_strides[i].eq(v) for i, v in enumerate(dram)]
-        m.d.comb += [target.i_strides[i].eq(v) for i, v in enumerate(chip)]
-        m.d.comb += [source.i_base.eq(corner.o_address), target.i_base.eq(group_base)]
-        for walk in (rows, source, target):
-            m.d.comb += [walk.i_restart.eq(row_start), walk.i_step.eq(row_step)]
-        m.d.comb += [source.i_level.eq(rows.o_level), target.i_level.eq(rows.o_level)]
-
-        # Pieces of a row; the same for all rows of a plane group.
-        m.submodules.pieces = pieces = RowPieces()
-        width = Mux(last[Level.F], layer.load_width_last, layer.load_width)
-        left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
         m.d.comb += [
-            pieces.i_take.eq(row_start),
-            pieces.i_element0.eq(element0),
-            pieces.i_width.eq(width),
-            pieces.i_size.eq(layer.w_size),
+            rows.i_layer.eq(layer),
+            rows.i_corner.address.eq(corner.o_address),
+            rows.i_corner.target.eq(group_base),
+            rows.i_corner.row0.eq(row0),
+            rows.i_corner.element0.eq(element0),
+            rows.i_corner.rows.eq(Mux(last[Level.E], layer.load_rows_last, layer.load_rows)),
+            rows.i_corner.images.eq(Mux(last[Level.N], layer.pn_last, layer.pn)),
+            rows.i_corner.planes.eq(Mux(last_group, layer.k_planes_last, layer.k_planes)),
+            rows.i_corner.width.eq(Mux(last[Level.F], layer.load_width_last, layer.load_width)),
         ]
-        row = Signal(signed(19))
-        m.d.comb += row.eq(row0 + rows.o_index[0])
-        all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
 
         # Filters of this plane group: lines, and whether they are on chip already.
         pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
@@ -220,22 +191,8 @@ class ReadWalker(wiring.Component):
         pointer, saved = Signal(32), Signal(32)
 
         state = Signal(State)
-        part = Signal(Part)
-        segment = self.o_segment.p
-        accepted = self.o_segment.valid & self.o_segment.ready
-        skip = Signal(max(1, lane_bits))
-        length = Signal(24)
-        address = Signal(32)
-        element = Signal(element_bits)
-        m.d.comb += [
-            segment.address.eq(address),
-            segment.skip.eq(skip),
-            segment.beats.eq((length + skip + lanes - 1)[lane_bits:]),
-            segment.tail.eq((length + skip - 1)[:lane_bits] if lane_bits else 0),
-            segment.element.eq(element - skip),
-        ]
-        row_end = Signal()
-
+        segment = self.o_segment
+        accepted = segment.valid & segment.ready
         with m.Switch(state):
             with m.Case(State.IDLE):
                 m.d.comb += self.o_done.eq(1)
@@ -243,50 +200,24 @@ class ReadWalker(wiring.Component):
                 with m.If(~first[Level.MB]):
                     m.d.sync += state.eq(State.SLAB)
                 with m.Elif(~first[Level.GROUP] | (used < layer.slots)):
-                    m.d.comb += [row_start.eq(1), takes.eq(first[Level.GROUP])]
-                    m.d.sync += [state.eq(State.ROW), part.eq(Part.LEFT)]
-            with m.Case(State.ROW):
+                    m.d.comb += [rows.i_start.eq(1), takes.eq(first[Level.GROUP])]
+                    m.d.sync += state.eq(State.ROWS)
+            with m.Case(State.ROWS):
                 m.d.comb += [
-                    self.o_segment.valid.eq(1),
-                    segment.kind.eq(SegmentKind.PADDING),
-                    segment.group_last.eq(rows.o_done & row_end),
-                    row_step.eq(accepted & row_end),
+                    segment.valid.eq(rows.o_segment.valid),
+                    segment.payload.eq(rows.o_segment.payload),
+                    rows.o_segment.ready.eq(segment.ready),
                 ]
-                with m.If(all_padding):
-                    m.d.comb += [length.eq(width), element.eq(target.o_address), row_end.eq(1)]
-                with m.Elif((part == Part.LEFT) & (left != 0)):
-                    m.d.comb += [length.eq(left), element.eq(target.o_address)]
-                    with m.If(accepted):
-                        m.d.sync += part.eq(Part.DATA)
-                with m.Elif(part != Part.RIGHT):
-                    m.d.comb += [
-                        segment.kind.eq(SegmentKind.IFMAP),
-                        address.eq(source.o_address + (left << act_shift)),
-                        skip.eq(address[act_shift : act_shift + lane_bits]),
-                        length.eq(filled),
-                        element.eq(target.o_address + left),
-                        row_end.eq(right == 0),
-                    ]
-                    with m.If(accepted):
-                        m.d.sync += part.eq(Mux(row_end, Part.LEFT, Part.RIGHT))
-                with m.Else():
-                    m.d.comb += [
-                        length.eq(right),
-                        element.eq(target.o_address + left + filled),
-                        row_end.eq(1),
-                    ]
-                    with m.If(accepted):
-                        m.d.sync += part.eq(Part.LEFT)
-                with m.If(row_step & rows.o_done):
+                with m.If(rows.o_done):
                     m.d.sync += state.eq(State.SLAB)
             with m.Case(State.SLAB):
                 m.d.comb += [
-                    self.o_segment.valid.eq(needs_filters & (lines != 0)),
-                    segment.kind.eq(SegmentKind.FILTER),
-                    address.eq(pointer),
-                    segment.beats.eq(lines << beats_shift),
+                    segment.valid.eq(needs_filters & (lines != 0)),
+                    segment.p.kind.eq(SegmentKind.FILTER),
+                    segment.p.address.eq(pointer),
+                    segment.p.beats.eq(lines << beats_shift),
                 ]
-                with m.If(accepted | ~self.o_segment.valid):
+                with m.If(accepted | ~segment.valid):
                     m.d.sync += state.eq(State.ADVANCE)
                 with m.If(accepted):
                     m.d.sync += pointer.eq(pointer + (lines << line_shift))

@@ -78,13 +78,15 @@ class Monitor:
 
     def check(self) -> None:
         """Raise AssertionError if anything was wrong."""
-        assert not self.fail.message, self.fail.message
+        if self.fail.message:
+            raise AssertionError(self.fail.message)
 
     def check_quiet(self) -> None:
         """Raise AssertionError if anything was wrong or a transfer is still under way."""
         self.check()
         left = self._reads, len(self._writes), self._unanswered
-        assert left == (0, 0, 0), f"read beats, write bursts, write answers left: {left}"
+        if left != (0, 0, 0):
+            raise AssertionError(f"read beats, write bursts, write answers left: {left}")
 
     def stop(self) -> None:
         """Look no longer."""

@@ -210,7 +210,7 @@ def _read_results(results: Path, log: Path) -> list[str]:
         name = case.get("name", "")
         wrong = [*case.iter("failure"), *case.iter("error")]
         if wrong:
-            failed.append(f"{name}: {wrong[0].get('message') or wrong[0].get('error_msg') or ''}")
+            failed.append(f"{name}: {wrong[0].get('type')}: {wrong[0].get('message')}")
         elif not list(case.iter("skipped")):
             passed.append(name)
     if failed or not passed:

@@ -50,7 +50,7 @@ def test_layers_batch_and_keys_are_taken(tmp_path):
 def test_the_objective_is_taken(tmp_path):
     moved = {}
     for objective in ("cycles", "dram"):
-        report = mapped(tmp_path, "vgg16", "--config", "tiny", "--objective", objective)
+        report = mapped(tmp_path, "alexnet", "--config", "tiny", "--objective", objective)
         assert report["objective"] == objective
         moved[objective] = [
             entry["dram_read_bytes"] + entry["dram_write_bytes"] for entry in report["layers"]
@@ -59,7 +59,7 @@ def test_the_objective_is_taken(tmp_path):
     assert moved["dram"] != moved["cycles"]
 
 
-@pytest.mark.parametrize("workload", ["mobilenetv1", "googlenet"])
+@pytest.mark.parametrize("workload", ["mobilenetv1", "resnet18"])
 def test_every_layer_of_the_surveys_networks_has_a_nest_on_the_smallest_preset(tmp_path, workload):
     report = mapped(tmp_path, workload, "--config", "tiny")
     assert len(report["layers"]) == len(load_workload(workload).entries)

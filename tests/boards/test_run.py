@@ -18,10 +18,11 @@ from tests.compiler.test_report import FIELDS
 
 
 def ort(model, inputs):
-    """Answers of ONNX Runtime by output name."""
+    """Give the answers of ONNX Runtime by output name."""
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
+    answers = map(np.asarray, session.run(names, inputs))
+    return dict(zip(names, answers, strict=True))
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def test_a_difference_to_onnx_runtime_alone_is_status_1_too(
     model = onnx.load(words_model)
     for initializer in model.graph.initializer:
         if initializer.name == "b":
-            bias = numpy_helper.to_array(initializer) + np.int32([0, 0, 0, 0, 0, 10_000])
+            bias = numpy_helper.to_array(initializer) + np.array([0, 0, 0, 0, 0, 10_000])
             initializer.CopyFrom(numpy_helper.from_array(bias.astype(np.int32), "b"))
     other = tmp_path / "other.onnx"
     onnx.save(model, other)

@@ -25,7 +25,7 @@ class Device:
         self.log = []
         self.status, self.done, self.error = status, done, error
         self.rng = np.random.default_rng(8)
-        self.records = self.end = np.zeros(0, np.int64)
+        self.records, self.end = np.zeros((0, 16), np.int64), np.zeros(16, np.int64)
 
     def write_csr(self, offset, value):
         register = next(r for r in REGISTERS if r.offset == offset)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from random import Random
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,12 +25,12 @@ from tests.networks import CONFIGS, draw_network, network_of
 seeds = st.integers(0, 2**32 - 1).map(Random)
 
 
-def tensor(name, shape, dtype="int8", zero_point=0):
+def tensor(name, shape, dtype: Literal["int8", "uint8"] = "int8", zero_point=0):
     return Tensor(name=name, shape=shape, dtype=dtype, scale=1.0, zero_point=zero_point)
 
 
 def conv_network(shape, *, inputs=True, source=None, target=None, **values):
-    """One convolution with filters of ones."""
+    """Make a network of one convolution with filters of ones."""
     source = source or tensor("x", (shape.N, shape.C, shape.H, shape.W))
     target = target or tensor("y", (shape.N, shape.M, shape.E, shape.F))
     weights = np.ones((shape.M, shape.C // shape.G, shape.R, shape.S), np.int8)

@@ -10,7 +10,7 @@ from stillflow.compiler.program import RECORD_BYTES, compile_network
 from stillflow.hw.csr import ID_VALUE, OFFSETS, Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.presets import TINY
-from stillflow.sim.execute import execute, execute_layers
+from stillflow.sim.execute import execute, execute_layers, golden_outcome
 from stillflow.sim.golden.network import run_layer
 from tests.networks import draw_network, draw_words
 
@@ -67,11 +67,15 @@ class GoldenDevice:
         host.write_tensor(PROGRAM, layer.ofmap, ofmap)
 
 
+def cycles_of(outcome):
+    return [layer[Counter.CYCLES] for layer in outcome.counters]
+
+
 def test_a_run_gives_every_ofmap_the_golden_words_and_the_counters():
     seen = []
     outcome = execute(Driver(GoldenDevice()), PROGRAM, WORDS, progress=seen.append)
     assert set(outcome.tensors) == {layer.ofmap for layer in NETWORK.layers}
-    assert [layer[Counter.CYCLES] for layer in outcome.counters] == [1, 10, 100, 1000]
+    assert cycles_of(outcome) == [1, 10, 100, 1000]
     assert seen == [1111]
     for name, words in outcome.tensors.items():
         assert outcome.mismatches(name) == 0
@@ -100,13 +104,22 @@ def test_ofmaps_of_an_earlier_run_do_not_pass_for_results():
         assert outcome.mismatches(layer.ofmap) > 0
 
 
+def test_without_a_device_there_are_golden_words_and_no_counters():
+    outcome = golden_outcome(PROGRAM, WORDS)
+    expected = execute(Driver(GoldenDevice()), PROGRAM, WORDS).golden
+    assert outcome.counters is None
+    for layer in NETWORK.layers:
+        np.testing.assert_array_equal(outcome.tensors[layer.ofmap], expected[layer.ofmap])
+        assert outcome.mismatches(layer.ofmap) == 0
+
+
 def test_layers_run_side_by_side_each_on_the_golden_ifmap():
     done = []
     outcome = execute_layers(
         lambda: nullcontext(GoldenDevice(spoil="t1")), PROGRAM, WORDS, jobs=2, progress=done.append
     )
     assert done == [layer.name for layer in NETWORK.layers]
-    assert [layer[Counter.CYCLES] for layer in outcome.counters] == [1, 10, 100, 1000]
+    assert cycles_of(outcome) == [1, 10, 100, 1000]
     assert [outcome.mismatches(layer.ofmap) for layer in NETWORK.layers] == [1, 0, 0, 0]
 
 

@@ -1,0 +1,92 @@
+"""The register that holds the layer's descriptor."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.words import LayerDescriptor
+
+
+class DescriptorRegister(wiring.Component):
+    """Takes a descriptor beat by beat and says whether it can be one.
+
+    ``o_full`` and ``o_legal`` follow the last beat by one cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Data width, limits.
+
+    Members
+    -------
+    i_clear : ``In(1)``
+        Expect the first beat.
+    i_beat, i_data
+        The next beat.
+    o_layer : ``Out(LayerDescriptor)``
+    o_full : ``Out(1)``
+        All beats have come.
+    o_legal : ``Out(1)``
+        Magic number and checksum are right, and nothing in it wedges the control logic.
+    """
+
+    i_clear: Signal
+    i_beat: Signal
+    i_data: Signal
+    o_layer: data.View
+    o_full: Signal
+    o_legal: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        self.beats = BYTES // config.axi_bytes
+        super().__init__(
+            {
+                "i_clear": In(1),
+                "i_beat": In(1),
+                "i_data": In(config.axi_data_bits),
+                "o_layer": Out(LayerDescriptor()),
+                "o_full": Out(1),
+                "o_legal": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the words, the sum and the checks."""
+        m = Module()
+        beat_words = self.config.axi_bytes // 4
+
+        words = [Signal(32, name=f"word_{i}", reset_less=True) for i in range(WORDS)]
+        index = Signal(range(self.beats + 1))
+        total = Signal(32)
+        incoming = [self.i_data[32 * i : 32 * i + 32] for i in range(beat_words)]
+        with m.If(self.i_beat):
+            m.d.sync += [index.eq(index + 1), total.eq(sum(incoming, total))]
+            with m.Switch(index):
+                for beat in range(self.beats):
+                    with m.Case(beat):
+                        m.d.sync += [
+                            words[beat * beat_words + i].eq(word) for i, word in enumerate(incoming)
+                        ]
+        with m.If(self.i_clear):
+            m.d.sync += [index.eq(0), total.eq(0)]
+
+        layer = self.o_layer
+        for entry in FIELDS:
+            word, low = PLACES[entry.name]
+            m.d.comb += layer[entry.name].eq(words[word][low : low + entry.bits])
+        m.d.comb += [
+            self.o_full.eq(index == self.beats),
+            self.o_legal.eq(
+                (layer.magic == MAGIC)
+                & (total == 0)
+                & (layer.op <= max(Op))
+                & (layer.tile_pixels != 0)
+                & (layer.tile_pixels <= self.config.psum_depth)
+                & (layer.slots != 0)
+            ),
+        ]
+
+        return m
