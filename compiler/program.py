@@ -281,8 +281,8 @@ def _compile_layer(
         filters, bias, scale = _group_parameters(layer, plan, network.tensors)
     else:
         filters, bias, scale = _pool_parameters(layer, plan, zero_in)
-    terms = w.R * w.S * (w.C if not plan.pool else 1)
-    _check_widths(layer, bias, terms, config)
+    channels = layer.shape.C // layer.shape.G if isinstance(layer, ConvLayer) else 1
+    _check_widths(layer, bias, channels * w.R * w.S, config)
     return compiled, filter_stream(mapping, filters, bias, scale)
 
 

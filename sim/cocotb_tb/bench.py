@@ -1,91 +1,30 @@
 """The accelerator in its testbench: clock, host, DRAM, monitor, and whole jobs."""
 
-import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.task import bridge, resume
+from cocotb.task import bridge
 from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
-from stillflow.compiler.driver import DONE, FAILED, START, DeviceError, Driver, JobCounters
+from stillflow.compiler.driver import DONE, FAILED, SOFT_RESET, START, Driver, JobCounters
 from stillflow.compiler.program import RECORD_BYTES, Program, compile_network
-from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import OFFSETS, Counter, ErrorCode
 from stillflow.sim.cocotb_tb.memory import Dram, coin
 from stillflow.sim.cocotb_tb.monitor import Monitor
 from stillflow.sim.cocotb_tb.networks import Case
+from stillflow.sim.cocotb_tb.settings import Settings
+from stillflow.sim.cocotb_tb.transport import Transport
 from stillflow.sim.golden.network import run_network
 
-SETTINGS = "STILLFLOW_BENCH"  # environment variable: JSON of `Settings`
 PERIOD_NS = 10
 MEMORY_BYTES = 1 << 17
 TIMEOUT_MS = 10  # of a test: a million cycles
 JOB_CYCLES = 100_000  # longer than any job here, stalls included
 ACCESS_CYCLES = 1_000  # longer than any register access
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the test process tells the simulation.
-
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator that was built.
-    seed : int
-        Of networks, data and stalls.
-    """
-
-    config: AcceleratorConfig
-    seed: int
-
-    def dump(self) -> str:
-        """Give the value of the environment variable `SETTINGS`."""
-        return json.dumps({"config": self.config.keys(), "seed": self.seed})
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read the environment variable `SETTINGS`."""
-        keys = json.loads(os.environ[SETTINGS])
-        return cls(config=AcceleratorConfig(**keys["config"]), seed=keys["seed"])
-
-
-class Transport:
-    """What the host driver needs, for its thread beside the simulation."""
-
-    def __init__(self, bench: "Bench") -> None:
-        self._bench = bench
-        self._read, self._write = resume(bench.read), resume(bench.write)
-        self._wait = resume(bench.wait_irq)
-
-    def write_csr(self, offset: int, value: int) -> None:
-        """Write a 32-bit register."""
-        response = self._write(offset, value)
-        assert response == AxiResp.OKAY, f"write to {offset:#x}: {response.name}"
-
-    def read_csr(self, offset: int) -> int:
-        """Read a 32-bit register."""
-        value, response = self._read(offset)
-        assert response == AxiResp.OKAY, f"read of {offset:#x}: {response.name}"
-        return value
-
-    def write_memory(self, address: int, content: bytes) -> None:
-        """Copy bytes into DRAM."""
-        self._bench.dram.content[address : address + len(content)] = content
-
-    def read_memory(self, address: int, length: int) -> bytes:
-        """Copy bytes out of DRAM."""
-        return bytes(self._bench.dram.content[address : address + length])
-
-    def wait_irq(self, max_cycles: int, *, progress: Callable[[int], None] | None = None) -> int:
-        """Wait for the interrupt."""
-        return self._wait(min(max_cycles, JOB_CYCLES))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,6 +86,7 @@ class Bench:
 
     monitor: Monitor
     driver: Driver
+    job_cycles = JOB_CYCLES
 
     async def reset(self, cycles: int = 2) -> None:
         """Pull the reset line; transfers in flight are lost on both sides."""
@@ -157,9 +97,11 @@ class Bench:
         await RisingEdge(self.dut.clk)
         self.monitor = Monitor(self.dut)
 
-    def forget_transfers(self) -> None:
-        """Drop what the memory has not answered yet, as an interconnect that was reset."""
+    async def abandon(self) -> None:
+        """Give up transfers that are not answered: soft reset here, a reset interconnect there."""
         self.monitor.stop()
+        await self.write("CONTROL", SOFT_RESET)
+        await self.cycles(10)
         self.dram.forget()
         self.monitor = Monitor(self.dut)
 
@@ -178,13 +120,13 @@ class Bench:
     async def write(self, register: int | str, value: int) -> AxiResp:
         """Write a register by offset or name; return the response."""
         access = self.host.write(_offset(register), value.to_bytes(4, "little"))
-        answer = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
+        answer: Any = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
         return AxiResp(answer.resp)
 
     async def read(self, register: int | str) -> tuple[int, AxiResp]:
         """Read a register by offset or name; return its value and the response."""
         access = self.host.read(_offset(register), 4)
-        answer = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
+        answer: Any = await with_timeout(access, ACCESS_CYCLES * PERIOD_NS, "ns")
         return int.from_bytes(answer.data, "little"), AxiResp(answer.resp)
 
     async def value(self, register: int | str) -> int:
@@ -243,7 +185,7 @@ class Bench:
         AssertionError
             If a word of an ofmap differs from the golden model, DRAM changed elsewhere, the bus
             saw something else than the counters, or the protocol was broken.
-        DeviceError
+        stillflow.compiler.driver.DeviceError
             If the job failed.
         """
         await self.load(job)
@@ -313,6 +255,3 @@ class Bench:
 
 def _offset(register: int | str) -> int:
     return OFFSETS[register] if isinstance(register, str) else register
-
-
-__all__ = ["Bench", "DeviceError", "Job", "Settings", "Transport"]

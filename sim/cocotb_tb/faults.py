@@ -180,9 +180,7 @@ async def memory_silent_for_long_is_reported(dut: Any, channels: str, lost: bool
     await bench.write("IRQ_STATUS", FAILED)
     bench.monitor.check()
     if lost:
-        await bench.write("CONTROL", SOFT_RESET)
-        await bench.cycles(10)
-        bench.forget_transfers()
+        await bench.abandon()
     bench.dram.resume()
     while await bench.value("STATUS") & 1:
         assert not lost

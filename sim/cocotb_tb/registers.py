@@ -59,7 +59,7 @@ async def registers_keep_their_bits_and_no_others(dut: Any, stalls: bool) -> Non
         register = draw.choice(plain)
         first, count = draw.choice([(0, 4), (0, 4), (0, 1), (1, 1), (2, 2), (1, 3), (3, 1)])
         content = draw.choice([b"\xff" * count, b"\0" * count, draw.randbytes(count)])
-        answer = await bench.host.write(register.offset + first, content)
+        answer: Any = await bench.host.write(register.offset + first, content)
         assert answer.resp == AxiResp.OKAY
         if register.access is Access.READ_WRITE:
             word = bytearray(held[register.name].to_bytes(4, "little"))

@@ -14,7 +14,7 @@ from pathlib import Path
 import cocotb_tools.runner
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.sim.cocotb_tb.bench import SETTINGS, Settings
+from stillflow.sim.cocotb_tb.settings import SETTINGS, Settings
 from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.toolchain import find_toolchain
 
