@@ -1,7 +1,7 @@
 """The accelerator in its testbench: clock, host, DRAM, monitor, and whole jobs."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from cocotb.clock import Clock
@@ -61,7 +61,15 @@ class Bench:
         The accelerator.
     seed : int
         Of this run.
+    driver : Driver
+        The host driver; it runs in a thread of its own.
+    job_cycles : int
+        Longest wait for the interrupt.
     """
+
+    job_cycles = JOB_CYCLES
+    monitor: Monitor
+    driver: Driver
 
     def __init__(self, dut: Any) -> None:
         settings = Settings.load()
@@ -71,7 +79,7 @@ class Bench:
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
 
     @classmethod
-    async def start(cls, dut: Any) -> Self:
+    async def start(cls, dut: Any) -> "Bench":
         """Start the clock, reset the accelerator, connect host, memory and monitor."""
         dut.rst.value = 1
         Clock(dut.clk, PERIOD_NS, "ns").start()
@@ -83,10 +91,6 @@ class Bench:
         bench.monitor = Monitor(dut)
         bench.driver = await bridge(Driver)(Transport(bench))
         return bench
-
-    monitor: Monitor
-    driver: Driver
-    job_cycles = JOB_CYCLES
 
     async def reset(self, cycles: int = 2) -> None:
         """Pull the reset line; transfers in flight are lost on both sides."""

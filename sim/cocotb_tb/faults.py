@@ -7,10 +7,11 @@ import cocotb
 from cocotbext.axi import AxiResp
 
 from stillflow.compiler.driver import DONE, FAILED, SOFT_RESET, START
+from stillflow.compiler.lower import pack
 from stillflow.compiler.program import RECORD_BYTES
 from stillflow.hw.control.job import DRAIN_CYCLES
 from stillflow.hw.csr import ErrorCode
-from stillflow.hw.descriptor import BYTES
+from stillflow.hw.descriptor import BYTES, Op
 from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, MEMORY_BYTES, TIMEOUT_MS, Bench, Job
 from stillflow.sim.cocotb_tb.memory import CHANNELS, Fault
 from stillflow.sim.cocotb_tb.networks import make_case
@@ -104,6 +105,28 @@ async def flipped_descriptor_bit_is_found(dut: Any, stalls: int) -> None:
         found = await bench.fails()
         assert found == (ErrorCode.DESCRIPTOR, address), f"bit {bit} of layer {layer}: {found}"
         assert await bench.value("LAYER") == layer
+    await bench.run(job)
+
+
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
+async def impossible_fields_are_found(dut: Any) -> None:
+    """Refuse what the sequencers could not run, also with the right checksum."""
+    bench, job = await begin_bench(dut, "conv")
+    program = job.program
+    fields = program.layers[0].descriptor
+    for name, value in (
+        ("magic", fields["magic"] ^ 1),
+        ("op", max(Op) + 1),
+        ("tile_pixels", 0),
+        ("tile_pixels", bench.config.psum_depth + 1),
+        ("slots", 0),
+    ):
+        await bench.load(job)
+        start = program.program_address
+        bench.dram.content[start : start + BYTES] = pack(fields | {name: value})
+        await bench.begin(job)
+        found = await bench.fails()
+        assert found == (ErrorCode.DESCRIPTOR, start), f"{name} {value}: {found}"
     await bench.run(job)
 
 

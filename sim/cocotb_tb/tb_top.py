@@ -2,6 +2,7 @@
 
 from stillflow.sim.cocotb_tb.faults import (
     flipped_descriptor_bit_is_found,
+    impossible_fields_are_found,
     impossible_programs_are_refused,
     memory_silent_for_long_is_reported,
     program_outside_the_memory_is_a_read_error,
@@ -28,6 +29,7 @@ from stillflow.sim.cocotb_tb.registers import (
 
 __all__ = [
     "flipped_descriptor_bit_is_found",
+    "impossible_fields_are_found",
     "impossible_programs_are_refused",
     "interrupt_is_a_level_that_the_host_enables_and_clears",
     "job_without_a_record_address_writes_no_records",

@@ -3,9 +3,11 @@ import json
 import numpy as np
 import pytest
 
+from stillflow.boards import bench as module
 from stillflow.boards.cli import main
 from stillflow.compiler.driver import Driver
 from stillflow.hw.presets import TINY
+from stillflow.sim.execute import execute
 from tests.compiler.test_report import FIELDS, SUMS
 
 TABLE = """layer,type,N,G,C,M,H,W,R,S,stride,pad,dilation,note
@@ -74,8 +76,18 @@ def test_a_layer_costs_the_same_alone_in_a_table_and_side_by_side(table):
     assert alone == entry
 
 
-def test_the_seed_decides_on_the_words_and_not_on_the_cycles(table):
+def test_the_seed_decides_on_the_words_and_not_on_the_cycles(table, monkeypatch):
+    words = []
+
+    def keep(*arguments, **options):
+        words.append(execute(*arguments, **options))
+        return words[-1]
+
+    monkeypatch.setattr(module, "execute", keep)
     one, same, other = (benched(table, "--seed", seed) for seed in ("1", "1", "2"))
+    first, again, third = (outcome.tensors["dense:ofmap"] for outcome in words)
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != third)
     assert one == same
     assert one["total"]["cycles"] == other["total"]["cycles"]
 

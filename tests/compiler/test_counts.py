@@ -66,6 +66,7 @@ def test_each_kind_is_the_sum_of_its_operands_under_the_names_of_the_interface()
         # A 1x1 filter with stride 2 uses a quarter of its ifmap.
         (ConvShape(C=64, M=8, H=8, W=8, stride=(2, 2)), "conv", 64 * 16, 512, 128),
         (ConvShape(C=4, M=8, H=9, W=9, stride=(2, 3)), "conv", 4 * 5 * 3, 32, 8 * 15),
+        (ConvShape(C=1, M=1, H=9, W=9, R=2, S=2, stride=(1, 3)), "conv", 9 * 6, 4, 8 * 3),
         # The last row and column are out of reach.
         (ConvShape(C=1, M=1, H=6, W=6, R=3, S=3, stride=(2, 2)), "conv", 25, 9, 4),
         # Holes: rows 0, 2, 4 only.

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from random import Random
 
 from stillflow.compiler.image import descriptors, memory_map, program_image
@@ -21,6 +22,12 @@ def test_the_image_holds_every_segment_and_zeros_between():
         assert bytes(image[part]) == content
         image[part] = bytes(len(content))
     assert not any(image)
+
+
+def test_the_image_begins_with_the_first_segment():
+    moved = replace(PROGRAM, segments={a + 4096: data for a, data in PROGRAM.segments.items()})
+    assert memory_map(moved)["image_address"] == PLACES["image_address"] + 4096
+    assert program_image(moved) == program_image(PROGRAM)
 
 
 def test_the_map_says_where_everything_lies():

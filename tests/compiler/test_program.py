@@ -50,11 +50,7 @@ def regions(program):
     return found + [(f"segment {a}", a, len(data)) for a, data in program.segments.items()]
 
 
-@settings(max_examples=30)
-@given(name=st.sampled_from(sorted(CONFIGS)), random=seeds)
-def test_nothing_overlaps_and_everything_begins_on_a_page(name, random):
-    network = draw_network(random, CONFIGS[name], layers=random.randint(1, 4))
-    program = compile_network(network, CONFIGS[name])
+def assert_nothing_overlaps(program):
     end = 0
     for place, address, size in sorted(regions(program), key=lambda region: region[1]):
         assert address % ALIGNMENT == 0, place
@@ -63,6 +59,20 @@ def test_nothing_overlaps_and_everything_begins_on_a_page(name, random):
         end = address + size
     assert end <= program.size
     assert program.size % ALIGNMENT == 0
+
+
+@settings(max_examples=30)
+@given(name=st.sampled_from(sorted(CONFIGS)), random=seeds)
+def test_nothing_overlaps_and_everything_begins_on_a_page(name, random):
+    network = draw_network(random, CONFIGS[name], layers=random.randint(1, 4))
+    assert_nothing_overlaps(compile_network(network, CONFIGS[name]))
+
+
+def test_descriptors_and_records_of_many_layers_have_room():
+    # 33 records are more than a page, and so are 32 descriptors.
+    program = compile_network(draw_network(Random(2), TINY, layers=32), TINY)
+    assert RECORD_BYTES * 32 == ALIGNMENT < BYTES * 32
+    assert_nothing_overlaps(program)
 
 
 @settings(max_examples=30)

@@ -28,6 +28,7 @@ ERRORS = (
     "read_errors_stop_the_job",
     "write_errors_stop_the_job",
     "flipped_descriptor_bit_is_found",
+    "impossible_fields_are_found",
     "impossible_programs_are_refused",
     "program_outside_the_memory_is_a_read_error",
 )
