@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -180,22 +179,30 @@ def test_bad_input_is_one_line_and_status_2(desk, capsys, command, line):
 # -- what the machine lacks ----------------------------------------------------------------------
 
 
-def stillflow(command, *, limit=None, stdout: IO[str] | int = subprocess.PIPE, **environment):
+PROGRAM = """
+import resource, sys
+from stillflow.boards.cli import main
+limit = int(sys.argv.pop(1))
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def stillflow(command, *, limit=0, stdout: IO[str] | int = subprocess.PIPE, **environment):
     """Run the command in a process of its own.
 
     ``limit``: most bytes of a file. Beyond it the kernel refuses to write (EFBIG): the one way to a
     full disk that needs no privileges; only the reason's text differs from that of ENOSPC.
     """
-
-    def before():
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     return subprocess.run(
-        [sys.executable, "-m", "stillflow.boards.cli", *command.split()], stdout=stdout,
-        stderr=subprocess.PIPE, text=True, check=False, preexec_fn=before,
+        [sys.executable, "-c", PROGRAM, str(limit), *command.split()],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
