@@ -17,13 +17,12 @@ from stillflow.sim.cocotb_tb.memory import Dram, coin
 from stillflow.sim.cocotb_tb.monitor import Monitor
 from stillflow.sim.cocotb_tb.networks import Case
 from stillflow.sim.cocotb_tb.settings import Settings
-from stillflow.sim.cocotb_tb.transport import Transport
+from stillflow.sim.cocotb_tb.transport import JOB_CYCLES, Transport
 from stillflow.sim.golden.network import run_network
 
 PERIOD_NS = 10
 MEMORY_BYTES = 1 << 17
 TIMEOUT_MS = 10  # of a test: a million cycles
-JOB_CYCLES = 100_000  # longer than any job here, stalls included
 ACCESS_CYCLES = 1_000  # longer than any register access
 
 
@@ -63,11 +62,8 @@ class Bench:
         Of this run.
     driver : Driver
         The host driver; it runs in a thread of its own.
-    job_cycles : int
-        Longest wait for the interrupt.
     """
 
-    job_cycles = JOB_CYCLES
     monitor: Monitor
     driver: Driver
 
@@ -78,18 +74,24 @@ class Bench:
         self.dram = Dram(dut, size=MEMORY_BYTES, seed=self.seed)
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
 
-    @classmethod
-    async def start(cls, dut: Any) -> "Bench":
+    @staticmethod
+    async def start(dut: Any) -> "Bench":
         """Start the clock, reset the accelerator, connect host, memory and monitor."""
         dut.rst.value = 1
         Clock(dut.clk, PERIOD_NS, "ns").start()
         await ClockCycles(dut.clk, 2)
-        bench = cls(dut)
+        bench = Bench(dut)
         await ClockCycles(dut.clk, 3)
         dut.rst.value = 0
         await RisingEdge(dut.clk)
         bench.monitor = Monitor(dut)
-        bench.driver = await bridge(Driver)(Transport(bench))
+        transport = Transport(
+            read=bench.read,
+            write=bench.write,
+            wait_irq=bench.wait_irq,
+            content=bench.dram.content,
+        )
+        bench.driver = await bridge(Driver)(transport)
         return bench
 
     async def reset(self, cycles: int = 2) -> None:

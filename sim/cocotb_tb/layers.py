@@ -7,8 +7,9 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from stillflow.compiler.driver import DONE, START
 from stillflow.compiler.program import RECORD_BYTES
-from stillflow.sim.cocotb_tb.bench import JOB_CYCLES, TIMEOUT_MS, Bench
+from stillflow.sim.cocotb_tb.bench import TIMEOUT_MS, Bench
 from stillflow.sim.cocotb_tb.networks import make_case
+from stillflow.sim.cocotb_tb.transport import JOB_CYCLES
 
 
 @cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")

@@ -10,6 +10,7 @@ from stillflow.sim.cocotb_tb.faults import (
     reset_line_ends_a_job_anywhere,
     silent_memory_wakes_the_watchdog,
     soft_reset_ends_a_job_anywhere,
+    soft_reset_leaves_waiting_write_data_alone,
     write_errors_stop_the_job,
 )
 from stillflow.sim.cocotb_tb.layers import (
@@ -46,6 +47,7 @@ __all__ = [
     "reset_line_gives_every_register_its_reset_value",
     "silent_memory_wakes_the_watchdog",
     "soft_reset_ends_a_job_anywhere",
+    "soft_reset_leaves_waiting_write_data_alone",
     "start_while_busy_is_ignored",
     "write_errors_stop_the_job",
 ]

@@ -1,22 +1,37 @@
 """The host driver's way to the simulated accelerator."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from cocotb.task import resume
 from cocotbext.axi import AxiResp
 
-if TYPE_CHECKING:
-    from stillflow.sim.cocotb_tb.bench import Bench
+JOB_CYCLES = 100_000  # longer than any job here, stalls included
 
 
 class Transport:
-    """What the host driver needs, for its thread beside the simulation."""
+    """What the host driver needs, for its thread beside the simulation.
 
-    def __init__(self, bench: "Bench") -> None:
-        self._bench = bench
-        self._read, self._write = resume(bench.read), resume(bench.write)
-        self._wait = resume(bench.wait_irq)
+    Parameters
+    ----------
+    read, write : coroutine functions
+        Of an offset; of an offset and a value. They give the AXI response.
+    wait_irq : coroutine function
+        Of the most cycles to wait; it gives the cycles waited.
+    content : bytearray
+        The DRAM.
+    """
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[int], Coroutine[Any, Any, tuple[int, AxiResp]]],
+        write: Callable[[int, int], Coroutine[Any, Any, AxiResp]],
+        wait_irq: Callable[[int], Coroutine[Any, Any, int]],
+        content: bytearray,
+    ) -> None:
+        self._read, self._write, self._wait = resume(read), resume(write), resume(wait_irq)
+        self._content = content
 
     def write_csr(self, offset: int, value: int) -> None:
         """Write a 32-bit register."""
@@ -31,12 +46,12 @@ class Transport:
 
     def write_memory(self, address: int, content: bytes) -> None:
         """Copy bytes into DRAM."""
-        self._bench.dram.content[address : address + len(content)] = content
+        self._content[address : address + len(content)] = content
 
     def read_memory(self, address: int, length: int) -> bytes:
         """Copy bytes out of DRAM."""
-        return bytes(self._bench.dram.content[address : address + length])
+        return bytes(self._content[address : address + length])
 
     def wait_irq(self, max_cycles: int, *, progress: Callable[[int], None] | None = None) -> int:
-        """Wait for the interrupt."""
-        return self._wait(min(max_cycles, self._bench.job_cycles))
+        """Wait for the interrupt, at most `JOB_CYCLES`."""
+        return self._wait(min(max_cycles, JOB_CYCLES))

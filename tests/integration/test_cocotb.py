@@ -36,6 +36,7 @@ RECOVERY = (
     "silent_memory_wakes_the_watchdog",
     "memory_silent_for_long_is_reported",
     "soft_reset_ends_a_job_anywhere",
+    "soft_reset_leaves_waiting_write_data_alone",
     "reset_line_ends_a_job_anywhere",
 )
 
