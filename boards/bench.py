@@ -12,6 +12,7 @@ from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
 from stillflow.boards.simulation import (
     MODEL,
+    check_wave,
     dram_timing,
     layer_table,
     progress_line,
@@ -123,6 +124,7 @@ def bench(
     mobilenetv2, or a CSV file.
     """
     resolved = resolve_config(config, sets)
+    check_wave(wave, engine, jobs)
     table = load_workload(
         workload, net=net, layers=layers.split(",") if layers else None, batch=batch
     )

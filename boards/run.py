@@ -16,6 +16,7 @@ from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json, write_npz
 from stillflow.boards.simulation import (
     MODEL,
+    check_wave,
     dram_timing,
     layer_table,
     progress_line,
@@ -235,6 +236,7 @@ def run(
 ) -> None:
     """Run a quantised ONNX model, every tensor compared with the golden model and ONNX Runtime."""
     resolved = resolve_config(config, sets)
+    check_wave(wave, engine, jobs)
     console = Console(stderr=True)
     batches = None if input_path is None else read_inputs(input_path, load_network(model))
     report, outputs = run_model(

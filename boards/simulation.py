@@ -45,6 +45,20 @@ def simulation_options(command: _Command) -> _Command:
     return command
 
 
+def check_wave(wave: Path | None, engine: str | None, jobs: int) -> None:
+    """Refuse a waveform where there is no one device to watch.
+
+    Raises
+    ------
+    ValueError
+        If the engine is the cost model, or there are several jobs.
+    """
+    if wave is not None and engine == MODEL:
+        raise ValueError("--wave needs an engine that simulates, not model")
+    if wave is not None and jobs > 1:
+        raise ValueError(f"--wave needs --jobs 1, not {jobs}")
+
+
 def dram_timing(latency: int, bytes_per_cycle: int | None, config: AcceleratorConfig) -> DramTiming:
     """Give the timing of the simulated DRAM; the width defaults to the AXI port's."""
     return DramTiming(latency=latency, bytes_per_cycle=bytes_per_cycle or config.axi_bytes)

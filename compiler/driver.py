@@ -16,6 +16,7 @@ from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
 
 START, SOFT_RESET = 1, 2
+BUSY = 1
 DONE, FAILED = 1, 2
 
 
@@ -141,6 +142,8 @@ class Driver:
             If no interrupt comes.
         """
         layers = range(len(program.layers)) if layers is None else layers
+        if self.transport.read_csr(OFFSETS["STATUS"]) & BUSY:
+            raise DeviceError("the device is busy with another job")
         write = self.transport.write_csr
         write(OFFSETS["PROGRAM_ADDRESS"], program.program_address + BYTES * layers.start)
         write(OFFSETS["PROGRAM_LENGTH"], len(layers))

@@ -1,7 +1,7 @@
 """A network as an image in DRAM: descriptors, filter streams, and places for its tensors."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,6 @@ class _Allocator:
     """Hands out DRAM from address 0 upwards."""
 
     top: int = 0
-    places: dict[str, int] = field(default_factory=dict)
 
     def take(self, size: int) -> int:
         address = self.top

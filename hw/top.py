@@ -139,6 +139,7 @@ class Accelerator(wiring.Component):
             reader.i_clear.eq(job.o_begin),
             job.i_walkers_done.eq(loads.o_done & stores.o_done & blocks.o_done & streamer.o_idle),
             job.i_writer_idle.eq(writer.o_idle),
+            job.i_record_taken.eq(writer.o_record_taken),
             job.i_reader_idle.eq(reader.o_idle),
             job.i_progress.eq(events.o_progress),
             job.i_error.eq(reader.o_error | writer.o_error),

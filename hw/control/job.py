@@ -59,6 +59,8 @@ class JobControl(wiring.Component):
     o_layer_end : ``Out(1)``
         Pulses when a layer is complete.
     i_walkers_done, i_writer_idle, i_reader_idle : ``In(1)``
+    i_record_taken : ``In(1)``
+        The writer has read all counters of the record.
     i_progress : ``In(1)``
         Something moved: the watchdog starts anew.
     i_error, i_error_code, i_error_address
@@ -86,6 +88,7 @@ class JobControl(wiring.Component):
     o_layer_end: Signal
     i_walkers_done: Signal
     i_writer_idle: Signal
+    i_record_taken: Signal
     i_reader_idle: Signal
     i_progress: Signal
     i_error: Signal
@@ -123,6 +126,7 @@ class JobControl(wiring.Component):
                 "o_layer_end": Out(1),
                 "i_walkers_done": In(1),
                 "i_writer_idle": In(1),
+                "i_record_taken": In(1),
                 "i_reader_idle": In(1),
                 "i_progress": In(1),
                 "i_error": In(1),
@@ -232,8 +236,10 @@ class JobControl(wiring.Component):
                         state.eq(State.DRAIN),
                     ]
             with m.Case(State.BEGIN):
-                m.d.comb += self.o_begin.eq(1)
-                m.d.sync += state.eq(State.RUN)
+                # A record that is still being read must not see this layer's events.
+                with m.If(self.i_record_taken):
+                    m.d.comb += self.o_begin.eq(1)
+                    m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
                 with m.If(self.i_walkers_done & self.i_writer_idle):
                     m.d.comb += self.o_layer_end.eq(1)

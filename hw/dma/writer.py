@@ -42,6 +42,8 @@ class Writer(wiring.Component):
         AXI4 channels.
     o_idle : ``Out(1)``
         Nothing is left to write and every burst is answered.
+    o_record_taken : ``Out(1)``
+        No counter of a record is left to read.
     o_spill : ``Out(1)``
         A channel block was taken out of the buffer: for the counters.
     o_error, o_error_code, o_error_address
@@ -69,6 +71,7 @@ class Writer(wiring.Component):
     b_ready: Signal
     b_resp: Signal
     o_idle: Signal
+    o_record_taken: Signal
     o_spill: Signal
     o_error: Signal
     o_error_code: Signal
@@ -100,6 +103,7 @@ class Writer(wiring.Component):
                 "b_ready": Out(1),
                 "b_resp": In(2),
                 "o_idle": Out(1),
+                "o_record_taken": Out(1),
                 "o_spill": Out(1),
                 "o_error": Out(1),
                 "o_error_code": Out(4),
@@ -156,6 +160,7 @@ class Writer(wiring.Component):
         outstanding = self._responses(m, sent, splitter.o_address)
         self._addresses(m, splitter, plans, sent, outstanding)
         self._data(m, packer.o_beat, plans)
+        m.d.comb += self.o_record_taken.eq(packer.o_idle)
         m.d.comb += self.o_idle.eq(
             packer.o_idle & ~splitter.o_valid & ~plans.r_rdy & (outstanding == 0)
         )

@@ -40,6 +40,7 @@ class Core:
             ctx.set(dut.i_walkers_done, self.running == 0)
             ctx.set(dut.i_writer_idle, self.writing == 0)
             ctx.set(dut.i_reader_idle, self.reader_idle)
+            ctx.set(dut.i_record_taken, self.writing < 2)
             ctx.set(dut.o_segment.ready, 1)
             ctx.set(dut.o_record.ready, self.writing == 0)
             ctx.set(dut.i_beat, bool(self.beats))
