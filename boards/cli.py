@@ -70,7 +70,9 @@ def report_errors(command: Callable[[], int | None]) -> int:
     See `main` for the statuses.
     """
     try:
-        return command() or 0
+        status = command() or 0
+        sys.stdout.flush()
+        return status
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:  # the reader of our output went away
@@ -96,6 +98,10 @@ def report_errors(command: Callable[[], int | None]) -> int:
 
 
 def _complain(message: str, status: int) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:  # else Python tries again on its way out, and complains itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("stillflow: error:", " ".join(message.split()), file=sys.stderr)
     return status
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.back import verilog
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.boards.verilog import emit
 from stillflow.hw.csr import OFFSETS
 from stillflow.sim.engine.base import Engine
 from stillflow.sim.engine.pysim import PysimEngine
@@ -202,7 +202,9 @@ def verilog_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Pa
 
     @cache
     def convert(bits: int) -> Path:
-        text = verilog.convert(CopyEngine(bits), name="stillflow", emit_src=False)
+        files = emit(CopyEngine(bits))
+        top = files.pop("stillflow.v")
+        text = "\n".join([*files.values(), top])
         address = f"s_axil_awaddr == 9'd{OFFSETS['WATCHDOG']}"
         stop = f"  always @(posedge clk) if (s_axil_awvalid && {address}) $fatal;\n"
         head, end, tail = text.rpartition("endmodule")
