@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from stillflow.compiler.graph import Layer
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
 
@@ -59,14 +59,26 @@ class Accesses:
 
 
 def accesses(counters: Mapping[Counter, int], config: AcceleratorConfig) -> Accesses:
-    """Word counts of a weight-stationary layer from its hardware counters.
+    """Word counts of a layer from its hardware counters.
 
-    A PE reads its weight with every activation that its row carries, takes a new one at every
-    swap, and passes a weight on with every shift of the chain; activations and sums travel on
-    broadcast wires and adder trees, not from PE to PE.
+    Weight stationary: a PE reads its weight with every activation that its row carries, takes a new
+    one at every swap, and passes a weight on with every shift of the chain; activations and sums
+    travel on broadcast wires and adder trees, not from PE to PE.
+
+    Output stationary: a PE writes its psum with every product and reads it with every product but
+    the first, and once more when it leaves; the weights move from row to row.
     """
     columns = config.m_block
+    products = counters[Counter.MAC_LANES] * columns
+    if config.dataflow == Dataflow.OUTPUT_STATIONARY:
+        spads = {"spad_reads_psum": products, "spad_writes_psum": products}
+    else:
+        spads = {
+            "spad_reads_filter": products,
+            "spad_writes_filter": counters[Counter.WEIGHT_SWAPS] * config.rows * columns,
+        }
     return Accesses(
+        **spads,
         glb_reads_ifmap=counters[Counter.IFMAP_READS],
         glb_reads_filter=counters[Counter.FILTER_READS],
         glb_reads_psum=counters[Counter.PSUM_READS],
@@ -74,8 +86,6 @@ def accesses(counters: Mapping[Counter, int], config: AcceleratorConfig) -> Acce
         glb_fills_ifmap=counters[Counter.IFMAP_FILLS],
         glb_fills_filter=counters[Counter.FILTER_FILLS],
         glb_spills_psum=counters[Counter.OFMAP_SPILLS],
-        spad_reads_filter=counters[Counter.MAC_LANES] * columns,
-        spad_writes_filter=counters[Counter.WEIGHT_SWAPS] * config.rows * columns,
         noc_transfers_filter=counters[Counter.CHAIN_SHIFTS] * (config.rows - 1) * columns,
     )
 

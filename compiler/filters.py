@@ -38,7 +38,8 @@ def filter_stream(
     """Lines of a layer in DRAM.
 
     For each group, filter-block group, reduction tile, filter block and plane group: the weights
-    chunk by chunk; behind the first chunk of a tile the biases (first tile) and scales (last tile).
+    chunk by chunk; behind the first chunk of a tile the biases (first tile) and scales (last tile),
+    or before it where psums stay in the array.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def _reduction_tiles(
             channel = group * mapping.k_planes * config.channel_block
             order.append(_reduction_order(mapping, planes, channel))
             if group == begin:
-                first_chunk = mapping.chunk_lengths(planes)[0]
+                first_chunk = 0 if mapping.psums_stay else mapping.chunk_lengths(planes)[0]
         c, r, s = np.concatenate(order).T
         lines = weights[:, c, r, s].reshape(mapping.blocks, columns, -1).transpose(0, 2, 1)
         pieces = [lines[:, :first_chunk]]

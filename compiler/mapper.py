@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from stillflow.compiler.work import Plan
 from stillflow.hw.array.accumulator import Accumulator
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
+MOST_PIXELS = (1 << 16) - 1  # of a tile: what the loop counters hold
 TOLERANCE = 400  # nests within a 400th of the fewest cycles are as good as the best
 
 
@@ -45,10 +46,18 @@ def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
                     yield pn, work.E, pf
 
 
+def most_pixels(work: Work, config: AcceleratorConfig) -> int:
+    """Most pixels of a tile: as many as there are psum entries, unless psums stay in the array."""
+    if config.dataflow != Dataflow.OUTPUT_STATIONARY:
+        return config.psum_depth
+    pixel = work.C if work.packed else config.channel_block
+    return max(config.psum_depth, min(MOST_PIXELS, config.ifmap_elements // pixel))
+
+
 def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
     """Nests of a layer that fit the accelerator."""
     work = plan.work
-    for pn, pe, pf in _pixel_tiles(work, config.psum_depth):
+    for pn, pe, pf in _pixel_tiles(work, most_pixels(work, config)):
         pixels = pn * pe * pf
         probe_groups: list[int] | None = None
         try:
@@ -56,6 +65,9 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
         except ValueError:
             continue
         per_slot = config.ifmap_elements // max(1, smallest.slot_size)
+        if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
+            parameters = config.bias_lines + config.scale_lines
+            per_slot = min(per_slot, (config.filter_lines - parameters) // smallest.slab_lines[0])
         probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
         half = _tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
         for groups in dict.fromkeys([*probe_groups, *half]):
@@ -87,6 +99,15 @@ def compute_cycles(mapping: Mapping) -> int:
     floor = max(config.rows, Accumulator.HAZARD)
     parameters = config.bias_lines + config.scale_lines + 2
     total = 0
+    if mapping.psums_stay:
+        passes = w.G * mapping.blocks
+        for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
+            for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
+                for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
+                    groups = mapping.pixel_groups_of(images, rows, columns)
+                    step = chunks * groups * floor + parameters * mapping.c_count
+                    total += n_times * e_times * f_times * step
+        return total * passes
     for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
         for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
             for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
@@ -139,7 +160,9 @@ def estimate_cycles(mapping: Mapping) -> int:
     # Before the first step: the first plane group; with one slot, every tile is waited for.
     start = tile // (mapping.plane_groups if mapping.c_count == 1 else mapping.groups)
     waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
-    drain = mapping.tile_pixels * config.block_units
+    drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
+    if mapping.psums_stay:
+        drain = config.rows * config.block_units
     return max(compute + waits, memory) + start + drain
 
 

@@ -8,6 +8,7 @@ class Dataflow(StrEnum):
     """Which operand stays in the PE (survey, section V-B)."""
 
     WEIGHT_STATIONARY = "ws"
+    OUTPUT_STATIONARY = "os"
 
 
 def ceil_log2(value: int) -> int:
@@ -24,7 +25,8 @@ class AcceleratorConfig:
     name : str
         Shown in reports; a preset's name or the TOML file's stem.
     rows, cols : int
-        PEs of the array, 1 to 128 each: reduction over the rows, filters over the columns.
+        PEs of the array, 1 to 128 each: filters over the columns; over the rows the reduction
+        (weight stationary) or ofmap pixels (output stationary).
     dataflow : Dataflow
         What stays in a PE.
     act_bits, weight_bits : int
@@ -114,7 +116,7 @@ class AcceleratorConfig:
         least_beats = block_lines * (self.filter_line_bytes // self.axi_bytes)
         if (
             self.ifmap_depth < 16
-            or self.psum_depth < 16
+            or self.psum_depth < max(16, self.drain_pixels * 2)
             or filter_beats < least_beats + self.max_burst_beats
         ):
             raise ValueError(
@@ -203,6 +205,17 @@ class AcceleratorConfig:
     def psum_bits(self) -> int:
         """Width of the sum of one column's products."""
         return self.act_bits + self.weight_bits + ceil_log2(self.rows)
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of what a column of the array hands to the accumulator."""
+        stays = self.dataflow == Dataflow.OUTPUT_STATIONARY
+        return self.acc_bits if stays else self.psum_bits
+
+    @property
+    def drain_pixels(self) -> int:
+        """Pixels whose psums leave the array together: one for each row where psums stay."""
+        return self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
 
     @property
     def pace(self) -> int:

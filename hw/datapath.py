@@ -1,6 +1,6 @@
 """From the buffers through the array to the ofmap words: the part without decisions."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,7 @@ from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer, filter_position_bits
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.dataflow.ports import connect_fill, delayed
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
 
@@ -106,34 +107,16 @@ class Datapath(wiring.Component):
         m.submodules.accumulator = accumulator = Accumulator(config)
         m.submodules.post = post = PostProcessor(config)
 
-        def delayed(value: Value, cycles: int, name: str) -> Value:
-            for stage in range(cycles):
-                later = Signal(value.shape(), name=f"{name}_{stage + 1}")
-                m.d.sync += later.eq(value)
-                value = later
-            return value
-
-        # Fill.
-        padding = self.i_kind == SegmentKind.PADDING
-        m.d.comb += [
-            ifmap.i_fill_valid.eq(self.i_beat & ((self.i_kind == SegmentKind.IFMAP) | padding)),
-            ifmap.i_fill_address.eq(self.i_element),
-            ifmap.i_fill_mask.eq(self.i_mask),
-            filters.i_clear.eq(self.i_clear),
-            filters.i_write_valid.eq(self.i_beat & (self.i_kind == SegmentKind.FILTER)),
-            filters.i_write_data.eq(self.i_data),
-            self.o_loaded.eq(filters.o_loaded),
-        ]
-        elements = data.View(ifmap.i_fill_data.shape(), self.i_data)
-        m.d.comb += [
-            ifmap.i_fill_data[lane].eq(Mux(padding, self.i_pad_value, elements[lane]))
-            for lane in range(config.axi_elements)
-        ]
+        connect_fill(
+            m, ifmap, filters, beat=self.i_beat, kind=self.i_kind, words=self.i_data,
+            element=self.i_element, mask=self.i_mask, pad_value=self.i_pad_value,
+        )  # fmt: skip
+        m.d.comb += [filters.i_clear.eq(self.i_clear), self.o_loaded.eq(filters.o_loaded)]
 
         # Weight lines.
         command = self.i_command
-        read = LineCommand(config)(delayed(command.as_value(), COMMAND_DELAY, "command"))
-        line = LineCommand(config)(delayed(read.as_value(), 1, "line"))
+        read = LineCommand(config)(delayed(m, command.as_value(), COMMAND_DELAY, "command"))
+        line = LineCommand(config)(delayed(m, read.as_value(), 1, "line"))
         m.d.comb += [
             ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             ifmap.i_lane_offset.eq(command.lane_offset),
@@ -157,11 +140,11 @@ class Datapath(wiring.Component):
             ifmap.i_read_en.eq(self.i_vector.valid),
             ifmap.i_read_address.eq(self.i_vector.address),
             array.i_acts.eq(ifmap.o_acts),
-            array.i_swap.eq(delayed(self.i_start, COMMAND_DELAY + 1, "swap")),
+            array.i_swap.eq(delayed(m, self.i_start, COMMAND_DELAY + 1, "swap")),
             accumulator.i_sums.eq(array.o_sums),
         ]
         to_psum = ifmap.READ_LATENCY - 1 + array.latency
-        vector = Vector(config)(delayed(self.i_vector.as_value(), to_psum, "vector"))
+        vector = Vector(config)(delayed(m, self.i_vector.as_value(), to_psum, "vector"))
         m.d.comb += [
             accumulator.i_valid.eq(vector.valid),
             accumulator.i_address.eq(vector.psum),
@@ -169,7 +152,7 @@ class Datapath(wiring.Component):
             accumulator.i_final.eq(vector.final),
             accumulator.i_maximum.eq(vector.maximum),
             accumulator.i_bias_swap.eq(vector.start & vector.first),
-            post.i_scale_swap.eq(delayed(vector.start & vector.final, 1, "scale_swap")),
+            post.i_scale_swap.eq(delayed(m, vector.start & vector.final, 1, "scale_swap")),
             post.i_valid.eq(accumulator.o_valid),
             post.i_psums.eq(accumulator.o_psums),
             post.i_zero_point.eq(self.i_zero_point),

@@ -7,7 +7,7 @@ descriptor, the printer shows it, the cost model counts it.
 from dataclasses import dataclass
 from functools import cached_property
 
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.work import Work
 
 
@@ -62,6 +62,13 @@ class Mapping:
         if self.psum_entries > config.psum_depth:
             raise ValueError(
                 f"the psums of {self.psum_entries} pixels must fit {config.psum_depth} entries"
+            )
+        if self.psums_stay and self.pn > 1 and (self.pe, self.pf) != (self.work.E, self.work.F):
+            raise ValueError("where psums stay, tiles of several images must hold whole images")
+        if self.rereads_filters and self.visit_lines > config.filter_lines:
+            raise ValueError(
+                f"the {self.visit_lines} filter lines of a block must fit the buffer of "
+                f"{config.filter_lines} to meet {self.pixel_groups} pixel groups"
             )
         if self.filter_resident and self.resident_lines > config.filter_lines:
             raise ValueError(
@@ -120,8 +127,41 @@ class Mapping:
 
     @cached_property
     def psum_entries(self) -> int:
-        """Psum entries in use: all filter blocks of a group when the reduction is tiled."""
-        return self.tile_pixels * (self.mb if self.c_count > 1 else 1)
+        """Psum entries in use: all filter blocks of a group when the reduction is tiled.
+
+        Where psums stay in the array and the reduction is not tiled, a pixel group's at most.
+        """
+        if self.c_count > 1:
+            return self.tile_pixels * self.mb
+        return min(self.tile_pixels, self.config.rows) if self.psums_stay else self.tile_pixels
+
+    # -- output stationary -----------------------------------------------------------------------
+
+    @property
+    def psums_stay(self) -> bool:
+        """Whether psums stay in the array while the reduction passes."""
+        return self.config.dataflow == Dataflow.OUTPUT_STATIONARY
+
+    def pixel_groups_of(self, images: int, rows: int, columns: int) -> int:
+        """Pixel groups of a tile: pixels that the array's rows take at a time."""
+        return -(-images * rows * columns // self.config.rows) if self.psums_stay else 1
+
+    @property
+    def pixel_groups(self) -> int:
+        """Pixel groups of a full tile."""
+        return self.pixel_groups_of(self.pn, self.pe, self.pf)
+
+    @property
+    def rereads_filters(self) -> bool:
+        """Whether several pixel groups of a tile need a block's filter lines."""
+        return self.pixel_groups > 1
+
+    @cached_property
+    def visit_lines(self) -> int:
+        """Most filter lines of a filter block in a reduction tile, parameters included."""
+        full, last = self.slab_lines
+        lines = full * (self.groups - 1) + (last if self.c_count == 1 else full)
+        return lines + self.config.bias_lines + self.config.scale_lines
 
     # -- reduction -------------------------------------------------------------------------------
 

@@ -5,20 +5,23 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from stillflow.hw.buffer.ofmap import OfmapBuffer
-from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.config import AcceleratorConfig, Dataflow, ceil_log2
 from stillflow.hw.control.counters import Counters
 from stillflow.hw.control.csr_block import AXIL_INPUTS, AXIL_OUTPUTS, CsrBlock
 from stillflow.hw.control.events import CounterEvents
 from stillflow.hw.control.job import JobControl
-from stillflow.hw.datapath import Datapath, step_guard
+from stillflow.hw.dataflow.output_stationary import OutputStationary
+from stillflow.hw.dataflow.weight_stationary import WeightStationary
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
-from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
-from stillflow.hw.sequencer.streamer import Streamer
 from stillflow.hw.words import SegmentKind
 
+DATAFLOWS = {
+    Dataflow.WEIGHT_STATIONARY: WeightStationary,
+    Dataflow.OUTPUT_STATIONARY: OutputStationary,
+}
 INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
 
 
@@ -87,20 +90,16 @@ class Accelerator(wiring.Component):
         job = JobControl(config)
         reader, writer = Reader(config), Writer(config)
         loads, stores = ReadWalker(config), StoreWalker(config)
-        blocks = BlockWalker(config, guard=step_guard(config))
-        streamer = Streamer(config)
-        datapath, ofmap = Datapath(config), OfmapBuffer(config)
+        dataflow, ofmap = DATAFLOWS[config.dataflow](config), OfmapBuffer(config)
         counters, events = Counters(), CounterEvents(config)
         m.submodules.csr, m.submodules.job = csr, job
         m.submodules.counters, m.submodules.events = counters, events
-        m.submodules.datapath, m.submodules.ofmap = datapath, ofmap
+        m.submodules.dataflow, m.submodules.ofmap = dataflow, ofmap
         for name, engine in {
             "reader": reader,
             "writer": writer,
             "loads": loads,
             "stores": stores,
-            "blocks": blocks,
-            "streamer": streamer,
         }.items():
             m.submodules[name] = ResetInserter(job.o_clear)(engine)
 
@@ -127,17 +126,16 @@ class Accelerator(wiring.Component):
         ]
 
         # Job.
-        for walker in (loads, stores, blocks, streamer):
+        for walker in (loads, stores, dataflow):
             m.d.comb += walker.i_layer.eq(job.o_layer)
         m.d.comb += [
             loads.i_start.eq(job.o_begin),
             stores.i_begin.eq(job.o_begin),
-            blocks.i_begin.eq(job.o_begin),
-            streamer.i_begin.eq(job.o_begin),
-            datapath.i_clear.eq(job.o_begin),
+            dataflow.i_begin.eq(job.o_begin),
+            dataflow.i_reset.eq(job.o_clear),
             ofmap.i_clear.eq(job.o_begin),
             reader.i_clear.eq(job.o_begin),
-            job.i_walkers_done.eq(loads.o_done & stores.o_done & blocks.o_done & streamer.o_idle),
+            job.i_walkers_done.eq(loads.o_done & stores.o_done & dataflow.o_done),
             job.i_writer_idle.eq(writer.o_idle),
             job.i_record_taken.eq(writer.o_record_taken),
             job.i_reader_idle.eq(reader.o_idle),
@@ -165,40 +163,24 @@ class Accelerator(wiring.Component):
             loads.o_segment.ready.eq(reader.i_segment.ready & ~fetching),
             job.i_beat.eq(reader.o_beat & (reader.o_kind == SegmentKind.DESCRIPTOR)),
             job.i_data.eq(reader.o_data),
-            reader.i_filter_freed.eq(Mux(streamer.o_start, blocks.o_block.freed, 0)),
-            loads.i_tile_freed.eq(streamer.o_tile_freed),
-            datapath.i_beat.eq(reader.o_beat),
-            datapath.i_kind.eq(reader.o_kind),
-            datapath.i_data.eq(reader.o_data),
-            datapath.i_element.eq(reader.o_element),
-            datapath.i_mask.eq(reader.o_mask),
-        ]
-
-        # Compute.
-        layer = job.o_layer
-        m.d.comb += [
-            blocks.i_loaded.eq(datapath.o_loaded),
-            blocks.i_start.eq(streamer.o_start),
-            streamer.i_full.eq(blocks.o_full),
-            streamer.i_block.eq(blocks.o_block),
-            streamer.i_group.eq(reader.o_group),
-            streamer.i_entry_freed.eq(writer.o_freed),
-            datapath.i_command.eq(blocks.o_command),
-            datapath.i_start.eq(streamer.o_start),
-            datapath.i_vector.eq(streamer.o_vector),
-            datapath.i_pad_value.eq(layer.pad_value),
-            datapath.i_zero_point.eq(layer.zero_point),
-            datapath.i_min.eq(layer.act_min),
-            datapath.i_max.eq(layer.act_max),
+            reader.i_filter_freed.eq(dataflow.o_filter_freed),
+            loads.i_tile_freed.eq(dataflow.o_tile_freed),
+            dataflow.i_beat.eq(reader.o_beat),
+            dataflow.i_kind.eq(reader.o_kind),
+            dataflow.i_data.eq(reader.o_data),
+            dataflow.i_element.eq(reader.o_element),
+            dataflow.i_mask.eq(reader.o_mask),
+            dataflow.i_group.eq(reader.o_group),
+            dataflow.i_entry_freed.eq(writer.o_freed),
         ]
 
         # Store.
         wiring.connect(m, stores.o_run, writer.i_run)
         wiring.connect(m, job.o_record, writer.i_record)
         m.d.comb += [
-            stores.i_vector.eq(datapath.o_valid),
-            ofmap.i_valid.eq(datapath.o_valid),
-            ofmap.i_words.eq(datapath.o_words.as_value()),
+            stores.i_vector.eq(dataflow.o_valid),
+            ofmap.i_valid.eq(dataflow.o_valid),
+            ofmap.i_words.eq(dataflow.o_words.as_value()),
             ofmap.i_read_en.eq(writer.o_read_en),
             ofmap.i_read_entry.eq(writer.o_read_entry),
             writer.i_vector.eq(ofmap.o_vector),
@@ -218,13 +200,8 @@ class Accelerator(wiring.Component):
             events.i_beat.eq(reader.o_beat),
             events.i_kind.eq(reader.o_kind),
             events.i_mask.eq(reader.o_mask),
-            events.i_command.eq(blocks.o_command),
-            events.i_start.eq(streamer.o_start),
-            events.i_vector.eq(streamer.o_vector),
-            events.i_lanes.eq(streamer.o_lanes),
-            events.i_psum_read.eq(datapath.o_psum_read),
-            events.i_psum_write.eq(datapath.o_psum_write),
-            events.i_ofmap_write.eq(datapath.o_valid),
+            events.i_array.eq(dataflow.o_events),
+            events.i_ofmap_write.eq(dataflow.o_valid),
             events.i_ofmap_spill.eq(writer.o_spill),
             events.i_layer_end.eq(job.o_layer_end),
         ]

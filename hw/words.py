@@ -78,6 +78,93 @@ class LineCommand(data.StructLayout):
         )
 
 
+class LaneShift(data.StructLayout):
+    """One cycle in which a lane of the next chunk is set up.
+
+    Members
+    -------
+    valid : ``unsigned(1)``
+        The lane chain moves.
+    used : ``unsigned(1)``
+        The lane carries an element.
+    offset : ifmap buffer lines that the lane lies ahead
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__({"valid": 1, "used": 1, "offset": max(1, ceil_log2(config.ifmap_depth))})
+
+
+class PlayedLine(data.StructLayout):
+    """A filter line that passes the rows of an output-stationary array, or a parameter line.
+
+    Members
+    -------
+    valid : ``unsigned(1)``
+    kind : ``LineKind``
+    line : line of the filter buffer
+    opens : ``unsigned(1)``
+        Its products begin new psums.
+    ends : ``unsigned(1)``
+        The last line of its chunk.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__(
+            {
+                "valid": 1,
+                "kind": LineKind,
+                "line": ceil_log2(config.filter_lines),
+                "opens": 1,
+                "ends": 1,
+            }
+        )
+
+
+class Drain(data.StructLayout):
+    """Psums of a pixel group are complete in the array and leave it, row by row.
+
+    Members
+    -------
+    valid : ``unsigned(1)``
+    psum : psum entry of the group's first pixel
+    first, final : ``unsigned(1)``
+        They begin or complete their reduction.
+    swap_bias, swap_scale : ``unsigned(1)``
+        They are the first that need the biases or scales that were shifted in.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__(
+            {
+                "valid": 1,
+                "psum": max(1, ceil_log2(config.psum_depth)),
+                "first": 1,
+                "final": 1,
+                "swap_bias": 1,
+                "swap_scale": 1,
+            }
+        )
+
+
+class ArrayEvents(data.StructLayout):
+    """What a dataflow does in a cycle, for the counters.
+
+    Members
+    -------
+    line : a filter line is read
+    shift : weights move from PE to PE
+    step : a step starts
+    vector : an ifmap vector is read
+    lanes : elements of that vector
+    psum_read, psum_write : the psum buffer is read, written
+    progress : anything moves: the watchdog waits
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        flags = ("line", "shift", "step", "vector", "psum_read", "psum_write", "progress")
+        super().__init__(dict.fromkeys(flags, 1) | {"lanes": ceil_log2(config.rows + 1)})
+
+
 class SegmentKind(enum.Enum, shape=unsigned(2)):
     """Where the beats of a read segment go."""
 

@@ -30,7 +30,7 @@ class Accumulator(wiring.Component):
         Take the biases that were shifted in, from the next cycle on.
     i_bias_shift, i_line
         A slice of every bias, lowest first.
-    i_sums : ``In(ArrayLayout(signed(psum_bits), m_block))``
+    i_sums : ``In(ArrayLayout(signed(sum_bits), m_block))``
     o_valid, o_psums
         Complete psums.
     o_read, o_write : ``Out(1)``
@@ -66,7 +66,7 @@ class Accumulator(wiring.Component):
                 "i_bias_swap": In(1),
                 "i_bias_shift": In(1),
                 "i_line": In(data.ArrayLayout(signed(config.weight_bits), columns)),
-                "i_sums": In(data.ArrayLayout(signed(config.psum_bits), columns)),
+                "i_sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
                 "o_valid": Out(1),
                 "o_psums": Out(data.ArrayLayout(signed(config.acc_bits), columns)),
                 "o_read": Out(1),
@@ -113,7 +113,7 @@ class Accumulator(wiring.Component):
                 m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
             with m.If(self.i_bias_swap):
                 m.d.sync += bias.eq(shadow[:acc].as_signed())
-            term = self.i_sums[col].as_unsigned() ^ compares.replicate(config.psum_bits)
+            term = self.i_sums[col].as_unsigned() ^ compares.replicate(config.sum_bits)
             m.d.comb += [
                 bank.i_read_en.eq(self.o_read),
                 bank.i_read_addr.eq(self.i_address),

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
-from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
+from stillflow.hw.words import ArrayEvents, SegmentKind
 
 
 def count_ones(bits: Value) -> Value:
@@ -31,9 +31,9 @@ class CounterEvents(wiring.Component):
         AXI beats; any other handshake.
     i_beat, i_kind, i_mask
         Beats into the buffers.
-    i_command, i_start, i_vector, i_lanes
-        Weight lines, steps, vectors and the rows they feed.
-    i_psum_read, i_psum_write, i_ofmap_write, i_ofmap_spill, i_layer_end
+    i_array : ``In(ArrayEvents)``
+        What the dataflow does.
+    i_ofmap_write, i_ofmap_spill, i_layer_end
         One event each.
     o_amounts : ``Out(ArrayLayout(16, len(Counter)))``
     o_progress : ``Out(1)``
@@ -46,12 +46,7 @@ class CounterEvents(wiring.Component):
     i_beat: Signal
     i_kind: Signal
     i_mask: Signal
-    i_command: data.View
-    i_start: Signal
-    i_vector: data.View
-    i_lanes: Signal
-    i_psum_read: Signal
-    i_psum_write: Signal
+    i_array: data.View
     i_ofmap_write: Signal
     i_ofmap_spill: Signal
     i_layer_end: Signal
@@ -69,12 +64,7 @@ class CounterEvents(wiring.Component):
                 "i_beat": In(1),
                 "i_kind": In(SegmentKind),
                 "i_mask": In(config.axi_elements),
-                "i_command": In(LineCommand(config)),
-                "i_start": In(1),
-                "i_vector": In(Vector(config)),
-                "i_lanes": In(ceil_log2(config.rows + 1)),
-                "i_psum_read": In(1),
-                "i_psum_write": In(1),
+                "i_array": In(ArrayEvents(config)),
                 "i_ofmap_write": In(1),
                 "i_ofmap_spill": In(1),
                 "i_layer_end": In(1),
@@ -90,28 +80,28 @@ class CounterEvents(wiring.Component):
 
         elements = Signal(range(config.axi_elements + 1))
         m.d.comb += elements.eq(count_ones(self.i_mask))
-        command = self.i_command
+        array = self.i_array
         ifmap_fill = self.i_beat & (
             (self.i_kind == SegmentKind.IFMAP) | (self.i_kind == SegmentKind.PADDING)
         )
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
-        lanes = Mux(self.i_vector.valid, self.i_lanes, 0)
+        lanes = Mux(array.vector, array.lanes, 0)
         events: dict[Counter, tuple[Value, Value | int]] = {
             Counter.CYCLES: (self.i_busy, 1),
             Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
-            Counter.IFMAP_READS: (self.i_vector.valid, lanes),
+            Counter.IFMAP_READS: (array.vector, lanes),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
-            Counter.FILTER_READS: (command.valid & ~command.zero, config.m_block),
+            Counter.FILTER_READS: (array.line, config.m_block),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
-            Counter.PSUM_READS: (self.i_psum_read, config.m_block),
-            Counter.PSUM_WRITES: (self.i_psum_write, config.m_block),
+            Counter.PSUM_READS: (array.psum_read, config.m_block),
+            Counter.PSUM_WRITES: (array.psum_write, config.m_block),
             Counter.OFMAP_WRITES: (self.i_ofmap_write, config.m_block),
             Counter.OFMAP_SPILLS: (self.i_ofmap_spill, config.channel_block),
-            Counter.CHAIN_SHIFTS: (command.valid & (command.kind == LineKind.WEIGHT), 1),
-            Counter.WEIGHT_SWAPS: (self.i_start, 1),
-            Counter.MAC_CYCLES: (self.i_vector.valid, 1),
-            Counter.MAC_LANES: (self.i_vector.valid, lanes),
+            Counter.CHAIN_SHIFTS: (array.shift, 1),
+            Counter.WEIGHT_SWAPS: (array.step, 1),
+            Counter.MAC_CYCLES: (array.vector, 1),
+            Counter.MAC_LANES: (array.vector, lanes),
             Counter.LAYERS: (self.i_layer_end, 1),
         }
         m.d.comb += [
@@ -119,11 +109,7 @@ class CounterEvents(wiring.Component):
             for counter, (event, amount) in events.items()
         ]
         m.d.comb += self.o_progress.eq(
-            self.i_read_beat
-            | self.i_write_beat
-            | self.i_moved
-            | self.i_vector.valid
-            | command.valid
+            self.i_read_beat | self.i_write_beat | self.i_moved | array.progress
         )
 
         return m

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.events import CounterEvents
 from stillflow.hw.csr import Counter
-from stillflow.hw.words import LineKind, SegmentKind
+from stillflow.hw.words import SegmentKind
 from stillflow.sim import bench
 
 CONFIG = AcceleratorConfig(
@@ -15,12 +15,17 @@ FLAGS = {
     "i_busy": (Counter.CYCLES, 1),
     "i_read_beat": (Counter.DRAM_READ_BYTES, 8),
     "i_write_beat": (Counter.DRAM_WRITE_BYTES, 8),
-    "i_start": (Counter.WEIGHT_SWAPS, 1),
-    "i_psum_read": (Counter.PSUM_READS, 10),
-    "i_psum_write": (Counter.PSUM_WRITES, 10),
     "i_ofmap_write": (Counter.OFMAP_WRITES, 10),
     "i_ofmap_spill": (Counter.OFMAP_SPILLS, 2),
     "i_layer_end": (Counter.LAYERS, 1),
+}
+
+ARRAY = {
+    "line": (Counter.FILTER_READS, 10),
+    "shift": (Counter.CHAIN_SHIFTS, 1),
+    "step": (Counter.WEIGHT_SWAPS, 1),
+    "psum_read": (Counter.PSUM_READS, 10),
+    "psum_write": (Counter.PSUM_WRITES, 10),
 }
 
 
@@ -29,26 +34,25 @@ FLAGS = {
     flags=st.fixed_dictionaries({name: st.booleans() for name in FLAGS}),
     moved=st.booleans(),
     beat=st.tuples(st.booleans(), st.sampled_from(list(SegmentKind)), st.integers(0, 255)),
-    command=st.tuples(st.booleans(), st.booleans(), st.sampled_from(list(LineKind))),
+    array=st.fixed_dictionaries({name: st.booleans() for name in (*ARRAY, "progress")}),
     vector=st.tuples(st.booleans(), st.integers(1, 6)),
 )
-def test_words_are_counted_where_they_move(flags, moved, beat, command, vector):
+def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
     dut = CounterEvents(CONFIG)
     wanted = dict.fromkeys(Counter, 0)
     for name, happens in flags.items():
         counter, words = FLAGS[name]
         wanted[counter] = words * happens
+    for name, (counter, words) in ARRAY.items():
+        wanted[counter] = words * array[name]
     if beat[0] and beat[1] in (SegmentKind.IFMAP, SegmentKind.PADDING):
         wanted[Counter.IFMAP_FILLS] = beat[2].bit_count()
     if beat[0] and beat[1] == SegmentKind.FILTER:
         wanted[Counter.FILTER_FILLS] = 4
-    if command[0]:
-        wanted[Counter.FILTER_READS] = 0 if command[1] else 10
-        wanted[Counter.CHAIN_SHIFTS] = int(command[2] == LineKind.WEIGHT)
     if vector[0]:
         wanted[Counter.MAC_CYCLES] = 1
         wanted[Counter.MAC_LANES] = wanted[Counter.IFMAP_READS] = vector[1]
-    progress = moved or flags["i_read_beat"] or flags["i_write_beat"] or command[0] or vector[0]
+    progress = moved or flags["i_read_beat"] or flags["i_write_beat"] or array["progress"]
 
     async def drive(ctx):
         for name, happens in flags.items():
@@ -56,10 +60,7 @@ def test_words_are_counted_where_they_move(flags, moved, beat, command, vector):
         ctx.set(dut.i_moved, moved)
         for signal, value in zip((dut.i_beat, dut.i_kind, dut.i_mask), beat, strict=True):
             ctx.set(signal, value)
-        fields = zip(("valid", "zero", "kind"), command, strict=True)
-        ctx.set(dut.i_command, dict(fields))
-        ctx.set(dut.i_vector.valid, vector[0])
-        ctx.set(dut.i_lanes, vector[1])
+        ctx.set(dut.i_array, array | {"vector": vector[0], "lanes": vector[1]})
         assert {c: ctx.get(dut.o_amounts[c]) for c in Counter} == wanted
         assert ctx.get(dut.o_progress) == progress
 

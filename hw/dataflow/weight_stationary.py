@@ -1,0 +1,103 @@
+"""Weight stationary: weights stay in the PEs while a tile's pixels pass them."""
+
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, wiring
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.dataflow.ports import dataflow_ports
+from stillflow.hw.datapath import Datapath, step_guard
+from stillflow.hw.sequencer.block_walker import BlockWalker
+from stillflow.hw.sequencer.streamer import Streamer
+from stillflow.hw.words import LineKind
+
+
+class WeightStationary(wiring.Component):
+    """Block walker, streamer and datapath of the weight-stationary array.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+
+    Members
+    -------
+    As `stillflow.hw.dataflow.ports.dataflow_ports`.
+
+    References
+    ----------
+    Survey, section V-B, figure 22a.
+    """
+
+    i_reset: Signal
+    i_begin: Signal
+    i_layer: data.View
+    i_beat: Signal
+    i_kind: Signal
+    i_data: Signal
+    i_element: Signal
+    i_mask: Signal
+    i_group: Signal
+    i_entry_freed: Signal
+    o_filter_freed: Signal
+    o_tile_freed: Signal
+    o_done: Signal
+    o_valid: Signal
+    o_words: data.View
+    o_events: data.View
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(dataflow_ports(config))
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect walker, streamer and datapath."""
+        m = Module()
+        config, layer = self.config, self.i_layer
+
+        blocks = BlockWalker(config, guard=step_guard(config))
+        streamer = Streamer(config)
+        m.submodules.datapath = datapath = Datapath(config)
+        m.submodules.blocks = ResetInserter(self.i_reset)(blocks)
+        m.submodules.streamer = ResetInserter(self.i_reset)(streamer)
+
+        for walker in (blocks, streamer):
+            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+        m.d.comb += [
+            blocks.i_loaded.eq(datapath.o_loaded),
+            blocks.i_start.eq(streamer.o_start),
+            streamer.i_full.eq(blocks.o_full),
+            streamer.i_block.eq(blocks.o_block),
+            streamer.i_group.eq(self.i_group),
+            streamer.i_entry_freed.eq(self.i_entry_freed),
+            datapath.i_clear.eq(self.i_begin),
+            datapath.i_beat.eq(self.i_beat),
+            datapath.i_kind.eq(self.i_kind),
+            datapath.i_data.eq(self.i_data),
+            datapath.i_element.eq(self.i_element),
+            datapath.i_mask.eq(self.i_mask),
+            datapath.i_command.eq(blocks.o_command),
+            datapath.i_start.eq(streamer.o_start),
+            datapath.i_vector.eq(streamer.o_vector),
+            datapath.i_pad_value.eq(layer.pad_value),
+            datapath.i_zero_point.eq(layer.zero_point),
+            datapath.i_min.eq(layer.act_min),
+            datapath.i_max.eq(layer.act_max),
+            self.o_filter_freed.eq(Mux(streamer.o_start, blocks.o_block.freed, 0)),
+            self.o_tile_freed.eq(streamer.o_tile_freed),
+            self.o_done.eq(blocks.o_done & streamer.o_idle),
+            self.o_valid.eq(datapath.o_valid),
+            self.o_words.eq(datapath.o_words),
+        ]
+        command, events = blocks.o_command, self.o_events
+        m.d.comb += [
+            events.line.eq(command.valid & ~command.zero),
+            events.shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
+            events.step.eq(streamer.o_start),
+            events.vector.eq(streamer.o_vector.valid),
+            events.lanes.eq(streamer.o_lanes),
+            events.psum_read.eq(datapath.o_psum_read),
+            events.psum_write.eq(datapath.o_psum_write),
+            events.progress.eq(command.valid | streamer.o_vector.valid),
+        ]
+
+        return m
