@@ -7,8 +7,11 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
+from stillflow.hw.sequencer.chunk import Chunk
+from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest
+from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.words import LaneShift, LayerDescriptor
 
 
@@ -24,47 +27,6 @@ class Level(enum.IntEnum):
     N = 6
     M_OUTER = 7
     G = 8
-
-
-class Chunk(data.StructLayout):
-    """A chunk of the reduction that is set up, and the step it is for.
-
-    Members
-    -------
-    element : ifmap buffer element of lane 0 at the tile's first pixel
-    psum : psum entry of the tile's first pixel
-    line : of the filter buffer: the first of the chunk, parameters included
-    bias, scale : those parameters come before its weights
-    lanes : elements, and weight lines
-    groups : plane groups that must be loaded, counted from the start of the layer
-    images, rows, columns : pixels of the tile
-    restarts, rewinds : the step's pixels are the tile's first ones, the same as the last step's
-    opens, drains : it begins, completes psums in the array
-    first, final : ... that begin, complete the reduction
-    new_filters : ... and are the first of these filters
-    tile_last : the last step that reads the ifmap tile
-    freed : lines of the filter buffer that are not needed again
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        flags = (
-            "bias", "scale", "restarts", "rewinds", "opens", "drains", "first", "final",
-            "new_filters", "tile_last",
-        )  # fmt: skip
-        super().__init__(
-            {
-                "element": ceil_log2(config.ifmap_elements),
-                "psum": max(1, ceil_log2(config.psum_depth)),
-                "line": ceil_log2(config.filter_lines),
-                "lanes": ceil_log2(config.rows + 1),
-                "groups": 16,
-                "images": 16,
-                "rows": 16,
-                "columns": 16,
-                "freed": ceil_log2(config.filter_lines + 1),
-            }
-            | dict.fromkeys(flags, 1)
-        )
 
 
 class Phase(enum.Enum):
@@ -132,6 +94,7 @@ class ChunkWalker(wiring.Component):
         m = Module()
         config, layer = self.config, self.i_layer
         element_bits = ceil_log2(config.ifmap_elements)
+        position_bits = filter_position_bits(config)
 
         tile_step, k_step = Signal(), Signal()
         m.submodules.nest = nest = LoopNest(len(Level))
@@ -151,6 +114,7 @@ class ChunkWalker(wiring.Component):
         count = Signal(range(config.rows + 1))
         finished, ended = Signal(), Signal()  # the layer's last chunk; no element is left in it
         fresh, lanes, over, available = Signal(), Signal(), Signal(), Signal()
+        passes = Signal()  # the parameters are there
         begins, closes = first[Level.C] & k.o_first, last[Level.C] & k.o_first
         new_filters = first[Level.PIXELS]
         has_parameters = Signal()
@@ -161,38 +125,19 @@ class ChunkWalker(wiring.Component):
             over.eq(ended & ~fresh),
         ]
 
-        # Position in the filter stream, where the weights of these filters and of this group
-        # of filter blocks begin.
-        position = Signal(filter_position_bits(config))
-        line = Signal(ceil_log2(config.filter_lines))
-        again_position, again_line = Signal.like(position), Signal.like(line)
-        group_position, group_line = Signal.like(position), Signal.like(line)
-        parameters = Signal(range(config.bias_lines + config.scale_lines + 1))
-        ahead = Signal.like(position)
+        m.submodules.stream = stream = FilterPosition(config)
+        m.submodules.tile = tile = TilePlace(config)
+        here, parameters, ahead = stream.o_here, Signal.like(stream.i_lines), Signal(position_bits)
+        held, start_line = Signal(Chunk(config)), Signal.like(self.o_chunk.line)
+        has_start_line, wants_move, new_group = Signal(), Signal(), Signal()
         m.d.comb += [
             parameters.eq(
                 Mux(first[Level.C], config.bias_lines, 0)
                 + Mux(last[Level.C], config.scale_lines, 0)
             ),
-            ahead.eq(self.i_loaded - position),
+            ahead.eq(self.i_loaded - here.position),
             available.eq(ahead != 0),
         ]
-
-        def line_after(lines: Signal | int) -> Signal:
-            total = Signal(range(2 * config.filter_lines))
-            m.d.comb += total.eq(line + lines)
-            wrapped = Signal.like(line)
-            m.d.comb += wrapped.eq(
-                Mux(total >= config.filter_lines, total - config.filter_lines, total)
-            )
-            return wrapped
-
-        # Tile: slot of the ifmap buffer, psums, plane groups.
-        slot, slot_base = Signal(8), Signal(element_bits)
-        psum_base, tile_groups = Signal.like(self.o_chunk.psum), Signal(16)
-        slot_wraps = slot == layer.slots - 1
-        held, start_line = Signal(Chunk(config)), Signal.like(line)
-        has_start_line, wants_move, new_group = Signal(), Signal(), Signal()
 
         offset, linear, base = k.o_offset, Signal(element_bits), Signal(element_bits)
         lane = self.o_lane
@@ -204,7 +149,6 @@ class ChunkWalker(wiring.Component):
             k_step.eq(lane.valid & ~over),
             tile_step.eq(k_step & k.o_done),
         ]
-        next_line = line_after(1)
         next_phase = Signal(Phase)
         m.d.comb += next_phase.eq(
             Mux(wants_move | (tile_step & moved[Level.F :].any()), Phase.MOVE, Phase.FULL)
@@ -215,19 +159,15 @@ class ChunkWalker(wiring.Component):
                 m.d.sync += phase.eq(Phase.IDLE)
             with m.Else():
                 m.d.sync += phase.eq(Mux(has_parameters, Phase.PARAMETERS, Phase.LANES))
-        opens_filters = k.o_first & new_filters
-        with m.If(k_step & opens_filters):
-            m.d.sync += [again_position.eq(position), again_line.eq(line)]
-        with m.If(k_step):
-            m.d.sync += [position.eq(position + 1), line.eq(next_line)]
         with m.If(lane.valid):
             m.d.sync += [count.eq(count + 1), linear.eq(base + 1)]
             with m.If(count == config.rows - 1):
                 m.d.sync += [count.eq(0), phase.eq(next_phase), has_start_line.eq(0)]
             with m.If(count == 0):
-                self._open(m, held, nest, k, tile_groups, slot_base + offset, psum_base)
+                self._open(m, held, nest, k, tile)
                 m.d.sync += [
-                    held.line.eq(Mux(has_start_line, start_line, line)),
+                    held.element.eq(tile.o_element + offset),
+                    held.line.eq(Mux(has_start_line, start_line, here.line)),
                     held.bias.eq(begins & new_filters),
                     held.scale.eq(closes & new_filters),
                     held.restarts.eq(k.o_first & new_filters),
@@ -244,44 +184,36 @@ class ChunkWalker(wiring.Component):
                     held.tile_last.eq(k.o_done & last[Level.PIXELS] & last[Level.MB]),
                     finished.eq(k.o_done & nest.o_done),
                 ]
-        with m.Switch(phase):
-            with m.Case(Phase.PARAMETERS):
-                with m.If(ahead >= parameters):
-                    m.d.sync += [
-                        phase.eq(Phase.LANES),
-                        position.eq(position + parameters),
-                        line.eq(line_after(parameters)),
-                        start_line.eq(line),
-                        has_start_line.eq(1),
-                    ]
-            with m.Case(Phase.MOVE):
-                m.d.sync += [phase.eq(Phase.FULL), wants_move.eq(0)]
-                with m.If(new_group):
-                    m.d.sync += [group_position.eq(position), group_line.eq(line)]
-                with m.Elif(layer.filter_resident):
-                    m.d.sync += [position.eq(group_position), line.eq(group_line)]
+        with m.If(phase == Phase.PARAMETERS):
+            with m.If(passes):
+                m.d.sync += [phase.eq(Phase.LANES), start_line.eq(here.line), has_start_line.eq(1)]
+        with m.If(phase == Phase.MOVE):
+            m.d.sync += [phase.eq(Phase.FULL), wants_move.eq(0)]
 
         # The tile loops step with the last element of a reduction tile. Another pixel group needs
         # the same lines once more; at a new pixel tile, filters that stay are read again from where
         # their group begins.
+        moves = phase == Phase.MOVE
+        next_tile = ~(moved[Level.PIXELS] | moved[Level.MB])
+        m.d.comb += [
+            passes.eq((phase == Phase.PARAMETERS) & (ahead >= parameters)),
+            stream.i_begin.eq(self.i_begin),
+            stream.i_lines.eq(Mux(passes, parameters, k_step)),
+            stream.i_mark_block.eq(k_step & k.o_first & new_filters),
+            stream.i_to_block.eq(tile_step & moved[Level.PIXELS]),
+            stream.i_mark_group.eq(moves & new_group),
+            stream.i_to_group.eq(moves & ~new_group & layer.filter_resident),
+            tile.i_begin.eq(self.i_begin),
+            tile.i_layer.eq(layer),
+            tile.i_next_block.eq(tile_step & moved[Level.MB]),
+            tile.i_next_tile.eq(tile_step & next_tile),
+            tile.i_groups.eq(k.o_groups),
+        ]
         with m.If(tile_step):
             m.d.sync += [
                 wants_move.eq(moved[Level.F :].any()),
                 new_group.eq(moved[Level.M_OUTER :].any()),
             ]
-            with m.If(moved[Level.PIXELS] & ~opens_filters):
-                m.d.sync += [position.eq(again_position), line.eq(again_line)]
-            with m.Elif(moved[Level.PIXELS]):  # a reduction of one element
-                m.d.sync += [position.eq(position), line.eq(line)]
-            with m.Elif(moved[Level.MB]):
-                m.d.sync += psum_base.eq(psum_base + layer.psum_stride)
-            with m.Else():
-                m.d.sync += [
-                    psum_base.eq(0),
-                    tile_groups.eq(tile_groups + k.o_groups),
-                    slot.eq(Mux(slot_wraps, 0, slot + 1)),
-                    slot_base.eq(Mux(slot_wraps, 0, slot_base + layer.slot_size)),
-                ]
 
         keeps = Signal()
         with m.If(lane.valid & (count == 0)):
@@ -298,12 +230,8 @@ class ChunkWalker(wiring.Component):
         with m.If(self.i_begin):
             m.d.sync += phase.eq(Phase.PARAMETERS)
             m.d.sync += [
-                register.eq(0)
-                for register in (
-                    slot, slot_base, psum_base, tile_groups, position, line, group_position,
-                    group_line, count, ended, finished, wants_move, has_start_line,
-                )
-            ]  # fmt: skip
+                register.eq(0) for register in (count, ended, finished, wants_move, has_start_line)
+            ]
 
         return m
 
@@ -328,22 +256,15 @@ class ChunkWalker(wiring.Component):
             Level.G: layer.g_count,
         }
 
-    def _open(
-        self, m: Module, held: data.View, nest: LoopNest, k: KWalk, tile_groups: Signal,
-        element: Signal, psum: Signal,
-    ) -> None:  # fmt: skip
+    def _open(self, m: Module, held: data.View, nest: LoopNest, k: KWalk, tile: TilePlace) -> None:
         """Note what a chunk's first element says."""
         layer, first, last = self.i_layer, nest.o_first, nest.o_last
         m.d.sync += [
-            held.element.eq(element),
-            held.psum.eq(psum),
-            held.groups.eq(tile_groups + k.o_group + 1),
+            held.psum.eq(tile.o_psum),
+            held.groups.eq(tile.o_groups + k.o_group + 1),
             held.images.eq(Mux(last[Level.N], layer.pn_last, layer.pn)),
             held.rows.eq(Mux(last[Level.E], layer.pe_last, layer.pe)),
             held.columns.eq(Mux(last[Level.F], layer.pf_last, layer.pf)),
             held.new_filters.eq(first[Level.PIXELS]),
+            held.first.eq(first[Level.C] & (k.o_first | (layer.op != Op.MAXIMUM))),
         ]
-        with m.If(layer.op == Op.MAXIMUM):
-            m.d.sync += held.first.eq(first[Level.C] & k.o_first)
-        with m.Else():
-            m.d.sync += held.first.eq(first[Level.C])

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.chunk_walker import Chunk
+from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
 

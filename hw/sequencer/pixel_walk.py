@@ -12,8 +12,10 @@ class _Place(data.StructLayout):
     """Position in the three loops, and where it is in the ifmap tile."""
 
     def __init__(self, element_bits: int) -> None:
-        offsets = dict.fromkeys(("offset", "row_start", "image_start"), element_bits)
-        super().__init__(dict.fromkeys(("column", "row", "image", "index"), 16) | offsets)
+        super().__init__(
+            dict.fromkeys(("column", "row", "image", "index"), 16)
+            | dict.fromkeys(("offset", "row_start", "image_start"), element_bits)
+        )
 
 
 class PixelWalk(wiring.Component):
