@@ -1,6 +1,6 @@
 """Walk over the pixels of a tile, with a mark to come back to."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,10 +12,9 @@ class _Place(data.StructLayout):
     """Position in the three loops, and where it is in the ifmap tile."""
 
     def __init__(self, element_bits: int) -> None:
-        super().__init__(
-            dict.fromkeys(("column", "row", "image", "index"), 16)
-            | dict.fromkeys(("offset", "row_start", "image_start"), element_bits)
-        )
+        counts: dict[str, ShapeLike] = dict.fromkeys(("column", "row", "image", "index"), 16)
+        offsets = dict.fromkeys(("offset", "row_start", "image_start"), element_bits)
+        super().__init__(counts | offsets)
 
 
 class PixelWalk(wiring.Component):
