@@ -44,7 +44,7 @@ class Computer:
         self.run = 0  # of the filter stream, where the position is
         self.reread = self.keeps = False
         self.pixels = 0
-        self.period = 0  # cycles from step to step at best
+        self.period = self.tail = 0  # cycles from step to step at best; of a step
         self.left = 0  # steps until one that completes psums, at least
         self.finished = False
         self.done = 0
@@ -78,7 +78,8 @@ class Computer:
                 * (e_last if visit.e_last else mapping.pe)
                 * (f_last if visit.f_last else mapping.pf)
             )
-            self.period = max(config.rows, self.pixels, Accumulator.HAZARD)
+            self.tail = max(self.pixels, Accumulator.HAZARD)
+            self.period = max(config.rows, self.tail)
             by_group, whole = parts[visit.c_last]
             steps = sum(times for _, times in whole[0])
             blocks = blocks_of(mapping, visit)
@@ -161,7 +162,6 @@ class Computer:
     def _steps(self, lines: int, steps: int) -> Iterator[None]:
         """Run steps in the midst of a reduction tile, all with as many lines."""
         rows, period, state = self.config.rows, self.period, self.state
-        tail = max(self.pixels, Accumulator.HAZARD)
         pitch = lines * self.line_beats
         while steps:
             at, count = max(self.load_from + rows, self.free_from), steps
@@ -184,12 +184,12 @@ class Computer:
                     else:
                         self.position += count * lines
                         self._start(at, lines, count, pitch)
-                        self.free_from = self.load_from + tail
+                        self.free_from = self.load_from + self.tail
                         steps -= count
                         continue
                 self.position += count * lines
             self._start(at, lines, count, period)
-            self.free_from = self.load_from + tail
+            self.free_from = self.load_from + self.tail
             steps -= count
 
     def _start(self, at: int, lines: int, steps: int, period: int) -> None:

@@ -45,12 +45,18 @@ def predict_counters(
     chunks = len(mapping.chunk_lengths(mapping.k_planes)) * (mapping.plane_groups - 1)
     chunks += len(mapping.chunk_lengths(mapping.k_planes_last))
     weight_lines = mapping.block_lines - config.bias_lines - config.scale_lines
-    steps = visits * mapping.pixel_tiles * chunks
+    # Each step plays its lines: once a pixel tile where weights stay, once a pixel group otherwise.
+    passed = _passes(mapping)
+    steps = visits * passed * chunks
+    parameter_lines = mapping.filter_lines // visits - weight_lines
+    lines = visits * (passed * weight_lines + mapping.pixel_tiles * parameter_lines)
+    shifts = visits * passed * weight_lines if mapping.psums_stay else steps * config.rows
     vectors = visits * pixels * chunks
     lanes = visits * pixels * weight_lines
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
-    psums = (vectors - visits * pixels) * columns
+    sums = mapping.c_count if mapping.psums_stay and not w.maximum else chunks
+    psums = visits * pixels * (sums - 1) * columns
     ifmap_beats, fills = _ifmap(mapping, fields)
     units = w.G * -(-w.M // config.channel_block)
     return {
@@ -60,18 +66,32 @@ def predict_counters(
         ),
         Counter.IFMAP_READS: lanes,
         Counter.IFMAP_FILLS: fills,
-        Counter.FILTER_READS: mapping.filter_lines * mapping.pixel_tiles * columns,
+        Counter.FILTER_READS: lines * columns,
         Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
         Counter.PSUM_READS: psums,
         Counter.PSUM_WRITES: psums,
         Counter.OFMAP_WRITES: visits * pixels * columns,
         Counter.OFMAP_SPILLS: units * pixels * config.channel_block,
-        Counter.CHAIN_SHIFTS: steps * config.rows,
+        Counter.CHAIN_SHIFTS: visits * passed * weight_lines
+        if mapping.psums_stay
+        else steps * config.rows,
         Counter.WEIGHT_SWAPS: steps,
         Counter.MAC_CYCLES: vectors,
         Counter.MAC_LANES: lanes,
         Counter.LAYERS: 1,
     }
+
+
+def _passes(mapping: Mapping) -> int:
+    """How often a filter block's weights pass, or are passed by, the pixels of the layer."""
+    n, e, f = mapping.tile_counts
+    n_last, e_last, f_last = mapping.last_pixels
+    return sum(
+        n_times * e_times * f_times * mapping.pixel_groups_of(images, rows, columns)
+        for images, n_times in ((mapping.pn, n - 1), (n_last, 1))
+        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1))
+        for columns, f_times in ((mapping.pf, f - 1), (f_last, 1))
+    )
 
 
 def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from stillflow.compiler.cost.beats import BeatSide
 from stillflow.compiler.cost.compute import Computer
+from stillflow.compiler.cost.groups import GroupComputer
 from stillflow.compiler.cost.load import Loader
 from stillflow.compiler.cost.memory import NEVER, Memory
 from stillflow.compiler.cost.state import State
@@ -90,7 +91,8 @@ def _layer(
         memory.decide(loader.beats, memory.next_event() + 1)
         next(recording, None)
     begin = state.fetched + BEGIN_DELAY
-    computer = Computer(config, mapping, state, begin)
+    compute = GroupComputer if mapping.psums_stay else Computer
+    computer = compute(config, mapping, state, begin)
 
     def writes() -> Iterator[None]:
         yield from recording

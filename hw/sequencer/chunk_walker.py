@@ -1,6 +1,6 @@
 """Compute side of the nest where psums stay: chunks of the reduction, and their pixel groups."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -235,7 +235,7 @@ class ChunkWalker(wiring.Component):
 
         return m
 
-    def _counts(self, last: Signal) -> dict[Level, Signal]:
+    def _counts(self, last: Signal) -> dict[Level, Value]:
         layer = self.i_layer
         in_last_image = Mux(
             last[Level.E],

@@ -1,0 +1,186 @@
+"""Compute side of the replay where psums stay in the array: pixel groups, chunk by chunk."""
+
+from collections.abc import Iterator
+
+from stillflow.compiler.cost.compute import (
+    ENTRY_DELAY,
+    GROUP_DELAY,
+    STORE_CYCLES,
+    TILE_DELAY,
+    Computer,
+)
+from stillflow.compiler.cost.state import State
+from stillflow.compiler.cost.visits import Visit, blocks_of, runs_of, visits
+from stillflow.hw.array.output_stationary import drain_latency
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.sequencer.group_streamer import least_period
+
+SWAP_DELAY = 6  # cycles from a group's last line until its parameters are in use, drain apart
+POST_CYCLES = 16  # ... until its first ofmap word is in the buffer, drain and pace apart
+
+
+class GroupComputer(Computer):
+    """Steps of a layer, output stationary.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+    mapping : Mapping
+        The nest.
+    state : State
+        What the other sides have done.
+    begin : int
+        Cycle in which the walkers begin.
+    """
+
+    def __init__(
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
+    ) -> None:
+        super().__init__(config, mapping, state, begin)
+        self.drain = drain_latency(config)
+        self.period = self.tail = least_period(config)
+        self.load_from = begin
+        self.clear_from = -1 << 62  # earliest cycle of the next group's last line
+        self.parameters_from = 0  # ... of the next step with parameters
+
+    def floor(self, now: int) -> int:
+        """Cycle before which no write moves that is not known yet, if nothing happens until now."""
+        if self.finished:
+            return 1 << 62
+        start = max(self.load_from, self.free_from, now) + self.left * self.period
+        return start + 1 + POST_CYCLES + self.drain + self.config.pace + STORE_CYCLES
+
+    def walk(self) -> Iterator[None]:
+        """Run the steps; pause where they hang on the other sides."""
+        config, mapping, state = self.config, self.mapping, self.state
+        full = mapping.chunk_lengths(mapping.k_planes)
+        final = mapping.chunk_lengths(mapping.k_planes_last)
+        n_last, e_last, f_last = mapping.last_pixels
+        loaded = 0  # plane groups of earlier tiles
+        for visit in visits(mapping):
+            count = mapping.groups_last if visit.c_last else mapping.groups
+            by_group = [full] * (count - 1) + [final if visit.c_last else full]
+            whole = [[lines for part in by_group for lines in part]]
+            pixels = (
+                (n_last if visit.n_last else mapping.pn)
+                * (e_last if visit.e_last else mapping.pe)
+                * (f_last if visit.f_last else mapping.pf)
+            )
+            groups = -(-pixels // config.rows)
+            blocks = blocks_of(mapping, visit)
+            resident = mapping.filter_resident and not visit.first_pixels
+            stays = mapping.filter_resident and not visit.last_pixels
+            for block in range(blocks):
+                for group in range(groups):
+                    self.reread = resident or group > 0
+                    self.keeps = stays or group < groups - 1
+                    self.pixels = min(config.rows, pixels - group * config.rows)
+                    self.left = len(whole[0]) - 1
+                    tile_last = block == blocks - 1 and group == groups - 1
+                    # The first pixel group of all waits for the plane groups one by one.
+                    waits = not block and not group
+                    parts = by_group if waits else whole
+                    for part, lengths in enumerate(parts):
+                        if waits:
+                            while len(state.groups) <= loaded + part:
+                                yield
+                            ready = state.groups[loaded + part] + GROUP_DELAY
+                            self.free_from = max(self.free_from, ready)
+                        last = part == len(parts) - 1
+                        yield from self._part(
+                            visit, lengths, part == 0, last, group == 0, tile_last
+                        )
+            loaded += count
+        self.finished = True
+        self.done = state.tile_ends[-1] + TILE_DELAY
+
+    def _part(
+        self, visit: Visit, lengths: list[int], begins: bool, ends: bool, new: bool, tile_last: bool
+    ) -> Iterator[None]:
+        """Chunks that need no further plane groups."""
+        runs = runs_of(lengths)
+        for index, (lines, times) in enumerate(runs):
+            opens = begins and index == 0
+            closes = ends and index == len(runs) - 1
+            if self.mapping.work.maximum:  # every chunk drains
+                for step in range(times):
+                    first, last = opens and step == 0, closes and step == times - 1
+                    yield from self._group_step(visit, lines, first, last, new, tile_last)
+                continue
+            between = times - opens - closes
+            if opens:
+                only = closes and times == 1
+                yield from self._group_step(visit, lines, True, only, new, tile_last)
+                if only:
+                    continue
+            if between:
+                yield from self._steps(lines, between)
+            if closes:
+                yield from self._group_step(visit, lines, False, True, new, tile_last)
+
+    def _group_step(
+        self, visit: Visit, lines: int, opens: bool, closes: bool, new: bool, tile_last: bool
+    ) -> Iterator[None]:
+        """One step at an end of a group's reduction; ``new`` filters come with its first group."""
+        config, state = self.config, self.state
+        of_visit = config.bias_lines * (visit.c == 0) + config.scale_lines * visit.c_last
+        parameters = of_visit if opens and new else 0
+        at = self.load_from
+        if parameters:
+            at += 1
+            if not self.reread:
+                yield from self._take(parameters)
+                at = max(at, self._arrival(self.position) + 1)
+            at += 1
+        at += lines
+        if not self.reread:
+            yield from self._take(lines)
+            at = max(at, self._arrival(self.position) + 2)
+        at += config.rows - lines
+        if closes and tile_last and visit.leaves and not visit.end:
+            at += 1  # the position in the filter stream moves
+        at = max(at, self.free_from)
+        drains = closes or self.mapping.work.maximum
+        final = closes and visit.c_last
+        if parameters:
+            at = max(at, self.parameters_from)
+        if drains:
+            at = max(at, self.clear_from - parameters - lines)
+        if final:
+            room = state.vectors + config.rows - config.psum_depth
+            if room > 0:
+                while state.entries < room:
+                    yield
+                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+        last_line = at + parameters + lines
+        self.load_from = self.started = at
+        self.free_from = at + self.period + parameters
+        self.left -= 1
+        state.progress += 1
+        if not self.keeps:
+            state.free(lines + of_visit * opens, last_line, 1, 1)
+        if drains:
+            self.clear_from = last_line + config.rows * (config.pace if final else 1)
+            begins = visit.c == 0 and (opens or not self.mapping.work.maximum)
+            if new and (begins or final):
+                self.parameters_from = last_line + SWAP_DELAY + self.drain
+        if final:
+            first = last_line + POST_CYCLES + self.drain + config.pace
+            state.complete(first, config.pace, self.pixels)
+        if closes and tile_last:
+            state.tile_ends.append(self.free_from)
+
+    def _take(self, lines: int) -> Iterator[None]:
+        """Take lines from the filter stream, as far as they are known to come."""
+        self.position += lines
+        while self.state.filter_beats < self.position * self.line_beats:
+            yield
+
+    def _start(self, at: int, lines: int, steps: int, period: int) -> None:
+        self.started = self.load_from = at + (steps - 1) * period
+        self.left -= steps
+        self.state.progress += 1
+        if not self.keeps:
+            self.state.free(lines, at + lines, period, steps)
