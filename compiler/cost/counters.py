@@ -72,9 +72,7 @@ def predict_counters(
         Counter.PSUM_WRITES: psums,
         Counter.OFMAP_WRITES: visits * pixels * columns,
         Counter.OFMAP_SPILLS: units * pixels * config.channel_block,
-        Counter.CHAIN_SHIFTS: visits * passed * weight_lines
-        if mapping.psums_stay
-        else steps * config.rows,
+        Counter.CHAIN_SHIFTS: shifts,
         Counter.WEIGHT_SWAPS: steps,
         Counter.MAC_CYCLES: vectors,
         Counter.MAC_LANES: lanes,
