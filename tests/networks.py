@@ -7,7 +7,7 @@ import numpy as np
 from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
 from stillflow.compiler.program import choose_layout
 from stillflow.compiler.work import plan_layer
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, TINY
 
@@ -20,7 +20,13 @@ WIDE = AcceleratorConfig(
     name="wide", rows=12, cols=10, act_bits=16, weight_bits=16, acc_bits=48, glb_kib=32,
     axi_data_bits=128, requant_lanes=2,
 )  # fmt: skip
-CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE)}
+# Psums stay in the array; then more rows than meet in one level of gates, no pace.
+TINY_OS = replace(TINY, name="tiny_os", dataflow=Dataflow.OUTPUT_STATIONARY)
+TALL_OS = AcceleratorConfig(
+    name="tall_os", rows=18, cols=6, dataflow=Dataflow.OUTPUT_STATIONARY, glb_kib=16,
+    axi_data_bits=64, requant_lanes=6,
+)  # fmt: skip
+CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE, TINY_OS, TALL_OS)}
 
 
 def draw_conv(random, name, source, target, config):
