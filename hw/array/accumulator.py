@@ -9,6 +9,97 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.unit import unit
 
 
+class AccumulatorColumn(wiring.Component):
+    """Psum bank, bias and adder of one filter; timing as the accumulator's.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Depth, widths.
+
+    Members
+    -------
+    i_read_en, i_read_address, i_write_en, i_write_address
+        Ports of the psum bank; what is written is ``o_psum``.
+    i_valid, i_first, i_compares
+        A sum comes; it meets the bias; the larger of both counts instead of their sum.
+    i_bias_shift, i_bias_swap, i_slice
+        As the accumulator's.
+    i_sum : ``In(signed(sum_bits))``
+    o_psum : ``Out(signed(acc_bits))``
+    """
+
+    i_read_en: Signal
+    i_read_address: Signal
+    i_write_en: Signal
+    i_write_address: Signal
+    i_valid: Signal
+    i_first: Signal
+    i_compares: Signal
+    i_bias_shift: Signal
+    i_bias_swap: Signal
+    i_slice: Signal
+    i_sum: Signal
+    o_psum: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        key = (config.psum_depth, config.acc_bits, config.sum_bits, config.weight_bits)
+        self.unit_name = "accumulator_column_{}x{}_{}_{}".format(*key)
+        self.unit_key = key
+        address_bits = max(1, ceil_log2(config.psum_depth))
+        super().__init__(
+            {
+                "i_read_en": In(1),
+                "i_read_address": In(address_bits),
+                "i_write_en": In(1),
+                "i_write_address": In(address_bits),
+                "i_valid": In(1),
+                "i_first": In(1),
+                "i_compares": In(1),
+                "i_bias_shift": In(1),
+                "i_bias_swap": In(1),
+                "i_slice": In(signed(config.weight_bits)),
+                "i_sum": In(signed(config.sum_bits)),
+                "o_psum": Out(signed(config.acc_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the bank, the bias and the adder."""
+        m = Module()
+        config = self.config
+        acc, slices = config.acc_bits, config.bias_lines * config.weight_bits
+
+        bank = Sram(depth=config.psum_depth, width=acc)
+        m.submodules.bank = unit(platform, bank)
+        shadow = Signal(slices, reset_less=True)
+        bias = Signal(signed(acc), reset_less=True)
+        base, total = Signal(signed(acc)), Signal(signed(acc + 1))
+        with m.If(self.i_bias_shift):
+            m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_slice))
+        with m.If(self.i_bias_swap):
+            m.d.sync += bias.eq(shadow[:acc].as_signed())
+        term = self.i_sum.as_unsigned() ^ self.i_compares.replicate(config.sum_bits)
+        m.d.comb += [
+            bank.i_read_en.eq(self.i_read_en),
+            bank.i_read_addr.eq(self.i_read_address),
+            bank.i_write_en.eq(self.i_write_en),
+            bank.i_write_addr.eq(self.i_write_address),
+            bank.i_write_data.eq(self.o_psum.as_unsigned()),
+            base.eq(Mux(self.i_first, bias, bank.o_read_data.as_signed())),
+            # Maximum: the sign of base - sum chooses; otherwise the sum of both.
+            total.eq(base + term.as_signed() + self.i_compares),
+        ]
+        with m.If(self.i_valid):
+            with m.If(self.i_compares):
+                m.d.sync += self.o_psum.eq(Mux(total < 0, self.i_sum, base))
+            with m.Else():
+                m.d.sync += self.o_psum.eq(total)
+
+        return m
+
+
 class Accumulator(wiring.Component):
     """Adds column sums to biases or psums; the last step's psums leave.
 
@@ -78,7 +169,6 @@ class Accumulator(wiring.Component):
         """Build the memory, the biases and the adders."""
         m = Module()
         config = self.config
-        acc = config.acc_bits
 
         valid, first, final, maximum = (Signal(name=n) for n in ("v", "first", "final", "maximum"))
         write = Signal()
@@ -100,34 +190,22 @@ class Accumulator(wiring.Component):
 
         compares = Signal()
         m.d.comb += compares.eq(maximum & ~first)
-        slices = config.bias_lines * config.weight_bits
         for col in range(config.m_block):
-            bank = Sram(depth=config.psum_depth, width=acc)
-            m.submodules[f"bank_{col}"] = unit(platform, bank)
-            shadow = Signal(slices, name=f"bias_shadow_{col}", reset_less=True)
-            bias = Signal(signed(acc), name=f"bias_{col}", reset_less=True)
-            base = Signal(signed(acc), name=f"base_{col}")
-            total = Signal(signed(acc + 1), name=f"total_{col}")
-            psum = self.o_psums[col]
-            with m.If(self.i_bias_shift):
-                m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
-            with m.If(self.i_bias_swap):
-                m.d.sync += bias.eq(shadow[:acc].as_signed())
-            term = self.i_sums[col].as_unsigned() ^ compares.replicate(config.sum_bits)
+            column = AccumulatorColumn(config)
+            m.submodules[f"column_{col}"] = unit(platform, column)
             m.d.comb += [
-                bank.i_read_en.eq(self.o_read),
-                bank.i_read_addr.eq(self.i_address),
-                bank.i_write_en.eq(write),
-                bank.i_write_addr.eq(write_address),
-                bank.i_write_data.eq(psum.as_unsigned()),
-                base.eq(Mux(first, bias, bank.o_read_data.as_signed())),
-                # Maximum: the sign of base - sum chooses; otherwise the sum of both.
-                total.eq(base + term.as_signed() + compares),
+                column.i_read_en.eq(self.o_read),
+                column.i_read_address.eq(self.i_address),
+                column.i_write_en.eq(write),
+                column.i_write_address.eq(write_address),
+                column.i_valid.eq(valid),
+                column.i_first.eq(first),
+                column.i_compares.eq(compares),
+                column.i_bias_shift.eq(self.i_bias_shift),
+                column.i_bias_swap.eq(self.i_bias_swap),
+                column.i_slice.eq(self.i_line[col]),
+                column.i_sum.eq(self.i_sums[col]),
+                self.o_psums[col].eq(column.o_psum),
             ]
-            with m.If(valid):
-                with m.If(compares):
-                    m.d.sync += psum.eq(Mux(total < 0, self.i_sums[col], base))
-                with m.Else():
-                    m.d.sync += psum.eq(total)
 
         return m

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.buffer.ifmap_bank import IfmapBank
 from stillflow.hw.buffer.rotate import rotate_left, rotate_right
-from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.unit import unit
 
@@ -99,14 +99,14 @@ class IfmapBuffer(wiring.Component):
 
         fill_bank, fill_line = split(self.i_fill_address, "fill")
         spare = n - config.axi_elements
-        fill_words = rotate_right([*self.i_fill_data, *[0] * spare], fill_bank)
-        fill_ens = rotate_right([*self.i_fill_mask, *[0] * spare], fill_bank)
+        fill_words = rotate_right(m, [*self.i_fill_data, *[0] * spare], fill_bank, "fill_words")
+        fill_ens = rotate_right(m, [*self.i_fill_mask, *[0] * spare], fill_bank, "fill_ens")
 
         read_bank, read_line = split(self.i_read_address, "read")
         read_en = Signal()
         align = Signal.like(read_bank)
         align_next = Signal.like(read_bank)
-        bank_offsets = rotate_right([*offsets, *[0] * (n - lanes)], read_bank)
+        bank_offsets = rotate_right(m, [*offsets, *[0] * (n - lanes)], read_bank, "offsets")
         used_read, used_word = Signal(lanes), Signal(lanes)
         m.d.sync += [
             read_en.eq(self.i_read_en),
@@ -118,29 +118,20 @@ class IfmapBuffer(wiring.Component):
 
         words = []
         for b in range(n):
-            bank = Sram(depth=config.ifmap_depth, width=config.act_bits)
+            bank = IfmapBank(config)
             m.submodules[f"bank_{b}"] = unit(platform, bank)
-            wrapped = Signal(name=f"fill_wrapped_{b}")
-            write_en = Signal(name=f"write_en_{b}")
-            write_line = Signal(self.line_bits, name=f"write_line_{b}")
-            write_word = Signal(config.act_bits, name=f"write_word_{b}")
-            line = Signal(self.line_bits, name=f"read_line_{b}")
-            m.d.comb += wrapped.eq(b < fill_bank)
-            m.d.sync += [
-                write_en.eq(self.i_fill_valid & fill_ens[b]),
-                write_line.eq(fill_line + wrapped),
-                write_word.eq(fill_words[b]),
-                line.eq(read_line + Mux(b < read_bank, 1, 0) + bank_offsets[b]),
-            ]
             m.d.comb += [
-                bank.i_write_en.eq(write_en),
-                bank.i_write_addr.eq(write_line),
-                bank.i_write_data.eq(write_word),
+                bank.i_fill_en.eq(self.i_fill_valid & fill_ens[b]),
+                bank.i_fill_line.eq(fill_line),
+                bank.i_fill_wraps.eq(b < fill_bank),
+                bank.i_fill_word.eq(fill_words[b]),
                 bank.i_read_en.eq(read_en),
-                bank.i_read_addr.eq(line),
+                bank.i_read_line.eq(read_line),
+                bank.i_read_wraps.eq(b < read_bank),
+                bank.i_read_offset.eq(bank_offsets[b]),
             ]
-            words.append(bank.o_read_data)
-        for lane, word in enumerate(rotate_left(words, align_next)[:lanes]):
+            words.append(bank.o_word)
+        for lane, word in enumerate(rotate_left(m, words, align_next, "words")[:lanes]):
             m.d.sync += self.o_acts[lane].eq(Mux(used_word[lane], word, 0))
 
         return m

@@ -15,8 +15,8 @@ def test_words_move_round_by_any_amount(count):
     parts = [source[i] for i in range(count)]
     m = Module()
     for target, rotated in (
-        (left, rotate_left(parts, amount)),
-        (right, rotate_right(parts, amount)),
+        (left, rotate_left(m, parts, amount, "to_left")),
+        (right, rotate_right(m, parts, amount, "to_right")),
     ):
         assert len(rotated) == count
         m.d.comb += [target[i].eq(word) for i, word in enumerate(rotated)]
