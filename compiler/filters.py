@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.scale import encode_scale
 
@@ -10,6 +11,8 @@ from stillflow.hw.scale import encode_scale
 def _reduction_order(mapping: Mapping, planes: int, first: int) -> NDArray[np.intp]:
     """``c, r, s`` of each line of a plane group, shape [lines, 3]; c may pass the last channel."""
     w = mapping.work
+    if mapping.fir:
+        return _taps_in_order(mapping, mapping.fir)
     element = np.arange(mapping.k_elements)
     plane = np.arange(planes)
     s, r = np.arange(mapping.k_s), np.arange(w.R)
@@ -20,6 +23,15 @@ def _reduction_order(mapping: Mapping, planes: int, first: int) -> NDArray[np.in
     else:
         c = first + plane * mapping.config.channel_block + element
     return np.stack([c.ravel(), r.ravel(), s.ravel()], axis=1)
+
+
+def _taps_in_order(mapping: Mapping, fir: Fir) -> NDArray[np.intp]:
+    """``c, r, s`` of each tap, block by block, column by column; may pass the filter's end."""
+    r0, s0 = np.arange(mapping.k_r) * fir.tap_rows, np.arange(mapping.k_s) * fir.tap_columns
+    r0, s0, s, r = np.meshgrid(
+        r0, s0, np.arange(fir.tap_columns), np.arange(fir.tap_rows), indexing="ij"
+    )
+    return np.stack([np.zeros(r.size, np.intp), (r0 + r).ravel(), (s0 + s).ravel()], axis=1)
 
 
 def _words_to_lines(words: NDArray[np.int64], lines: int, bits: int) -> NDArray[np.int64]:
@@ -39,14 +51,14 @@ def filter_stream(
 
     For each group, filter-block group, reduction tile, filter block and plane group: the weights
     chunk by chunk; behind the first chunk of a tile the biases (first tile) and scales (last tile),
-    or before it where psums stay in the array.
+    or before it where psums stay in the array and in depthwise layers.
 
     Parameters
     ----------
     mapping : Mapping
         The nest.
     filters : int[G, M, C, R, S]
-        Weights of each group of the work.
+        Weights of each group of the work; depthwise int[G, M, 1, R, S].
     bias : int[G, M]
         Added to the psum; ifmap zero point included.
     scale : float32[G, M]
@@ -60,9 +72,11 @@ def filter_stream(
     config, w = mapping.config, mapping.work
     blocks, columns = mapping.blocks, config.m_block
     bits = config.weight_bits
-    c_padded = max(w.C, mapping.planes * config.channel_block)
-    weights = np.zeros((w.G, blocks * columns, c_padded, w.R, w.S), dtype=np.int64)
-    weights[:, : w.M, : w.C] = filters
+    C, R, S = max(w.C, mapping.planes * config.channel_block), w.R, w.S
+    if mapping.fir:  # a tap block at the filter's end may have taps too many
+        C, R, S = 1, mapping.k_r * mapping.fir.tap_rows, mapping.k_s * mapping.fir.tap_columns
+    weights = np.zeros((w.G, blocks * columns, C, R, S), dtype=np.int64)
+    weights[:, : w.M, : filters.shape[2], : w.R, : w.S] = filters
     biases = np.zeros((w.G, blocks * columns), dtype=np.int64)
     biases[:, : w.M] = bias
     encoded = np.full((w.G, blocks * columns), encode_word(1.0), dtype=np.int64)
@@ -104,7 +118,7 @@ def _reduction_tiles(
             channel = group * mapping.k_planes * config.channel_block
             order.append(_reduction_order(mapping, planes, channel))
             if group == begin:
-                first_chunk = 0 if mapping.psums_stay else mapping.chunk_lengths(planes)[0]
+                first_chunk = 0 if mapping.params_first else mapping.chunk_lengths(planes)[0]
         c, r, s = np.concatenate(order).T
         lines = weights[:, c, r, s].reshape(mapping.blocks, columns, -1).transpose(0, 2, 1)
         pieces = [lines[:, :first_chunk]]

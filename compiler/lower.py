@@ -80,7 +80,7 @@ def _loops(mapping: Mapping) -> dict[str, int]:
         "pe_last": e_last,
         "pf": m.pf,
         "pf_last": f_last,
-        "tile_pixels": min(m.tile_pixels, m.config.rows) if m.psums_stay else m.tile_pixels,
+        "tile_pixels": _step_pixels(m),
         "psum_stride": m.tile_pixels if m.c_count > 1 else 0,
         "pixel_groups": m.pixel_groups,
         "pixel_groups_e": m.pixel_groups_of(m.pn, e_last, m.pf),
@@ -94,16 +94,37 @@ def _loops(mapping: Mapping) -> dict[str, int]:
         "k_planes": m.k_planes,
         "k_planes_last": m.k_planes_last,
         "k_s": m.k_s,
-        "k_r": w.R,
+        "k_r": m.k_r,
         "k_groups": m.groups,
         "k_groups_last": m.groups_last,
         "k_stride_plane": m.plane_stride,
-        "k_stride_s": w.dilation[1] * m.pixel,
-        "k_stride_r": w.dilation[0] * m.pitch,
+        "k_stride_s": (m.fir.tap_columns if m.fir else w.dilation[1]) * m.pixel,
+        "k_stride_r": (m.fir.tap_rows if m.fir else w.dilation[0]) * m.pitch,
         "k_stride_group": m.k_planes * m.plane_stride,
         "k_break": m.k_break,
         "slab_lines": full,
         "slab_lines_last": last,
+    } | _fir(mapping)
+
+
+def _step_pixels(m: Mapping) -> int:
+    """Most ofmap pixels that a step or strip completes."""
+    if m.fir:
+        return m.fir.strip * m.pf
+    return min(m.tile_pixels, m.config.rows) if m.psums_stay else m.tile_pixels
+
+
+def _fir(m: Mapping) -> dict[str, int]:
+    fir, w = m.fir, m.work
+    names = ("lead", "run", "gap", "columns")
+    taps = (fir.lead, fir.tap_rows, fir.gap, fir.tap_columns) if fir else (0, 0, 0, 0)
+    return {f"tap_{name}": value for name, value in zip(names, taps, strict=True)} | {
+        "depthwise": int(fir is not None),
+        "strip_rows": fir.strip if fir else 0,
+        "fir_rows": fir.rows if fir else 0,
+        "emit_stride_e": w.stride[0] if fir else 0,
+        "emit_stride_f": w.stride[1] if fir else 0,
+        "strip_stride": fir.strip * w.stride[0] * m.pitch if fir else 0,
     }
 
 
@@ -177,7 +198,7 @@ def _store(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
         "run_pixels_f": run if merged else f_last,
         "run_pixels_ef": e_last * w.F if merged else f_last,
         "units": min(block_units, units),
-        "units_last": units - (m.blocks - 1) * block_units,
+        "units_last": w.last_planes or units - (m.blocks - 1) * block_units,
     }
 
 

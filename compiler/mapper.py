@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stillflow.compiler.work import Plan
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
@@ -57,6 +58,9 @@ def most_pixels(work: Work, config: AcceleratorConfig) -> int:
 def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
     """Nests of a layer that fit the accelerator."""
     work = plan.work
+    if work.depthwise:
+        yield from depthwise_candidates(work, config)
+        return
     for pn, pe, pf in _pixel_tiles(work, most_pixels(work, config)):
         pixels = pn * pe * pf
         probe_groups: list[int] | None = None
@@ -88,8 +92,57 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
                         continue
 
 
+def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
+    """Nests of a depthwise layer: whole ofmap rows, strips as high as the chains allow."""
+    room = (config.psum_depth - config.store_pixels + 1) // work.F
+    tap_blocks = [
+        (tap_rows, tap_columns)
+        for tap_columns in _tiles(work.S, work.S)
+        for tap_rows in _tiles(work.R, min(work.R, config.rows))
+    ]
+    for pe in _some(_tiles(work.E, work.E), 24):
+        for pn in _some(_tiles(work.N, work.N), 4) if pe == work.E else [1]:
+            for tap_rows, tap_columns in tap_blocks:
+                most = most_strip(config.rows, tap_rows, tap_columns, work.stride[0])
+                most = min(room, pe) if most is None else min(most, room, pe)
+                if most < 1:
+                    continue
+                strip = -(-pe // -(-pe // most))
+                fir = Fir(
+                    chain=config.rows, tap_rows=tap_rows, tap_columns=tap_columns, strip=strip,
+                    stride=work.stride[0],
+                )  # fmt: skip
+                for resident in (True, False):
+                    try:
+                        yield Mapping(
+                            config=config, work=work, pn=pn, pe=pe, pf=work.F, mb=1, groups=1,
+                            filter_resident=resident, fir=fir,
+                        )  # fmt: skip
+                    except ValueError:
+                        continue
+
+
+def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
+    """Cycles of all steps of a depthwise layer when nothing waits for DRAM."""
+    config, w = mapping.config, mapping.work
+    n, e, _ = mapping.tile_counts
+    n_last, e_last, _ = mapping.last_pixels
+    columns = (w.F - 1) * w.stride[1] + fir.tap_columns
+    load = config.rows + 5 + (config.bias_lines + config.scale_lines) // (mapping.k_s * mapping.k_r)
+    total = 0
+    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
+        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
+            strips = -(-rows // fir.strip)
+            emitting = rows * w.F * (config.pace - 1)
+            step = images * (strips * (columns * fir.rows + 1) + emitting) + load
+            total += n_times * e_times * step
+    return total * mapping.k_s * mapping.k_r * w.G
+
+
 def compute_cycles(mapping: Mapping) -> int:
     """Cycles of all steps when nothing waits for DRAM."""
+    if mapping.fir:
+        return depthwise_cycles(mapping, mapping.fir)
     config, w = mapping.config, mapping.work
     full = mapping.chunk_lengths(mapping.k_planes)
     last = mapping.chunk_lengths(mapping.k_planes_last)
@@ -127,11 +180,10 @@ def dram_bytes(mapping: Mapping) -> tuple[int, int]:
     rows = min(mapping.rows_of(mapping.pe), w.H) * e
     width = min(mapping.load_width, w.W * mapping.pixel) * f
     reloads = mapping.m_count if mapping.m_outer or mapping.c_count > 1 else 1
-    ifmap = w.G * mapping.planes * w.N * rows * width * config.act_bytes * reloads
+    ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes * reloads
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filters = mapping.filter_lines * config.filter_line_bytes * passes
-    units = -(-w.M // config.channel_block)
-    ofmap = w.G * units * w.N * w.E * w.F * config.channel_block * config.act_bytes
+    ofmap = mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes
     return ifmap + filters, ofmap
 
 

@@ -133,6 +133,8 @@ def _group_parameters(
 ) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
     """Split into filters [G, M, C, R, S], biases and scales [G, M] of the work's groups."""
     shape, merged = layer.shape, plan.merged
+    if plan.work.depthwise:
+        return _channel_parameters(layer, plan, tensors)
     groups, per_c, per_m = shape.G // merged, shape.C // shape.G, shape.M // shape.G
     filters = np.zeros(
         (groups, merged, per_m, merged, per_c, shape.R, shape.S), dtype=layer.filters.dtype
@@ -147,6 +149,27 @@ def _group_parameters(
     bias = np.broadcast_to(layer.bias, (shape.M,)).reshape(groups, -1) - zero_point * sums
     scale = np.broadcast_to(layer.scale, (shape.M,)).reshape(groups, -1)
     return filters, bias, scale
+
+
+def _channel_parameters(
+    layer: ConvLayer, plan: Plan, tensors: dict[str, Tensor]
+) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
+    """Split a depthwise layer's into filters [G, M, 1, R, S], biases and scales [G, M]."""
+    shape, w = layer.shape, plan.work
+    channels = w.G * w.M
+    filters = np.zeros((channels, 1, shape.R, shape.S), dtype=layer.filters.dtype)
+    filters[: shape.M] = layer.filters
+    source = tensors[layer.ifmap]
+    zero_point = source.zero_point - sign_offset(source.dtype)
+    bias, scale = np.zeros(channels, np.int64), np.ones(channels, np.float32)
+    bias[: shape.M] = layer.bias - zero_point * layer.filters.astype(np.int64).sum(axis=(1, 2, 3))
+    scale[: shape.M] = layer.scale
+    by_group = (w.G, w.M)
+    return (
+        filters.reshape(*by_group, 1, shape.R, shape.S),
+        bias.reshape(by_group),
+        scale.reshape(by_group),
+    )
 
 
 def _check_widths(

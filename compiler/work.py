@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.tensor import TensorLayout
 from stillflow.hw.work import Work
@@ -45,6 +45,23 @@ def merged_groups(shape: ConvShape, block: int) -> int:
     return shape.G
 
 
+def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -> bool:
+    """Whether a layer's pixels should move through the weight chains, a channel in each column.
+
+    That is for depthwise layers on weight-stationary arrays. A pixel is read once or twice for each
+    filter column and strip, as a dense block once for each tap; so not where strides skip pixels.
+    """
+    return (
+        config.dataflow == Dataflow.WEIGHT_STATIONARY
+        and shape.G == shape.C == shape.M
+        and shape.G > 1
+        and not packed
+        and shape.dilation == (1, 1)
+        and shape.stride[0] * shape.stride[1] <= shape.R * shape.S
+        and shape.F + config.store_pixels <= config.psum_depth
+    )
+
+
 def plan_layer(
     layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig
 ) -> Plan:
@@ -71,6 +88,17 @@ def plan_layer(
             packed=False, maximum=maximum,
         )  # fmt: skip
         return Plan(work=work, pool=True)
+    if suits_chains(shape, config, packed=packed):
+        planes = -(-shape.C // block)
+        taken = min(config.rows // block, config.block_units, planes)
+        groups = -(-planes // taken)
+        work = Work(
+            G=groups, N=shape.N, C=taken * block, M=taken * block, H=shape.H, W=shape.W, R=shape.R,
+            S=shape.S, E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1),
+            pad=shape.pad[:2], packed=False, depthwise=True,
+            last_planes=planes - (groups - 1) * taken,
+        )  # fmt: skip
+        return Plan(work=work)
     merged = merged_groups(shape, block)
     groups = shape.G // merged
     loops = {

@@ -202,6 +202,12 @@ class AcceleratorConfig:
         return min(psum, ofmap)
 
     @property
+    def store_pixels(self) -> int:
+        """Ofmap pixels that are stored in one go, at most: a burst's worth."""
+        burst = self.max_burst_beats * self.axi_bytes
+        return max(1, min(burst // (self.channel_block * self.act_bytes), self.psum_depth // 2))
+
+    @property
     def psum_bits(self) -> int:
         """Width of the sum of one column's products."""
         return self.act_bits + self.weight_bits + ceil_log2(self.rows)

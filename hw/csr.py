@@ -46,7 +46,7 @@ class Counter(IntEnum):
     CHAIN_SHIFTS = 11  # cycles in which the weight chain moved
     WEIGHT_SWAPS = 12  # weight blocks made active
     MAC_CYCLES = 13  # cycles in which an ifmap vector met the weights
-    MAC_LANES = 14  # the same, counted per row that carried an element
+    MAC_LANES = 14  # the same, counted per row that held a weight for it
     LAYERS = 15  # descriptors completed
 
 

@@ -1,6 +1,6 @@
 """From the buffers through the array to the ofmap words: the part without decisions."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,10 +44,10 @@ class Datapath(wiring.Component):
     i_command : ``In(LineCommand)``
     i_start, i_vector
         Steps from the streamer.
-    i_pad_value, i_zero_point, i_min, i_max
+    i_depthwise, i_pad_value, i_zero_point, i_min, i_max
         Of the layer.
-    o_valid, o_words
-        Ofmap vectors.
+    o_valid, o_words, o_column_last, o_strip_last
+        Ofmap vectors, with the marks of theirs.
     o_psum_read, o_psum_write : for the counters
     """
 
@@ -61,12 +61,15 @@ class Datapath(wiring.Component):
     i_command: data.View
     i_start: Signal
     i_vector: data.View
+    i_depthwise: Signal
     i_pad_value: Signal
     i_zero_point: Signal
     i_min: Signal
     i_max: Signal
     o_valid: Signal
     o_words: data.View
+    o_column_last: Signal
+    o_strip_last: Signal
     o_psum_read: Signal
     o_psum_write: Signal
 
@@ -85,12 +88,15 @@ class Datapath(wiring.Component):
                 "i_command": In(LineCommand(config)),
                 "i_start": In(1),
                 "i_vector": In(Vector(config)),
+                "i_depthwise": In(1),
                 "i_pad_value": In(act),
                 "i_zero_point": In(act),
                 "i_min": In(act),
                 "i_max": In(act),
                 "o_valid": Out(1),
                 "o_words": Out(data.ArrayLayout(act, config.m_block)),
+                "o_column_last": Out(1),
+                "o_strip_last": Out(1),
                 "o_psum_read": Out(1),
                 "o_psum_write": Out(1),
             }
@@ -120,7 +126,7 @@ class Datapath(wiring.Component):
         m.d.comb += [
             ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             ifmap.i_lane_offset.eq(command.lane_offset),
-            ifmap.i_lane_used.eq(~command.zero),
+            ifmap.i_lane_used.eq(command.lane_used),
             filters.i_read_en.eq(read.valid & ~read.zero),
             filters.i_read_line.eq(read.line),
             array.i_shift.eq(line.valid & (line.kind == LineKind.WEIGHT)),
@@ -140,13 +146,19 @@ class Datapath(wiring.Component):
             ifmap.i_read_en.eq(self.i_vector.valid),
             ifmap.i_read_address.eq(self.i_vector.address),
             array.i_acts.eq(ifmap.o_acts),
+            array.i_depthwise.eq(self.i_depthwise),
+            array.i_stream.eq(
+                delayed(m, self.i_vector.valid & self.i_depthwise, ifmap.READ_LATENCY, "stream")
+            ),
             array.i_swap.eq(delayed(m, self.i_start, COMMAND_DELAY + 1, "swap")),
             accumulator.i_sums.eq(array.o_sums),
         ]
         to_psum = ifmap.READ_LATENCY - 1 + array.latency
         vector = Vector(config)(delayed(m, self.i_vector.as_value(), to_psum, "vector"))
+        marks = Cat(vector.column_last, vector.strip_last)
+        marks = delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
         m.d.comb += [
-            accumulator.i_valid.eq(vector.valid),
+            accumulator.i_valid.eq(vector.emits),
             accumulator.i_address.eq(vector.psum),
             accumulator.i_first.eq(vector.first),
             accumulator.i_final.eq(vector.final),
@@ -160,6 +172,7 @@ class Datapath(wiring.Component):
             post.i_max.eq(self.i_max),
             self.o_valid.eq(post.o_valid),
             self.o_words.eq(post.o_words),
+            Cat(self.o_column_last, self.o_strip_last).eq(marks),
             self.o_psum_read.eq(accumulator.o_read),
             self.o_psum_write.eq(accumulator.o_write),
         ]

@@ -59,7 +59,7 @@ FIELDS = (
     _u("pe_last", 16, ""),
     _u("pf", 16, "ofmap columns"),
     _u("pf_last", 16, ""),
-    _u("tile_pixels", 16, "most pixels of a tile; output stationary: of a pixel group"),
+    _u("tile_pixels", 16, "most ofmap pixels that a step or strip completes"),
     _u("psum_stride", 16, "psum entries from filter block to filter block"),
     # output stationary: pixel groups (pixels of a tile, a row's worth at a time)
     _u("pixel_groups", 16, "in a tile"),
@@ -70,6 +70,17 @@ FIELDS = (
     _s("stride_n", 24, "ifmap buffer elements from image to image"),
     _s("stride_e", 24, "... from ofmap row to ofmap row"),
     _s("stride_f", 24, "... from ofmap pixel to ofmap pixel"),
+    # depthwise: taps of a filter in the weight chain, strips of ofmap rows
+    _u("depthwise", 1, "columns are channels, rows are taps"),
+    _u("tap_lead", 8, "zero rows before the first tap"),
+    _u("tap_run", 8, "taps of a filter column in a row: the chain's part of it"),
+    _u("tap_gap", 8, "zero rows between them"),
+    _u("tap_columns", 8, "filter columns in the chain"),
+    _u("strip_rows", 16, "ofmap rows of a strip"),
+    _u("fir_rows", 16, "ifmap rows of a strip"),
+    _u("emit_stride_e", 16, "ifmap rows from ofmap row to ofmap row"),
+    _u("emit_stride_f", 16, "... columns"),
+    _u("strip_stride", 24, "ifmap buffer elements from strip to strip"),
     # K walk: elements of a reduction tile in the order of the filter stream
     _u("k_elements", 16, "contiguous elements"),
     _u("k_planes", 8, "channel planes side by side in a chunk"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.fir import Fir
 from stillflow.hw.work import Work
 
 
@@ -35,6 +36,8 @@ class Mapping:
         Filter groups outside the pixel tiles.
     filter_resident : bool
         A group's filters are loaded once and stay for all its pixel tiles.
+    fir : Fir | None
+        How a depthwise layer's taps lie in the array.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Mapping:
     groups: int
     m_outer: bool = False
     filter_resident: bool = False
+    fir: Fir | None = None
 
     def __post_init__(self) -> None:
         config = self.config
@@ -59,6 +63,8 @@ class Mapping:
                 f"an ifmap tile of {self.slot_size} elements must fit the buffer of "
                 f"{config.ifmap_elements}"
             )
+        if self.fir and self.pf != self.work.F:
+            raise ValueError("a depthwise tile must hold whole rows")
         if self.psum_entries > config.psum_depth:
             raise ValueError(
                 f"the psums of {self.psum_entries} pixels must fit {config.psum_depth} entries"
@@ -133,9 +139,18 @@ class Mapping:
         """
         if self.c_count > 1:
             return self.tile_pixels * self.mb
+        if self.fir:
+            # Words of a strip wait in the ofmap buffer until it is complete, others behind them.
+            waiting = self.fir.strip * self.work.F + self.config.store_pixels - 1
+            return max(waiting, self.tile_pixels if self.k_s * self.k_r > 1 else 0)
         return min(self.tile_pixels, self.config.rows) if self.psums_stay else self.tile_pixels
 
     # -- output stationary -----------------------------------------------------------------------
+
+    @property
+    def params_first(self) -> bool:
+        """Whether biases and scales stand before the weights of their chunk, not behind."""
+        return self.psums_stay or self.fir is not None
 
     @property
     def psums_stay(self) -> bool:
@@ -178,7 +193,8 @@ class Mapping:
     @cached_property
     def k_planes(self) -> int:
         """Planes side by side in a chunk."""
-        return min(self.config.rows // self.config.channel_block, self.planes)
+        planes = min(self.config.rows // self.config.channel_block, self.planes)
+        return min(planes, self.config.block_units) if self.fir else planes
 
     @cached_property
     def plane_groups(self) -> int:
@@ -187,8 +203,20 @@ class Mapping:
 
     @cached_property
     def k_planes_last(self) -> int:
-        """Planes of the last plane group."""
-        return _last(self.planes, self.k_planes)
+        """Planes of the last plane group; depthwise, of the last group."""
+        return self.work.last_planes or _last(self.planes, self.k_planes)
+
+    @property
+    def all_planes(self) -> int:
+        """Channel planes of the ifmap, over all groups."""
+        planes, last = self.planes, self.work.last_planes
+        return self.work.G * planes - (planes - last if last else 0)
+
+    @property
+    def all_units(self) -> int:
+        """Channel blocks of the ofmap, over all groups."""
+        units, last = -(-self.work.M // self.config.channel_block), self.work.last_planes
+        return self.work.G * units - (units - last if last else 0)
 
     @cached_property
     def k_elements(self) -> int:
@@ -204,14 +232,22 @@ class Mapping:
 
     @cached_property
     def k_s(self) -> int:
-        """Filter columns as a loop of the K walk."""
+        """Filter columns, or blocks of them, as a loop of the K walk."""
+        if self.fir:
+            return -(-self.work.S // self.fir.tap_columns)
         return 1 if self.flat_row else self.work.S
+
+    @cached_property
+    def k_r(self) -> int:
+        """Filter rows, or blocks of them, as a loop of the K walk."""
+        return -(-self.work.R // self.fir.tap_rows) if self.fir else self.work.R
 
     @cached_property
     def _crosses_s(self) -> bool:
         # A chunk may run on into the next filter column where that is the next element.
         return self.flat_row or (
             not self.work.maximum
+            and not self.fir
             and self.k_planes == 1
             and self.k_elements == self.pixel
             and self.pixel < self.config.rows
@@ -238,6 +274,8 @@ class Mapping:
 
     def chunk_lengths(self, planes: int) -> list[int]:
         """Lines of each chunk of a plane group with this many planes."""
+        if self.fir:
+            return [self.fir.taps] * (self.k_s * self.k_r)
         rows = self.config.rows
         run = planes * self.k_elements
         run, times = {
@@ -251,6 +289,8 @@ class Mapping:
     @cached_property
     def slab_lines(self) -> tuple[int, int]:
         """Filter lines of a plane group, and of the last one."""
+        if self.fir:
+            return (self.fir.taps * self.k_s * self.k_r,) * 2
         per_plane = self.k_elements * self.k_s * self.work.R
         return per_plane * self.k_planes, per_plane * self.k_planes_last
 

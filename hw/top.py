@@ -178,7 +178,10 @@ class Accelerator(wiring.Component):
         wiring.connect(m, stores.o_run, writer.i_run)
         wiring.connect(m, job.o_record, writer.i_record)
         m.d.comb += [
-            stores.i_vector.eq(dataflow.o_valid),
+            stores.i_ready.eq(ofmap.o_ready),
+            ofmap.i_columns.eq(job.o_layer.pf),
+            ofmap.i_column_last.eq(dataflow.o_column_last),
+            ofmap.i_strip_last.eq(dataflow.o_strip_last),
             ofmap.i_valid.eq(dataflow.o_valid),
             ofmap.i_words.eq(dataflow.o_words.as_value()),
             ofmap.i_read_en.eq(writer.o_read_en),

@@ -21,6 +21,10 @@ class Vector(data.StructLayout):
     -------
     valid : ``unsigned(1)``
     address : ifmap buffer element of lane 0
+    emits : ``unsigned(1)``
+        It gives a sum: always, unless the layer is depthwise.
+    column_last, strip_last : ``unsigned(1)``
+        That sum is the last of its column, of its strip (see `OfmapBuffer`).
     psum : psum entry of the pixel
     start : ``unsigned(1)``
         First vector of a step.
@@ -35,6 +39,9 @@ class Vector(data.StructLayout):
             {
                 "valid": 1,
                 "address": ceil_log2(config.ifmap_elements),
+                "emits": 1,
+                "column_last": 1,
+                "strip_last": 1,
                 "psum": max(1, ceil_log2(config.psum_depth)),
                 "start": 1,
                 "first": 1,
@@ -63,7 +70,9 @@ class LineCommand(data.StructLayout):
         The line is all zero and not read.
     kind : ``LineKind``
     line : line of the filter buffer
-    lane_offset : ifmap buffer lines that the row's lane lies ahead
+    lane_used : ``unsigned(1)``
+        The lane carries an element.
+    lane_offset : ifmap buffer lines that it lies ahead
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -73,6 +82,7 @@ class LineCommand(data.StructLayout):
                 "zero": 1,
                 "kind": LineKind,
                 "line": ceil_log2(config.filter_lines),
+                "lane_used": 1,
                 "lane_offset": max(1, ceil_log2(config.ifmap_depth)),
             }
         )
@@ -156,13 +166,15 @@ class ArrayEvents(data.StructLayout):
     step : a step starts
     vector : an ifmap vector is read
     lanes : elements of that vector
+    weights : rows that hold a weight for it
     psum_read, psum_write : the psum buffer is read, written
     progress : anything moves: the watchdog waits
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         flags = ("line", "shift", "step", "vector", "psum_read", "psum_write", "progress")
-        super().__init__(dict.fromkeys(flags, 1) | {"lanes": ceil_log2(config.rows + 1)})
+        rows = ceil_log2(config.rows + 1)
+        super().__init__(dict.fromkeys(flags, 1) | {"lanes": rows, "weights": rows})
 
 
 class SegmentKind(enum.Enum, shape=unsigned(2)):

@@ -23,6 +23,11 @@ class Work:
         Whether ifmap pixels are interleaved, ``C`` elements each, in one plane.
     maximum : bool
         Whether psums take the larger value: then a chunk must not join two filter positions.
+    depthwise : bool
+        Whether each channel has a filter of its own; ``C`` and ``M`` are then the channels that
+        the array takes at a time, a group of the work.
+    last_planes : int
+        Depthwise: channel planes of the last group.
     """
 
     G: int
@@ -40,3 +45,5 @@ class Work:
     pad: tuple[int, int]
     packed: bool
     maximum: bool = False
+    depthwise: bool = False
+    last_planes: int = 0

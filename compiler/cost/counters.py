@@ -3,19 +3,11 @@
 from collections.abc import Mapping as Fields
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
-from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.mapping import Mapping
 
 RECORD_BYTES = 8 * len(Counter)
-
-
-def store_chunk_pixels(config: AcceleratorConfig) -> int:
-    """Pixels that the store side writes in one go, at most."""
-    unit_bytes = config.channel_block * config.act_bytes
-    burst = config.max_burst_beats * config.axi_bytes
-    return max(1, min(burst // unit_bytes, config.psum_depth // 2))
 
 
 def predict_counters(
@@ -139,7 +131,7 @@ def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
     config, w, d = mapping.config, mapping.work, fields
     beat = config.axi_bytes
     unit_bytes = config.channel_block * config.act_bytes
-    chunk = store_chunk_pixels(config)
+    chunk = config.store_pixels
     _, e_count, f_count = mapping.tile_counts
     units = -(-w.M // config.channel_block)
     outer = [

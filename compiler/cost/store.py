@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from collections.abc import Mapping as Fields
 
-from stillflow.compiler.cost.counters import store_chunk_pixels
 from stillflow.compiler.cost.memory import Memory, WriteRun
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
@@ -48,7 +47,7 @@ class Storer:
         """Write the ofmap; pause where it hangs on the other sides."""
         config, d, state = self.config, fields, self.state
         entry_atoms = self.unit_bytes // self.atom_bytes
-        most = store_chunk_pixels(config)
+        most = config.store_pixels
         at = begin + 1
         claimed = 0
         for visit in visits(mapping):

@@ -129,6 +129,7 @@ class Accumulator(wiring.Component):
     """
 
     HAZARD = 3
+    LATENCY = 2  # from the control members to `o_psums`
 
     i_valid: Signal
     i_address: Signal

@@ -1,6 +1,6 @@
 """Weight-stationary processing element."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,8 @@ class WeightStationaryPE(wiring.Component):
     weights in place, the next block shifts through. ``i_swap`` makes the shadow the weight; the
     chain may shift in the same cycle. ``o_product`` follows ``i_act`` by one cycle. Never stalls.
 
+    Depthwise, activations move through the chain, and what comes from the PE below is multiplied.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -23,10 +25,12 @@ class WeightStationaryPE(wiring.Component):
     -------
     i_act : ``In(signed(act_bits))``
         Activation, the same for all PEs of a row.
-    i_chain, o_chain : ``signed(weight_bits)``
+    i_chain, o_chain : ``signed(max(act_bits, weight_bits))``
         Weight chain, from the PE below and to the PE above.
     i_shift, i_swap : ``In(1)``
         Move the chain; take the shadow weight.
+    i_depthwise : ``In(1)``
+        Multiply ``i_chain`` instead of ``i_act``.
     o_product : ``Out(signed(act_bits + weight_bits))``
         Registered product.
 
@@ -39,20 +43,24 @@ class WeightStationaryPE(wiring.Component):
     i_chain: Signal
     i_shift: Signal
     i_swap: Signal
+    i_depthwise: Signal
     o_chain: Signal
     o_product: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         act, weight = config.act_bits, config.weight_bits
+        chain = max(act, weight)
+        self.weight_bits = weight
         self.unit_name = f"pe_ws_{act}x{weight}"
         self.unit_key = (act, weight)
         super().__init__(
             {
                 "i_act": In(signed(act)),
-                "i_chain": In(signed(weight)),
+                "i_chain": In(signed(chain)),
                 "i_shift": In(1),
                 "i_swap": In(1),
-                "o_chain": Out(signed(weight)),
+                "i_depthwise": In(1),
+                "o_chain": Out(signed(chain)),
                 "o_product": Out(signed(act + weight)),
             }
         )
@@ -62,13 +70,15 @@ class WeightStationaryPE(wiring.Component):
         m = Module()
 
         shadow = Signal.like(self.o_chain, reset_less=True)
-        weight = Signal.like(self.o_chain, reset_less=True)
+        weight = Signal(signed(self.weight_bits), reset_less=True)
+        act = Signal.like(self.i_act)
         product = Signal.like(self.o_product, reset_less=True)
         with m.If(self.i_shift):
             m.d.sync += shadow.eq(self.i_chain)
         with m.If(self.i_swap):
             m.d.sync += weight.eq(shadow)
-        m.d.sync += product.eq(self.i_act * weight)
+        m.d.comb += act.eq(Mux(self.i_depthwise, self.i_chain, self.i_act))
+        m.d.sync += product.eq(act * weight)
         m.d.comb += [self.o_chain.eq(shadow), self.o_product.eq(product)]
 
         return m

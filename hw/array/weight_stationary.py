@@ -1,6 +1,6 @@
 """Weight-stationary array: reduction over the rows, filters over the columns."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,16 +23,17 @@ class WeightStationaryColumn(wiring.Component):
     Members
     -------
     i_acts : ``In(ArrayLayout(signed(act_bits), rows))``
-    i_weight : ``In(signed(weight_bits))``
+    i_chain : ``In(signed(max(act_bits, weight_bits)))``
         Enters the chain at the bottom row.
-    i_shift, i_swap : ``In(1)``
+    i_shift, i_swap, i_depthwise : ``In(1)``
     o_sum : ``Out(signed(psum_bits))``
     """
 
     i_acts: data.View
-    i_weight: Signal
+    i_chain: Signal
     i_shift: Signal
     i_swap: Signal
+    i_depthwise: Signal
     o_sum: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -43,9 +44,10 @@ class WeightStationaryColumn(wiring.Component):
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(act), config.rows)),
-                "i_weight": In(signed(weight)),
+                "i_chain": In(signed(max(act, weight))),
                 "i_shift": In(1),
                 "i_swap": In(1),
+                "i_depthwise": In(1),
                 "o_sum": Out(signed(config.psum_bits)),
             }
         )
@@ -58,7 +60,7 @@ class WeightStationaryColumn(wiring.Component):
         tree = AdderTree(terms=rows, term_bits=self.config.act_bits + self.config.weight_bits)
         m.submodules.tree = unit(platform, tree)
         m.d.comb += self.o_sum.eq(tree.o_sum)
-        below = self.i_weight
+        below = self.i_chain
         for row in reversed(range(rows)):
             pe = WeightStationaryPE(self.config)
             m.submodules[f"pe_{row}"] = unit(platform, pe)
@@ -67,6 +69,7 @@ class WeightStationaryColumn(wiring.Component):
                 pe.i_chain.eq(below),
                 pe.i_shift.eq(self.i_shift),
                 pe.i_swap.eq(self.i_swap),
+                pe.i_depthwise.eq(self.i_depthwise),
                 tree.i_terms[row].eq(pe.o_product),
             ]
             below = pe.o_chain
@@ -81,6 +84,11 @@ class WeightStationaryArray(wiring.Component):
     skewed. The column sums come ``latency`` cycles later. A weight line enters the bottom row and
     moves up one row with each shift: after ``rows`` shifts the first line is in row 0.
 
+    Depthwise, columns are channels and rows are taps: the activations of a pixel enter the chains,
+    each column its own channel, and every PE multiplies what passes it. So a column is a filter
+    over the sequence of pixels, the newest one at the bottom; its sums come ``latency`` cycles
+    after a pixel, too.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -89,6 +97,10 @@ class WeightStationaryArray(wiring.Component):
     Members
     -------
     i_acts : ``In(ArrayLayout(signed(act_bits), rows))``
+    i_depthwise : ``In(1)``
+        Multiply what is in the chains instead of ``i_acts``.
+    i_stream : ``In(1)``
+        ``i_acts`` enter the chains; never with ``i_shift``.
     i_line : ``In(ArrayLayout(signed(weight_bits), m_block))``
         Weights for the chain.
     i_shift, i_swap : ``In(1)``
@@ -97,6 +109,8 @@ class WeightStationaryArray(wiring.Component):
     """
 
     i_acts: data.View
+    i_depthwise: Signal
+    i_stream: Signal
     i_line: data.View
     i_shift: Signal
     i_swap: Signal
@@ -108,6 +122,8 @@ class WeightStationaryArray(wiring.Component):
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(config.act_bits), config.rows)),
+                "i_depthwise": In(1),
+                "i_stream": In(1),
                 "i_line": In(data.ArrayLayout(signed(config.weight_bits), config.m_block)),
                 "i_shift": In(1),
                 "i_swap": In(1),
@@ -122,11 +138,13 @@ class WeightStationaryArray(wiring.Component):
         for col in range(self.config.m_block):
             column = WeightStationaryColumn(self.config)
             m.submodules[f"column_{col}"] = unit(platform, column)
+            act = self.i_acts[col] if col < self.config.rows else 0
             m.d.comb += [
                 column.i_acts.eq(self.i_acts),
-                column.i_weight.eq(self.i_line[col]),
-                column.i_shift.eq(self.i_shift),
+                column.i_chain.eq(Mux(self.i_stream, act, self.i_line[col])),
+                column.i_shift.eq(self.i_shift | self.i_stream),
                 column.i_swap.eq(self.i_swap),
+                column.i_depthwise.eq(self.i_depthwise),
                 self.o_sums[col].eq(column.o_sum),
             ]
 

@@ -10,9 +10,11 @@ from stillflow.hw.unit import unit
 
 
 class OfmapBuffer(wiring.Component):
-    """Ring of ``psum_depth`` vectors, written in order, read at any entry.
+    """Ring of ``psum_depth`` vectors, written strip by strip, read at any entry.
 
-    ``o_vector`` follows ``i_read_entry`` by one cycle and holds. Who writes has made sure of room.
+    Vectors of a strip come column by column and lie row by row, ``i_columns`` apart; a vector that
+    is a strip by itself goes to the next entry. ``o_vector`` follows ``i_read_entry`` by one cycle
+    and holds. Who writes has made sure of room.
 
     Parameters
     ----------
@@ -23,15 +25,22 @@ class OfmapBuffer(wiring.Component):
     -------
     i_clear : ``In(1)``
         Begin anew at entry 0.
-    i_valid, i_words
-        The next vector.
+    i_columns : ``In(16)``
+        Vectors of a strip's row.
+    i_valid, i_words, i_column_last, i_strip_last
+        The next vector; whether it is the last of its column, of its strip.
+    o_ready : vectors that may be read from the next cycle on: those of a strip with its last one
     i_read_en, i_read_entry, o_vector
         Read port.
     """
 
     i_clear: Signal
+    i_columns: Signal
     i_valid: Signal
     i_words: Signal
+    i_column_last: Signal
+    i_strip_last: Signal
+    o_ready: Signal
     i_read_en: Signal
     i_read_entry: Signal
     o_vector: Signal
@@ -42,8 +51,12 @@ class OfmapBuffer(wiring.Component):
         super().__init__(
             {
                 "i_clear": In(1),
+                "i_columns": In(16),
                 "i_valid": In(1),
                 "i_words": In(self.width),
+                "i_column_last": In(1),
+                "i_strip_last": In(1),
+                "o_ready": Out(range(config.psum_depth + 1)),
                 "i_read_en": In(1),
                 "i_read_entry": In(max(1, ceil_log2(config.psum_depth))),
                 "o_vector": Out(self.width),
@@ -55,11 +68,23 @@ class OfmapBuffer(wiring.Component):
         m = Module()
         depth = self.config.psum_depth
 
-        entry = Signal.like(self.i_read_entry)
+        entry, column, after = Signal(range(depth)), Signal(range(depth)), Signal(range(2 * depth))
+        wrapped, waiting = Signal(range(depth)), Signal.like(self.o_ready)
+        ends = self.i_column_last & ~self.i_strip_last
+        m.d.comb += [
+            after.eq(
+                Mux(ends, column, entry)
+                + Mux(self.i_column_last | self.i_strip_last, 1, self.i_columns)
+            ),
+            wrapped.eq(Mux(after >= depth, after - depth, after)),
+            self.o_ready.eq(Mux(self.i_valid & self.i_strip_last, waiting + 1, 0)),
+        ]
         with m.If(self.i_valid):
-            m.d.sync += entry.eq(Mux(entry == depth - 1, 0, entry + 1))
+            m.d.sync += [entry.eq(wrapped), waiting.eq(Mux(self.i_strip_last, 0, waiting + 1))]
+            with m.If(self.i_column_last | self.i_strip_last):
+                m.d.sync += column.eq(wrapped)
         with m.If(self.i_clear):
-            m.d.sync += entry.eq(0)
+            m.d.sync += [entry.eq(0), column.eq(0), waiting.eq(0)]
 
         bank = Sram(depth=depth, width=self.width)
         m.submodules.bank = unit(platform, bank)

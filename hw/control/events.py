@@ -86,6 +86,7 @@ class CounterEvents(wiring.Component):
         )
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
         lanes = Mux(array.vector, array.lanes, 0)
+        weights = Mux(array.vector, array.weights, 0)
         events: dict[Counter, tuple[Value, Value | int]] = {
             Counter.CYCLES: (self.i_busy, 1),
             Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
@@ -101,7 +102,7 @@ class CounterEvents(wiring.Component):
             Counter.CHAIN_SHIFTS: (array.shift, 1),
             Counter.WEIGHT_SWAPS: (array.step, 1),
             Counter.MAC_CYCLES: (array.vector, 1),
-            Counter.MAC_LANES: (array.vector, lanes),
+            Counter.MAC_LANES: (array.vector, weights),
             Counter.LAYERS: (self.i_layer_end, 1),
         }
         m.d.comb += [

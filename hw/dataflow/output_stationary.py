@@ -56,6 +56,8 @@ class OutputStationary(wiring.Component):
     o_done: Signal
     o_valid: Signal
     o_words: data.View
+    o_column_last: Signal
+    o_strip_last: Signal
     o_events: data.View
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -150,6 +152,7 @@ class OutputStationary(wiring.Component):
             post.i_max.eq(layer.act_max),
             self.o_valid.eq(post.o_valid),
             self.o_words.eq(post.o_words),
+            self.o_strip_last.eq(1),
         ]
         command, events = streamer.o_line, self.o_events
         m.d.comb += [
@@ -158,6 +161,7 @@ class OutputStationary(wiring.Component):
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_valid),
             events.lanes.eq(streamer.o_lanes),
+            events.weights.eq(streamer.o_lanes),
             events.psum_read.eq(accumulator.o_read),
             events.psum_write.eq(accumulator.o_write),
             events.progress.eq(command.valid | streamer.o_valid | chunks.o_lane.valid),

@@ -21,7 +21,8 @@ def dataflow_ports(config: AcceleratorConfig) -> dict[str, Member]:
     ``o_filter_freed`` : lines of the filter buffer that are free from the next cycle on.
     ``o_tile_freed`` : a slot of the ifmap buffer is free again.
     ``o_done`` : no step is left; its ofmap words may still be on their way.
-    ``o_valid``, ``o_words`` : an ofmap vector.
+    ``o_valid``, ``o_words``, ``o_column_last``, ``o_strip_last`` : an ofmap vector; the last of its
+    column, of its strip (see `OfmapBuffer`).
     ``o_events`` : for the counters.
     """
     act = signed(config.act_bits)
@@ -41,6 +42,8 @@ def dataflow_ports(config: AcceleratorConfig) -> dict[str, Member]:
         "o_done": Out(1),
         "o_valid": Out(1),
         "o_words": Out(data.ArrayLayout(act, config.m_block)),
+        "o_column_last": Out(1),
+        "o_strip_last": Out(1),
         "o_events": Out(ArrayEvents(config)),
     }
 

@@ -43,6 +43,8 @@ class WeightStationary(wiring.Component):
     o_done: Signal
     o_valid: Signal
     o_words: data.View
+    o_column_last: Signal
+    o_strip_last: Signal
     o_events: data.View
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -65,6 +67,7 @@ class WeightStationary(wiring.Component):
         m.d.comb += [
             blocks.i_loaded.eq(datapath.o_loaded),
             blocks.i_start.eq(streamer.o_start),
+            blocks.i_streaming.eq(streamer.o_streaming),
             streamer.i_full.eq(blocks.o_full),
             streamer.i_block.eq(blocks.o_block),
             streamer.i_group.eq(self.i_group),
@@ -78,6 +81,7 @@ class WeightStationary(wiring.Component):
             datapath.i_command.eq(blocks.o_command),
             datapath.i_start.eq(streamer.o_start),
             datapath.i_vector.eq(streamer.o_vector),
+            datapath.i_depthwise.eq(layer.depthwise),
             datapath.i_pad_value.eq(layer.pad_value),
             datapath.i_zero_point.eq(layer.zero_point),
             datapath.i_min.eq(layer.act_min),
@@ -87,6 +91,8 @@ class WeightStationary(wiring.Component):
             self.o_done.eq(blocks.o_done & streamer.o_idle),
             self.o_valid.eq(datapath.o_valid),
             self.o_words.eq(datapath.o_words),
+            self.o_column_last.eq(datapath.o_column_last),
+            self.o_strip_last.eq(datapath.o_strip_last),
         ]
         command, events = blocks.o_command, self.o_events
         m.d.comb += [
@@ -95,6 +101,7 @@ class WeightStationary(wiring.Component):
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_vector.valid),
             events.lanes.eq(streamer.o_lanes),
+            events.weights.eq(streamer.o_weights),
             events.psum_read.eq(datapath.o_psum_read),
             events.psum_write.eq(datapath.o_psum_write),
             events.progress.eq(command.valid | streamer.o_vector.valid),

@@ -47,6 +47,7 @@ class PostProcessor(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.latency = RequantLane.LATENCY + config.pace - 1
         act = signed(config.act_bits)
         columns = config.m_block
         super().__init__(

@@ -6,8 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.block import Block
+from stillflow.hw.sequencer.filter_position import FilterPosition
+from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest
+from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
 
 
@@ -24,39 +28,6 @@ class Level(enum.IntEnum):
     G = 7
 
 
-class Block(data.StructLayout):
-    """A weight block that waits in the shadow registers, and the step it is for.
-
-    Members
-    -------
-    element : ifmap buffer element of lane 0 at the tile's first pixel
-    psum : psum entry of the first pixel
-    groups : plane groups that must be loaded, counted from the start of the layer
-    images, rows, columns : pixels of the tile
-    lanes : rows that carry an element
-    first, final : the reduction begins, is complete
-    tile_last : the last step that reads the ifmap tile
-    freed : lines of the filter buffer that are not needed again
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        super().__init__(
-            {
-                "element": ceil_log2(config.ifmap_elements),
-                "psum": max(1, ceil_log2(config.psum_depth)),
-                "groups": 16,
-                "images": 16,
-                "rows": 16,
-                "columns": 16,
-                "lanes": ceil_log2(config.rows + 1),
-                "first": 1,
-                "final": 1,
-                "tile_last": 1,
-                "freed": ceil_log2(config.filter_lines + 1),
-            }
-        )
-
-
 class Phase(enum.Enum):
     """What the current cycle shifts."""
 
@@ -65,8 +36,9 @@ class Phase(enum.Enum):
     GUARD = 2
     BIAS = 3
     SCALE = 4
-    MOVE = 5  # of the position in the filter stream
-    FULL = 6
+    HOLD = 5  # depthwise: activations are in the chain
+    MOVE = 6  # of the position in the filter stream
+    FULL = 7
 
 
 class BlockWalker(wiring.Component):
@@ -76,6 +48,10 @@ class BlockWalker(wiring.Component):
     block of a filter block's reduction tile also brings biases or scales, which wait ``guard``
     cycles after the last start so that those in use are not overtaken. A line waits until it is in
     the filter buffer. The first line of the next block may go out in the cycle of ``i_start``.
+
+    Depthwise, lanes and weight lines go their own ways: the lanes are the channels of a pixel, the
+    lines the taps of a filter with zeros between them. Biases and scales come before the weights,
+    and weights wait until the step before has left the chain.
 
     Parameters
     ----------
@@ -94,6 +70,8 @@ class BlockWalker(wiring.Component):
         A block is complete.
     i_start : ``In(1)``
         Its step starts: only with ``o_full``.
+    i_streaming : ``In(1)``
+        A step goes on.
     o_done : ``Out(1)``
         No block is left.
     """
@@ -105,6 +83,7 @@ class BlockWalker(wiring.Component):
     o_full: Signal
     o_block: data.View
     i_start: Signal
+    i_streaming: Signal
     o_done: Signal
 
     def __init__(self, config: AcceleratorConfig, *, guard: int) -> None:
@@ -119,6 +98,7 @@ class BlockWalker(wiring.Component):
                 "o_full": Out(1),
                 "o_block": Out(Block(config)),
                 "i_start": In(1),
+                "i_streaming": In(1),
                 "o_done": Out(1),
             }
         )
@@ -149,17 +129,14 @@ class BlockWalker(wiring.Component):
         m.d.comb += [
             k.i_begin.eq(self.i_begin),
             k.i_layer.eq(layer),
-            k.i_last_tile.eq(last[Level.C]),
+            k.i_last_tile.eq(last[Level.C] & (~layer.depthwise | last[Level.G])),
             k.i_step.eq(k_step),
         ]
 
         offset, linear = k.o_offset, Signal(element_bits)
-        slot, slot_base = Signal(8), Signal(element_bits)
-        psum_base, tile_groups = Signal.like(self.o_block.psum), Signal(16)
-        slot_wraps = slot == layer.slots - 1
-        position = Signal(filter_position_bits(config))
-        line = Signal(ceil_log2(config.filter_lines))
-        saved_position, saved_line = Signal.like(position), Signal.like(line)
+        m.submodules.stream = stream = FilterPosition(config)
+        m.submodules.tile = tile = TilePlace(config)
+        m.submodules.taps = taps = FirLines(config)
         new_group = Signal()
 
         # Phases. The first line of a block may go out while the earlier one still waits as full.
@@ -173,14 +150,15 @@ class BlockWalker(wiring.Component):
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
         fresh, weights, available, reads = Signal(), Signal(), Signal(), Signal()
-        over = Signal()
+        over, no_line = Signal(), Signal()  # no element is left; the line is made up of zeros
         command = self.o_command
         m.d.comb += [
-            fresh.eq((phase == Phase.FULL) & self.i_start & ~finished),
+            fresh.eq((phase == Phase.FULL) & self.i_start & ~finished & ~layer.depthwise),
             weights.eq((phase == Phase.WEIGHTS) | fresh),
             over.eq(ended & ~fresh),
-            available.eq(self.i_loaded != position),
-            command.line.eq(line),
+            no_line.eq(Mux(layer.depthwise, taps.o_zero, over)),
+            available.eq(self.i_loaded != stream.o_here.position),
+            command.line.eq(stream.o_here.line),
             reads.eq(command.valid & ~command.zero),
         ]
         base = Signal(element_bits)
@@ -188,41 +166,59 @@ class BlockWalker(wiring.Component):
             base.eq(Mux(count == 0, offset, linear)),
             command.lane_offset.eq((offset - base) >> ceil_log2(config.ifmap_banks)),
         ]
-        with m.If(reads):
-            m.d.sync += [
-                position.eq(position + 1),
-                line.eq(Mux(line == config.filter_lines - 1, 0, line + 1)),
-                taken.eq(Mux(weights & (count == 0), 1, taken + 1)),
-            ]
+        m.d.sync += [
+            taken.eq(Mux(self.i_start, 0, taken) + reads),
+            held.weights.eq(Mux(self.i_start, 0, held.weights) + (weights & reads)),
+        ]
         with m.If(guard != 0):
             m.d.sync += guard.eq(guard - 1)
         with m.If(self.i_start):
             m.d.sync += [guard.eq(self.guard), ended.eq(0)]
-            m.d.sync += phase.eq(Mux(finished, Phase.IDLE, Phase.WEIGHTS))
+            m.d.sync += phase.eq(
+                Mux(
+                    finished,
+                    Phase.IDLE,
+                    Mux(
+                        layer.depthwise,
+                        Mux(k.o_first, Phase.GUARD, Phase.HOLD),
+                        Phase.WEIGHTS,
+                    ),
+                )
+            )
         begins = first[Level.C] & k.o_first
         closes = last[Level.C] & k.o_first
         bias_now = Mux(count == 0, begins, wants_bias)
         scale_now = Mux(count == 0, closes, wants_scale)
         moves_now = tile_step & moved[Level.F :].any()
         after = Signal(Phase)  # where a complete block goes
-        m.d.comb += after.eq(Mux(wants_move, Phase.MOVE, Phase.FULL))
+        m.d.comb += after.eq(
+            Mux(layer.depthwise, Phase.HOLD, Mux(wants_move, Phase.MOVE, Phase.FULL))
+        )
+        m.d.comb += [
+            taps.i_layer.eq(layer),
+            taps.i_restart.eq(self.i_begin | (taps.i_step & (count == config.rows - 1))),
+        ]
 
         with m.If(weights):
-            m.d.comb += [command.valid.eq(over | available), command.zero.eq(over)]
+            m.d.comb += [
+                command.valid.eq(no_line | available),
+                command.zero.eq(no_line),
+                command.lane_used.eq(~over),
+            ]
         with m.If(weights & command.valid):
             m.d.sync += [count.eq(count + 1), linear.eq(base + 1)]
-            m.d.comb += k_step.eq(~over)
+            m.d.comb += [k_step.eq(~over), taps.i_step.eq(1)]
             with m.If(count == config.rows - 1):
                 m.d.sync += count.eq(0)
-                with m.If(bias_now | scale_now):
+                with m.If((bias_now | scale_now) & ~layer.depthwise):
                     m.d.sync += phase.eq(Phase.GUARD)
                 with m.Else():
                     m.d.sync += phase.eq(Mux(wants_move | moves_now, Phase.MOVE, Phase.FULL))
             with m.If(count == 0):
                 m.d.sync += [
-                    held.element.eq(slot_base + offset),
-                    held.psum.eq(psum_base),
-                    held.groups.eq(tile_groups + k.o_group + 1),
+                    held.element.eq(tile.o_element + offset),
+                    held.psum.eq(tile.o_psum),
+                    held.groups.eq(tile.o_groups + k.o_group + 1),
                     held.images.eq(Mux(last[Level.N], layer.pn_last, layer.pn)),
                     held.rows.eq(Mux(last[Level.E], layer.pe_last, layer.pe)),
                     held.columns.eq(Mux(last[Level.F], layer.pf_last, layer.pf)),
@@ -245,41 +241,43 @@ class BlockWalker(wiring.Component):
         with m.Switch(phase):
             with m.Case(Phase.GUARD):
                 with m.If(guard == 0):
-                    m.d.sync += phase.eq(Mux(wants_bias, Phase.BIAS, Phase.SCALE))
+                    no_bias = ~layer.depthwise & ~wants_bias
+                    m.d.sync += phase.eq(Mux(no_bias, Phase.SCALE, Phase.BIAS))
             with m.Case(Phase.BIAS):
                 m.d.comb += [command.valid.eq(available), command.kind.eq(LineKind.BIAS)]
                 with m.If(available):
                     m.d.sync += count.eq(count + 1)
                     with m.If(count == config.bias_lines - 1):
-                        m.d.sync += [count.eq(0), phase.eq(Mux(wants_scale, Phase.SCALE, after))]
+                        also_scale = layer.depthwise | wants_scale
+                        m.d.sync += [count.eq(0), phase.eq(Mux(also_scale, Phase.SCALE, after))]
             with m.Case(Phase.SCALE):
                 m.d.comb += [command.valid.eq(available), command.kind.eq(LineKind.SCALE)]
                 with m.If(available):
                     m.d.sync += count.eq(count + 1)
                     with m.If(count == config.scale_lines - 1):
                         m.d.sync += [count.eq(0), phase.eq(after)]
+            with m.Case(Phase.HOLD):
+                with m.If(~self.i_streaming):
+                    m.d.sync += phase.eq(Phase.WEIGHTS)
             with m.Case(Phase.MOVE):
-                m.d.sync += phase.eq(Phase.FULL)
+                m.d.sync += [phase.eq(Phase.FULL), wants_move.eq(0)]
 
         # The tile loops step with the last element of a reduction tile. At a new pixel tile,
         # filters that stay are read again from where their group begins.
+        moves = phase == Phase.MOVE
+        m.d.comb += [
+            stream.i_begin.eq(self.i_begin),
+            stream.i_lines.eq(reads),
+            stream.i_mark_group.eq(moves & new_group),
+            stream.i_to_group.eq(moves & ~new_group & layer.filter_resident),
+            tile.i_begin.eq(self.i_begin),
+            tile.i_layer.eq(layer),
+            tile.i_next_block.eq(tile_step & moved[Level.MB]),
+            tile.i_next_tile.eq(tile_step & ~moved[Level.MB]),
+            tile.i_groups.eq(k.o_groups),
+        ]
         with m.If(tile_step):
-            with m.If(moved[Level.MB]):
-                m.d.sync += psum_base.eq(psum_base + layer.psum_stride)
-            with m.Else():
-                m.d.sync += [
-                    psum_base.eq(0),
-                    tile_groups.eq(tile_groups + k.o_groups),
-                    slot.eq(Mux(slot_wraps, 0, slot + 1)),
-                    slot_base.eq(Mux(slot_wraps, 0, slot_base + layer.slot_size)),
-                ]
             m.d.sync += [wants_move.eq(moves_now), new_group.eq(moved[Level.M_OUTER :].any())]
-        with m.If(phase == Phase.MOVE):
-            m.d.sync += wants_move.eq(0)
-            with m.If(new_group):
-                m.d.sync += [saved_position.eq(position), saved_line.eq(line)]
-            with m.Elif(layer.filter_resident):
-                m.d.sync += [position.eq(saved_position), line.eq(saved_line)]
 
         m.d.comb += [
             self.o_full.eq(phase == Phase.FULL),
@@ -288,13 +286,10 @@ class BlockWalker(wiring.Component):
             self.o_block.freed.eq(Mux(keeps, 0, taken)),
         ]
         with m.If(self.i_begin):
-            m.d.sync += phase.eq(Phase.WEIGHTS)
+            m.d.sync += phase.eq(Mux(layer.depthwise, Phase.GUARD, Phase.WEIGHTS))
             m.d.sync += [
                 register.eq(0)
-                for register in (
-                    slot, slot_base, psum_base, tile_groups, position, line,
-                    saved_position, saved_line, count, ended, finished, guard, wants_move,
-                )
-            ]  # fmt: skip
+                for register in (count, ended, finished, guard, wants_move, taken, held.weights)
+            ]
 
         return m

@@ -162,7 +162,7 @@ class ReadWalker(wiring.Component):
 
         # Rows of a plane group.
         m.submodules.rows = rows = GroupRows(config)
-        last_group = last[Level.GROUP] & last[Level.C]
+        last_group = last[Level.GROUP] & last[Level.C] & (~layer.depthwise | last[Level.G])
         m.d.comb += [
             rows.i_layer.eq(layer),
             rows.i_corner.address.eq(corner.o_address),

@@ -44,8 +44,7 @@ class StoreWalker(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_vector : ``In(1)``
-        A vector went into the ofmap buffer.
+    i_ready : vectors of the ofmap buffer that may be read now
     o_run : ``Out(stream.Signature(StoreRun))``
     o_done : ``Out(1)``
         Nothing is left to emit.
@@ -53,20 +52,19 @@ class StoreWalker(wiring.Component):
 
     i_begin: Signal
     i_layer: data.View
-    i_vector: Signal
+    i_ready: Signal
     o_run: stream.Interface
     o_done: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.unit_bytes = config.channel_block * config.act_bytes
-        burst = config.max_burst_beats * config.axi_bytes
-        self.chunk_pixels = max(1, min(burst // self.unit_bytes, config.psum_depth // 2))
+        self.chunk_pixels = config.store_pixels
         super().__init__(
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor()),
-                "i_vector": In(1),
+                "i_ready": In(range(config.psum_depth + 1)),
                 "o_run": Out(stream.Signature(StoreRun(config))),
                 "o_done": Out(1),
             }
@@ -119,7 +117,8 @@ class StoreWalker(wiring.Component):
             Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
             Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
         )
-        units = Mux(last_m & last[Level.MB], layer.units_last, layer.units)
+        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
+        units = Mux(last_block, layer.units_last, layer.units)
 
         state = Signal(State)
         left, chunk = Signal(16), Signal(16)
@@ -129,7 +128,7 @@ class StoreWalker(wiring.Component):
         # Vectors in the buffer that no run has claimed yet.
         waiting = Signal(range(config.psum_depth + 1))
         claimed = Signal.like(chunk)
-        m.d.sync += waiting.eq(waiting + self.i_vector - claimed)
+        m.d.sync += waiting.eq(waiting + self.i_ready - claimed)
 
         run = self.o_run.p
         unit_last = Signal()

@@ -1,13 +1,14 @@
 """Streams a tile's pixels past a weight block: one step."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
-from stillflow.hw.sequencer.block_walker import Block
+from stillflow.hw.sequencer.block import Block
+from stillflow.hw.sequencer.fir_walk import FirWalk
 from stillflow.hw.words import LayerDescriptor, Vector
 
 FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
@@ -20,6 +21,8 @@ class Streamer(wiring.Component):
     psums, the ofmap buffer has room for the largest tile; then it never stalls. It takes the pixels
     times the pace, at least ``Accumulator.HAZARD`` cycles. ``o_start`` comes one cycle before the
     first ``o_vector``; there is no bubble between steps.
+
+    A depthwise step is walked by `FirWalk`: strip by strip, each when there is room for it.
 
     Parameters
     ----------
@@ -39,7 +42,9 @@ class Streamer(wiring.Component):
     o_start : ``Out(1)``
         The block's step starts.
     o_vector : ``Out(Vector)``
-    o_lanes : rows that carry an element in this vector
+    o_lanes, o_weights : elements of this vector, rows that hold a weight for it
+    o_streaming : ``Out(1)``
+        A step goes on.
     o_tile_freed : ``Out(1)``
         The slot of the tile is free again.
     o_idle : ``Out(1)``
@@ -54,6 +59,8 @@ class Streamer(wiring.Component):
     o_start: Signal
     o_vector: data.View
     o_lanes: Signal
+    o_weights: Signal
+    o_streaming: Signal
     o_tile_freed: Signal
     o_idle: Signal
 
@@ -70,6 +77,8 @@ class Streamer(wiring.Component):
                 "o_start": Out(1),
                 "o_vector": Out(Vector(config)),
                 "o_lanes": Out(ceil_log2(config.rows + 1)),
+                "o_weights": Out(ceil_log2(config.rows + 1)),
+                "o_streaming": Out(1),
                 "o_tile_freed": Out(1),
                 "o_idle": Out(1),
             }
@@ -81,6 +90,7 @@ class Streamer(wiring.Component):
         config, layer, block = self.config, self.i_layer, self.i_block
         element_bits = ceil_log2(config.ifmap_elements)
 
+        m.submodules.fir = fir = FirWalk(config)
         active, starts, finishing = Signal(), Signal(), Signal()
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
@@ -100,7 +110,9 @@ class Streamer(wiring.Component):
             row_last.eq(row + 1 == step.rows),
             image_last.eq(image + 1 == step.images),
             pixel_end.eq(~step.final | (phase == config.pace - 1)),
-            finishing.eq(active & pixel_end & column_last & row_last & image_last),
+            finishing.eq(
+                (active & pixel_end & column_last & row_last & image_last) | fir.o_finishing
+            ),
         ]
 
         # Start condition. Plane groups are counted modulo 2^16.
@@ -109,16 +121,21 @@ class Streamer(wiring.Component):
         completes = Signal()
         m.d.comb += [
             behind.eq(groups - block.groups),
-            completes.eq(self.o_vector.valid & step.final),
+            completes.eq(self.o_vector.emits & step.final),
             room.eq(occupied + completes + layer.tile_pixels <= config.psum_depth),
             starts.eq(
                 self.i_full
                 & ~behind[-1]
                 & (~block.final | room)
-                & (~active | finishing)
+                & (~self.o_streaming | finishing)
                 & (hold == 0)
             ),
             self.o_start.eq(starts),
+            self.o_streaming.eq(active | fir.o_active),
+            fir.i_layer.eq(layer),
+            fir.i_start.eq(starts & layer.depthwise),
+            fir.i_block.eq(block),
+            fir.i_room.eq(room),
         ]
         m.d.sync += [
             groups.eq(groups + self.i_group),
@@ -153,7 +170,7 @@ class Streamer(wiring.Component):
         with m.If(starts):
             m.d.sync += [
                 step.eq(block),
-                active.eq(1),
+                active.eq(~layer.depthwise),
                 begin.eq(1),
                 hold.eq(Accumulator.HAZARD - 1),
                 address.eq(block.element),
@@ -163,23 +180,28 @@ class Streamer(wiring.Component):
             ]
             m.d.sync += [register.eq(0) for register in (phase, column, row, image)]
 
-        vector = self.o_vector
+        vector, deep = self.o_vector, layer.depthwise
+        pixel = active & (phase == 0)
         m.d.comb += [
-            vector.valid.eq(active & (phase == 0)),
-            vector.address.eq(address),
-            vector.psum.eq(psum),
-            vector.start.eq(begin & vector.valid),
+            vector.valid.eq(pixel | fir.o_valid),
+            vector.address.eq(Mux(deep, fir.o_address, address)),
+            vector.emits.eq(pixel | fir.o_emits),
+            vector.column_last.eq(deep & fir.o_column_last),
+            vector.strip_last.eq(~deep | fir.o_strip_last),
+            vector.psum.eq(Mux(deep, fir.o_psum, psum)),
+            vector.start.eq(Mux(deep, fir.o_first, begin) & vector.valid),
             vector.first.eq(step.first),
             vector.final.eq(step.final),
             vector.maximum.eq(layer.op == Op.MAXIMUM),
             self.o_lanes.eq(step.lanes),
+            self.o_weights.eq(step.weights),
         ]
 
         freed = Signal(FREE_DELAY)
         m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))
         m.d.comb += [
             self.o_tile_freed.eq(freed[-1]),
-            self.o_idle.eq(~active & (freed == 0) & (hold == 0)),
+            self.o_idle.eq(~self.o_streaming & (freed == 0) & (hold == 0)),
         ]
         with m.If(self.i_begin):
             m.d.sync += [groups.eq(0), occupied.eq(0)]
