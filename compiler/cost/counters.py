@@ -5,6 +5,7 @@ from collections.abc import Mapping as Fields
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
+from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 
 RECORD_BYTES = 8 * len(Counter)
@@ -44,13 +45,16 @@ def predict_counters(
     lines = visits * (passed * weight_lines + mapping.pixel_tiles * parameter_lines)
     shifts = visits * passed * weight_lines if mapping.psums_stay else steps * config.rows
     vectors = visits * pixels * chunks
-    lanes = visits * pixels * weight_lines
+    lanes = macs = visits * pixels * weight_lines
+    if mapping.fir:
+        of_block = _streamed(mapping, mapping.fir) * chunks
+        vectors, macs = of_block * w.G, of_block * w.G * mapping.fir.taps
+        lanes = of_block * mapping.all_planes * config.channel_block
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
     sums = mapping.c_count if mapping.psums_stay and not w.maximum else chunks
     psums = visits * pixels * (sums - 1) * columns
     ifmap_beats, fills = _ifmap(mapping, fields)
-    units = w.G * -(-w.M // config.channel_block)
     return {
         Counter.DRAM_READ_BYTES: BYTES + ifmap_beats * config.axi_bytes + filter_bytes,
         Counter.DRAM_WRITE_BYTES: (
@@ -63,13 +67,27 @@ def predict_counters(
         Counter.PSUM_READS: psums,
         Counter.PSUM_WRITES: psums,
         Counter.OFMAP_WRITES: visits * pixels * columns,
-        Counter.OFMAP_SPILLS: units * pixels * config.channel_block,
+        Counter.OFMAP_SPILLS: mapping.all_units * pixels * config.channel_block,
         Counter.CHAIN_SHIFTS: shifts,
         Counter.WEIGHT_SWAPS: steps,
         Counter.MAC_CYCLES: vectors,
-        Counter.MAC_LANES: lanes,
+        Counter.MAC_LANES: macs,
         Counter.LAYERS: 1,
     }
+
+
+def _streamed(mapping: Mapping, fir: Fir) -> int:
+    """Vectors that a tap block of one group sees over all tiles of a depthwise layer."""
+    w = mapping.work
+    _, e_count, _ = mapping.tile_counts
+    columns = (w.F - 1) * w.stride[1] + fir.tap_columns
+    vectors = 0
+    for rows, times in ((mapping.pe, e_count - 1), (mapping.last_pixels[1], 1)):
+        for first in range(0, rows, fir.strip):
+            height = min(fir.strip, rows - first)
+            last_column = (height - 1) * w.stride[0] + fir.tap_rows
+            vectors += times * ((columns - 1) * fir.rows + last_column)
+    return vectors * w.N
 
 
 def _passes(mapping: Mapping) -> int:
@@ -100,12 +118,13 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
         corner = tile * d["ifmap_stride_et"] + (low - first) * d["ifmap_stride_h"]
         row_sets.append(progression(high - low, d["ifmap_stride_h"], beat, corner))
         all_rows += rows
-    planes = progression(mapping.planes, d["ifmap_stride_plane"], beat)
+    # Depthwise, a group's planes follow those of the group before.
+    groups, planes = (1, mapping.all_planes) if mapping.fir else (w.G, mapping.planes)
     starts = combined(
         [
-            progression(w.G, d["ifmap_stride_g"], beat, d["ifmap_address"]),
+            progression(groups, d["ifmap_stride_g"], beat, d["ifmap_address"]),
             progression(w.N, d["ifmap_stride_n"], beat),
-            planes,
+            progression(planes, d["ifmap_stride_plane"], beat),
             merged(row_sets),
         ],
         beat,
@@ -122,7 +141,7 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
             total += beats(moved, (high - low) * config.act_bytes, beat)
         all_elements += width
     reloads = mapping.m_count
-    fills = w.G * w.N * mapping.planes * all_rows * all_elements
+    fills = mapping.all_planes * w.N * all_rows * all_elements
     return total * reloads, fills * reloads
 
 
@@ -133,9 +152,11 @@ def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
     unit_bytes = config.channel_block * config.act_bytes
     chunk = config.store_pixels
     _, e_count, f_count = mapping.tile_counts
-    units = -(-w.M // config.channel_block)
+    groups, units = w.G, -(-w.M // config.channel_block)
+    if mapping.fir:
+        groups, units = 1, mapping.all_units
     outer = [
-        progression(w.G, d["ofmap_stride_g"], beat, d["ofmap_address"]),
+        progression(groups, d["ofmap_stride_g"], beat, d["ofmap_address"]),
         progression(units, d["ofmap_stride_unit"], beat),
         progression(w.N, d["ofmap_stride_n"], beat),
     ]

@@ -187,7 +187,7 @@ class Loader:
         width = d["load_width_last"] if visit.f_last else d["load_width"]
         rows = d["load_rows_last"] if visit.e_last else d["load_rows"]
         images = mapping.last_pixels[0] if visit.n_last else mapping.pn
-        last_group = visit.c_last and group == mapping.groups_last - 1
+        last_group = visit.planes_last and group == mapping.groups_last - 1
         planes = mapping.k_planes_last if last_group else mapping.k_planes
         element = d["w_origin"] + visit.f * d["w_step"]
         first, end = max(element, 0), min(element + width, d["w_size"])

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from stillflow.compiler.cost.beats import BeatSide
 from stillflow.compiler.cost.compute import Computer
+from stillflow.compiler.cost.depthwise import DepthwiseComputer
 from stillflow.compiler.cost.groups import GroupComputer
 from stillflow.compiler.cost.load import Loader
 from stillflow.compiler.cost.memory import NEVER, Memory
@@ -91,7 +92,9 @@ def _layer(
         memory.decide(loader.beats, memory.next_event() + 1)
         next(recording, None)
     begin = state.fetched + BEGIN_DELAY
-    compute = GroupComputer if mapping.psums_stay else Computer
+    compute = (
+        GroupComputer if mapping.psums_stay else DepthwiseComputer if mapping.fir else Computer
+    )
     computer = compute(config, mapping, state, begin)
 
     def writes() -> Iterator[None]:

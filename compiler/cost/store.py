@@ -64,7 +64,8 @@ class Storer:
                 + visit.f * d["ofmap_stride_ft"]
             )  # fmt: skip
             for block in range(blocks):
-                units = d["units_last"] if visit.m_last and block == blocks - 1 else d["units"]
+                ends = visit.m_last and visit.planes_last and block == blocks - 1
+                units = d["units_last"] if ends else d["units"]
                 for run in range(images * runs):
                     here = (
                         corner

@@ -27,6 +27,9 @@ class Visit(NamedTuple):
     e_last: bool
     f_last: bool
     c_last: bool
+    planes_last: (
+        bool  # its last plane group is the layer's last: of each group, or depthwise of all
+    )
     first_pixels: bool  # the first pixel tile of a filter group's walk over them
     last_pixels: bool
     leaves: bool  # the next visit is to another pixel tile, or there is none
@@ -48,6 +51,7 @@ def visits(mapping: Mapping) -> Iterator[Visit]:
         m_last = mo == outer - 1 and mi == inner - 1
         yield Visit(
             g, mo + mi, n, e, f, c, m_last, n_last, e_last, f_last, c_last,
+            c_last and (mapping.fir is None or g == groups - 1),
             n == e == f == 0, last_pixels, leaves,
             leaves and last_pixels and m_last and g == groups - 1,
         )  # fmt: skip
