@@ -100,6 +100,7 @@ class DepthwiseComputer(Computer):
     def _stream(self, fir: Fir, at: int, images: int, rows: int, final: bool) -> Iterator[None]:
         """Stream the strips of a tile; ``free_from`` becomes the cycle behind the last one."""
         w, state, pace = self.mapping.work, self.state, self.config.pace if final else 1
+        self.load_from = at + 1
         columns = (w.F - 1) * w.stride[1] + fir.tap_columns
         heights = [min(fir.strip, rows - first) for first in range(0, rows, fir.strip)]
         for number, height in enumerate(heights * images):
@@ -112,4 +113,3 @@ class DepthwiseComputer(Computer):
             self.free_from = last + 1
             if final:
                 state.complete(last - (pace - 1) + self.latency, 0, height * w.F)
-        self.load_from = at + 1
