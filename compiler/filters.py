@@ -1,5 +1,7 @@
 """The filter stream: weights, biases and scales as lines, in the order the array takes them."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,20 +10,26 @@ from stillflow.hw.mapping import Mapping
 from stillflow.hw.scale import encode_scale
 
 
-def _reduction_order(mapping: Mapping, planes: int, first: int) -> NDArray[np.intp]:
-    """``c, r, s`` of each line of a plane group, shape [lines, 3]; c may pass the last channel."""
+def _reduction_order(
+    mapping: Mapping, planes: int, first: tuple[int, int, int]
+) -> NDArray[np.intp]:
+    """``c, r, s`` of each line of a plane group, shape [lines, 3]; c may pass the last channel.
+
+    ``first`` is where the plane group begins.
+    """
     w = mapping.work
     if mapping.fir:
         return _taps_in_order(mapping, mapping.fir)
+    first_c, first_r, first_s = first
     element = np.arange(mapping.k_elements)
     plane = np.arange(planes)
-    s, r = np.arange(mapping.k_s), np.arange(w.R)
+    s, r = first_s + np.arange(mapping.k_s), first_r + np.arange(mapping.window[0])
     r, s, plane, element = np.meshgrid(r, s, plane, element, indexing="ij")
     if w.packed:
         c = element % w.C
         s = s + element // w.C
     else:
-        c = first + plane * mapping.config.channel_block + element
+        c = first_c + plane * mapping.config.channel_block + element
     return np.stack([c.ravel(), r.ravel(), s.ravel()], axis=1)
 
 
@@ -108,23 +116,25 @@ def _reduction_tiles(
     """Lines of each reduction tile: [blocks, lines, columns]."""
     config, columns = mapping.config, mapping.config.m_block
     tiles = []
-    for tile in range(mapping.c_count):
-        begin = tile * mapping.groups
+    parts = mapping.c_count, mapping.r_count, mapping.s_count
+    for c_tile, r_tile, s_tile in np.ndindex(parts):
+        begin = c_tile * mapping.groups
         end = min(begin + mapping.groups, mapping.plane_groups)
         order, first_chunk = [], 0
         for group in range(begin, end):
             final = group == mapping.plane_groups - 1
             planes = mapping.k_planes_last if final else mapping.k_planes
             channel = group * mapping.k_planes * config.channel_block
-            order.append(_reduction_order(mapping, planes, channel))
+            first = channel, r_tile * mapping.window[0], s_tile * mapping.window[1]
+            order.append(_reduction_order(mapping, planes, first))
             if group == begin:
                 first_chunk = 0 if mapping.params_first else mapping.chunk_lengths(planes)[0]
         c, r, s = np.concatenate(order).T
         lines = weights[:, c, r, s].reshape(mapping.blocks, columns, -1).transpose(0, 2, 1)
         pieces = [lines[:, :first_chunk]]
-        if tile == 0:
+        if not tiles:
             pieces.append(bias)
-        if tile == mapping.c_count - 1:
+        if len(tiles) == math.prod(parts) - 1:
             pieces.append(scale)
         tiles.append(np.concatenate([*pieces, lines[:, first_chunk:]], axis=1))
     return tiles

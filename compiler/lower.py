@@ -72,6 +72,8 @@ def _loops(mapping: Mapping) -> dict[str, int]:
         "e_count": e_count,
         "f_count": f_count,
         "c_count": m.c_count,
+        "r_count": m.r_count,
+        "s_count": m.s_count,
         "mb_count": m.mb,
         "mb_count_last": m.mb_last,
         "pn": m.pn,
@@ -81,7 +83,7 @@ def _loops(mapping: Mapping) -> dict[str, int]:
         "pf": m.pf,
         "pf_last": f_last,
         "tile_pixels": _step_pixels(m),
-        "psum_stride": m.tile_pixels if m.c_count > 1 else 0,
+        "psum_stride": m.tile_pixels if m.tiled else 0,
         "pixel_groups": m.pixel_groups,
         "pixel_groups_e": m.pixel_groups_of(m.pn, e_last, m.pf),
         "pixel_groups_f": m.pixel_groups_of(m.pn, m.pe, f_last),
@@ -137,6 +139,8 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     group_planes = m.planes if not w.packed else 1
     h_step = m.pe * w.stride[0]
     w_step = m.pf * w.stride[1] * m.pixel
+    part_h = m.window[0] * w.dilation[0]
+    part_w = m.window[1] * w.dilation[1] * m.pixel
     per_group = m.k_planes * layout.plane_bytes
     return {
         "ifmap_address": place.ifmap - top * row_bytes - left * m.pixel * size,
@@ -145,6 +149,8 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
         "ifmap_stride_et": h_step * row_bytes,
         "ifmap_stride_ft": w_step * size,
         "ifmap_stride_ct": m.groups * per_group,
+        "ifmap_stride_rt": part_h * row_bytes,
+        "ifmap_stride_st": part_w * size,
         "ifmap_stride_group": per_group,
         "ifmap_stride_n": image,
         "ifmap_stride_plane": layout.plane_bytes,
@@ -155,8 +161,10 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
         "load_width_last": m.width_of(m.last_pixels[2]),
         "h_origin": -top,
         "h_step": h_step,
+        "h_step_rt": part_h,
         "w_origin": -left * m.pixel,
         "w_step": w_step,
+        "w_step_st": part_w,
         "h_size": w.H,
         "w_size": w.W * m.pixel,
         "slots": m.slots,

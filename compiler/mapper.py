@@ -9,7 +9,7 @@ from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
-MOST_PIXELS = (1 << 16) - 1  # of a tile: what the loop counters hold
+COUNT_MOST = (1 << 16) - 1  # iterations of a loop of the hardware
 TOLERANCE = 400  # nests within a 400th of the fewest cycles are as good as the best
 
 
@@ -52,44 +52,106 @@ def most_pixels(work: Work, config: AcceleratorConfig) -> int:
     if config.dataflow != Dataflow.OUTPUT_STATIONARY:
         return config.psum_depth
     pixel = work.C if work.packed else config.channel_block
-    return max(config.psum_depth, min(MOST_PIXELS, config.ifmap_elements // pixel))
+    return max(config.psum_depth, min(COUNT_MOST, config.ifmap_elements // pixel))
+
+
+def _smallest(
+    config: AcceleratorConfig, work: Work, pixels: tuple[int, int, int], *, r_count: int = 1,
+    s_count: int = 1, slots: int = 1,
+) -> Mapping | None:  # fmt: skip
+    """Nest with the least on chip for a pixel tile, if that fits the buffers so many times.
+
+    The longest loops of the K walk must fit their counters, too.
+    """
+    pn, pe, pf = pixels
+    try:
+        mapping = Mapping(
+            config=config, work=work, pn=pn, pe=pe, pf=pf, mb=1, groups=1,
+            r_count=r_count, s_count=s_count,
+        )  # fmt: skip
+    except ValueError:
+        return None
+    counted = max(mapping.k_elements, mapping.k_s) <= COUNT_MOST
+    return mapping if counted and mapping.slots >= slots else None
+
+
+def _divisors(total: int) -> list[int]:
+    return [count for count in range(1, total + 1) if total % count == 0]
+
+
+def _in_windows(
+    config: AcceleratorConfig, work: Work, pixels: tuple[int, int, int]
+) -> list[Mapping]:
+    """Smallest nests of a pixel tile in the fewest window tiles: one that fits, and fits twice."""
+    rows, columns = _divisors(work.R), _divisors(work.S)
+    found: list[Mapping] = []
+    for slots in (1, 2):
+        fitting: list[Mapping] = []
+        left = list(columns)
+        # The more parts the rows have, the fewer the columns need.
+        for r_count in rows:
+            least = None
+            while left and (
+                mapping := _smallest(
+                    config, work, pixels, r_count=r_count, s_count=left[-1], slots=slots
+                )
+            ):
+                least = mapping
+                left.pop()
+            if least is not None:
+                fitting.append(least)
+        # Of as many tiles those with the longest rows.
+        if fitting:
+            found.append(min(fitting, key=lambda mapping: (mapping.windows, mapping.s_count)))
+    return list(dict.fromkeys(found))
 
 
 def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
-    """Nests of a layer that fit the accelerator."""
+    """Nests of a layer that fit the accelerator.
+
+    The filter's window is taken in tiles only if that of a single pixel does not fit.
+    """
     work = plan.work
     if work.depthwise:
         yield from depthwise_candidates(work, config)
         return
-    for pn, pe, pf in _pixel_tiles(work, most_pixels(work, config)):
-        pixels = pn * pe * pf
-        probe_groups: list[int] | None = None
-        try:
-            smallest = Mapping(config=config, work=work, pn=pn, pe=pe, pf=pf, mb=1, groups=1)
-        except ValueError:
-            continue
-        per_slot = config.ifmap_elements // max(1, smallest.slot_size)
-        if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
-            parameters = config.bias_lines + config.scale_lines
-            per_slot = min(per_slot, (config.filter_lines - parameters) // smallest.slab_lines[0])
-        probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
-        half = _tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
-        for groups in dict.fromkeys([*probe_groups, *half]):
-            whole = groups >= smallest.plane_groups
-            most = smallest.blocks if whole else max(1, config.psum_depth // pixels)
-            for mb in _some(_tiles(smallest.blocks, min(most, smallest.blocks)), 6):
-                for m_outer, resident in ((False, False), (False, True), (True, True)):
-                    if m_outer and (mb == smallest.blocks or not whole):
-                        continue
-                    if not m_outer and whole and mb != smallest.blocks:
-                        continue
-                    try:
-                        yield Mapping(
-                            config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
-                            m_outer=m_outer, filter_resident=resident,
-                        )  # fmt: skip
-                    except ValueError:
-                        continue
+    fits = _smallest(config, work, (1, 1, 1)) is not None
+    for pixels in _pixel_tiles(work, most_pixels(work, config)):
+        if not fits:
+            for smallest in _in_windows(config, work, pixels):
+                yield from _nests(smallest)
+        elif smallest := _smallest(config, work, pixels):
+            yield from _nests(smallest)
+
+
+def _nests(smallest: Mapping) -> Iterator[Mapping]:
+    """Nests with the pixel and window tiles of one that has the least on chip."""
+    config, work, blocks = smallest.config, smallest.work, smallest.blocks
+    pn, pe, pf = smallest.pn, smallest.pe, smallest.pf
+    r_count, s_count = smallest.r_count, smallest.s_count
+    per_slot = config.ifmap_elements // max(1, smallest.slot_size)
+    if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
+        parameters = config.bias_lines + config.scale_lines
+        per_slot = min(per_slot, (config.filter_lines - parameters) // smallest.slab_lines[0])
+    probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
+    half = _tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
+    for groups in dict.fromkeys([*probe_groups, *half]):
+        whole = groups >= smallest.plane_groups and smallest.windows == 1
+        most = blocks if whole else max(1, config.psum_depth // smallest.tile_pixels)
+        for mb in _some(_tiles(blocks, min(most, blocks)), 6):
+            for m_outer, resident in ((False, False), (False, True), (True, True)):
+                if m_outer and (mb == blocks or not whole):
+                    continue
+                if not m_outer and whole and mb != blocks:
+                    continue
+                try:
+                    yield Mapping(
+                        config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
+                        r_count=r_count, s_count=s_count, m_outer=m_outer,
+                        filter_resident=resident,
+                    )  # fmt: skip
+                except ValueError:
+                    continue
 
 
 def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
@@ -146,7 +208,7 @@ def compute_cycles(mapping: Mapping) -> int:
     config, w = mapping.config, mapping.work
     full = mapping.chunk_lengths(mapping.k_planes)
     last = mapping.chunk_lengths(mapping.k_planes_last)
-    chunks = len(full) * (mapping.plane_groups - 1) + len(last)
+    chunks = (len(full) * (mapping.plane_groups - 1) + len(last)) * mapping.windows
     n, e, f = mapping.tile_counts
     n_last, e_last, f_last = mapping.last_pixels
     floor = max(config.rows, Accumulator.HAZARD)
@@ -177,9 +239,9 @@ def dram_bytes(mapping: Mapping) -> tuple[int, int]:
     """Bytes read and written, padding counted as read: an upper bound for choosing."""
     config, w = mapping.config, mapping.work
     _, e, f = mapping.tile_counts
-    rows = min(mapping.rows_of(mapping.pe), w.H) * e
-    width = min(mapping.load_width, w.W * mapping.pixel) * f
-    reloads = mapping.m_count if mapping.m_outer or mapping.c_count > 1 else 1
+    rows = min(mapping.rows_of(mapping.pe), w.H) * e * mapping.r_count
+    width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
+    reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
     ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes * reloads
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filters = mapping.filter_lines * config.filter_line_bytes * passes
@@ -201,8 +263,11 @@ def load_cycles(mapping: Mapping) -> int:
 
 def estimate_cycles(mapping: Mapping) -> int:
     """Rough cycles of a layer: what the mapper minimises."""
+    return _cycles(mapping, *dram_bytes(mapping))
+
+
+def _cycles(mapping: Mapping, read: int, written: int) -> int:
     config = mapping.config
-    read, written = dram_bytes(mapping)
     tile = load_cycles(mapping)
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filters = mapping.filter_lines * passes * config.filter_line_bytes // config.axi_bytes
@@ -210,7 +275,7 @@ def estimate_cycles(mapping: Mapping) -> int:
     memory = max((read + written) // config.axi_bytes, mapping.tiles * tile + filters + stores)
     compute = compute_cycles(mapping)
     # Before the first step: the first plane group; with one slot, every tile is waited for.
-    start = tile // (mapping.plane_groups if mapping.c_count == 1 else mapping.groups)
+    start = tile // min(mapping.groups, mapping.plane_groups)
     waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
     drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
     if mapping.psums_stay:
@@ -233,13 +298,13 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
     Raises
     ------
     MappingError
-        If the filter's window of a single pixel does not fit the ifmap buffer.
+        If the ifmap is packed and a pixel does not fit the ifmap buffer.
     """
 
-    rated = [
-        (estimate_cycles(mapping), sum(dram_bytes(mapping)), mapping)
-        for mapping in candidates(plan, config)
-    ]
+    rated: list[tuple[int, int, Mapping]] = []
+    for mapping in candidates(plan, config):
+        moved = dram_bytes(mapping)
+        rated.append((_cycles(mapping, *moved), sum(moved), mapping))
     if objective == "dram":
         rated = [(moved, cycles, mapping) for cycles, moved, mapping in rated]
     # Among the nests that are as good as the best, the one that is better in the other respect.
@@ -251,7 +316,7 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
     if best is None:
         w = plan.work
         raise MappingError(
-            f"the {w.R}x{w.S} filter's window of one pixel must fit the ifmap buffer of "
-            f"{config.ifmap_elements} elements; choose a larger glb_kib"
+            f"a packed pixel of {w.C} elements must fit the ifmap buffer of "
+            f"{config.ifmap_elements} elements"
         )
     return best[2]

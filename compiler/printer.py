@@ -21,6 +21,8 @@ def print_nest(mapping: Mapping) -> str:
         ("DRAM", "for", "g", w.G, "groups"),
         *([m_loop, *pixels] if m.m_outer else [*pixels, m_loop]),
         ("DRAM", "for", "c", m.c_count, f"reduction tiles of {m.groups} plane groups"),
+        ("DRAM", "for", "r", m.r_count, f"window tiles of {m.window[0]} filter rows"),
+        ("DRAM", "for", "s", m.s_count, f"window tiles of {m.window[1]} filter columns"),
         ("GLB", "for", "m", m.mb, f"blocks of {config.m_block} filters"),
         ("GLB", "for", "k", chunks, f"chunks of up to {config.rows} of c, r, s"),
         ("GLB", "for", "n", m.pn, "images"),

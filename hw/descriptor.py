@@ -43,13 +43,13 @@ FIELDS = (
     _u("op", 4, "an `Op`"),
     _u("m_outer", 1, "filter groups: 1 outside the pixel tiles, 0 inside"),
     _u("filter_resident", 1, "filters of a group stay on chip for all its pixel tiles"),
-    # tile loops, outermost first: g, [m], n, e, f, [m], c, then mb and the K walk
+    # tile loops, outermost first: g, [m], n, e, f, [m], c, r, s, then mb and the K walk
     _u("g_count", 16, "groups"),
     _u("m_count", 16, "groups of filter blocks"),
     _u("n_count", 16, "image tiles"),
     _u("e_count", 16, "ofmap row tiles"),
     _u("f_count", 16, "ofmap column tiles"),
-    _u("c_count", 16, "reduction tiles"),
+    _u("c_count", 16, "reduction tiles along the channels"),
     _u("mb_count", 16, "filter blocks in a group"),
     _u("mb_count_last", 16, "the same in the last group"),
     # pixels of a tile
@@ -85,8 +85,8 @@ FIELDS = (
     _u("k_elements", 16, "contiguous elements"),
     _u("k_planes", 8, "channel planes side by side in a chunk"),
     _u("k_planes_last", 8, "... in the last plane group of all"),
-    _u("k_s", 16, "filter columns"),
-    _u("k_r", 16, "filter rows"),
+    _u("k_s", 16, "filter columns of a window tile"),
+    _u("k_r", 16, "filter rows of a window tile"),
     _u("k_groups", 16, "plane groups of a reduction tile"),
     _u("k_groups_last", 16, ""),
     _u("k_stride_plane", 24, "ifmap buffer elements from plane to plane"),
@@ -100,7 +100,7 @@ FIELDS = (
     _u("ifmap_stride_nt", 32, "... from image tile to image tile"),
     _u("ifmap_stride_et", 32, "... from row tile to row tile"),
     _u("ifmap_stride_ft", 32, "... from column tile to column tile"),
-    _u("ifmap_stride_ct", 32, "... from reduction tile to reduction tile"),
+    _u("ifmap_stride_ct", 32, "... from reduction tile to reduction tile along the channels"),
     _u("ifmap_stride_group", 32, "... from plane group to plane group"),
     _u("ifmap_stride_n", 32, "... from image to image"),
     _u("ifmap_stride_plane", 32, "... from plane to plane"),
@@ -149,6 +149,13 @@ FIELDS = (
     _s("zero_point", 16, "of the ofmap"),
     _s("act_min", 16, "lower saturation bound, zero point included"),
     _s("act_max", 16, "upper saturation bound"),
+    # window tiles: the reduction tiles r and s
+    _u("r_count", 16, "parts of the filter's rows"),
+    _u("s_count", 16, "parts of the filter's columns"),
+    _u("ifmap_stride_rt", 32, "DRAM bytes from row part to row part"),
+    _u("ifmap_stride_st", 32, "... from column part to column part"),
+    _u("h_step_rt", 16, "ifmap rows from row part to row part"),
+    _u("w_step_st", 24, "elements from column part to column part"),
     _u("checksum", 32, "makes the sum of all words zero"),
 )
 

@@ -6,6 +6,7 @@ descriptor, the printer shows it, the cost model counts it.
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir
@@ -18,7 +19,7 @@ def _last(total: int, tile: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """A nest: for g, [m], n, e, f, [m], c tiles; filter blocks; chunks of the reduction; pixels.
+    """A nest: for g, [m], n, e, f, [m], c, r, s tiles; filter blocks; chunks; pixels.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class Mapping:
         Filter blocks of a group of them.
     groups : int
         Plane groups of a reduction tile.
+    r_count, s_count : int
+        Window tiles: equal parts of the filter's rows and columns, each a reduction tile.
     m_outer : bool
         Filter groups outside the pixel tiles.
     filter_resident : bool
@@ -52,24 +55,23 @@ class Mapping:
     pf: int
     mb: int
     groups: int
+    r_count: int = 1
+    s_count: int = 1
     m_outer: bool = False
     filter_resident: bool = False
     fir: Fir | None = None
 
     def __post_init__(self) -> None:
-        config = self.config
-        if self.slot_size > config.ifmap_elements:
-            raise ValueError(
-                f"an ifmap tile of {self.slot_size} elements must fit the buffer of "
-                f"{config.ifmap_elements}"
-            )
-        if self.fir and self.pf != self.work.F:
-            raise ValueError("a depthwise tile must hold whole rows")
-        if self.psum_entries > config.psum_depth:
-            raise ValueError(
-                f"the psums of {self.psum_entries} pixels must fit {config.psum_depth} entries"
-            )
-        if self.psums_stay and self.pn > 1 and (self.pe, self.pf) != (self.work.E, self.work.F):
+        config, work = self.config, self.work
+        if work.R % self.r_count or work.S % self.s_count:
+            raise ValueError(f"window tiles must divide the {work.R}x{work.S} filter")
+        if (size := self.slot_size) > (most := config.ifmap_elements):
+            raise ValueError(f"an ifmap tile of {size} elements must fit the buffer of {most}")
+        if self.fir and (self.pf != work.F or self.windows > 1):
+            raise ValueError("a depthwise tile must hold whole rows and windows")
+        if (size := self.psum_entries) > config.psum_depth:
+            raise ValueError(f"the psums of {size} pixels must fit {config.psum_depth} entries")
+        if self.psums_stay and self.pn > 1 and (self.pe, self.pf) != (work.E, work.F):
             raise ValueError("where psums stay, tiles of several images must hold whole images")
         if self.rereads_filters and self.visit_lines > config.filter_lines:
             raise ValueError(
@@ -107,8 +109,7 @@ class Mapping:
     @cached_property
     def pixel_tiles(self) -> int:
         """Pixel tiles in all."""
-        n, e, f = self.tile_counts
-        return n * e * f
+        return prod(self.tile_counts)
 
     @cached_property
     def last_pixels(self) -> tuple[int, int, int]:
@@ -123,13 +124,23 @@ class Mapping:
 
     @cached_property
     def c_count(self) -> int:
-        """Reduction tiles."""
+        """Reduction tiles along the channels."""
         return -(-self.plane_groups // self.groups)
 
     @cached_property
     def groups_last(self) -> int:
-        """Plane groups of the last reduction tile."""
+        """Plane groups of the last reduction tile along the channels."""
         return _last(self.plane_groups, self.groups)
+
+    @property
+    def windows(self) -> int:
+        """Window tiles."""
+        return self.r_count * self.s_count
+
+    @cached_property
+    def tiled(self) -> bool:
+        """Whether the reduction comes in more than one tile."""
+        return self.c_count * self.windows > 1
 
     @cached_property
     def psum_entries(self) -> int:
@@ -137,7 +148,7 @@ class Mapping:
 
         Where psums stay in the array and the reduction is not tiled, a pixel group's at most.
         """
-        if self.c_count > 1:
+        if self.tiled:
             return self.tile_pixels * self.mb
         if self.fir:
             # Words of a strip wait in the ofmap buffer until it is complete, others behind them.
@@ -181,6 +192,11 @@ class Mapping:
     # -- reduction -------------------------------------------------------------------------------
 
     @cached_property
+    def window(self) -> tuple[int, int]:
+        """Filter rows and columns of a reduction tile."""
+        return self.work.R // self.r_count, self.work.S // self.s_count
+
+    @cached_property
     def pixel(self) -> int:
         """Elements from pixel to pixel."""
         return self.work.C if self.work.packed else self.config.channel_block
@@ -222,25 +238,25 @@ class Mapping:
     def k_elements(self) -> int:
         """Contiguous elements of the K walk."""
         if self.work.packed:
-            return self.work.C * (self.work.S if self.flat_row else 1)
+            return self.work.C * (self.window[1] if self.flat_row else 1)
         return min(self.work.C, self.pixel)
 
     @cached_property
     def flat_row(self) -> bool:
         """Whether a packed filter row is one run of elements."""
-        return self.work.packed and (self.work.dilation[1] == 1 or self.work.S == 1)
+        return self.work.packed and (self.work.dilation[1] == 1 or self.window[1] == 1)
 
     @cached_property
     def k_s(self) -> int:
         """Filter columns, or blocks of them, as a loop of the K walk."""
         if self.fir:
             return -(-self.work.S // self.fir.tap_columns)
-        return 1 if self.flat_row else self.work.S
+        return 1 if self.flat_row else self.window[1]
 
     @cached_property
     def k_r(self) -> int:
         """Filter rows, or blocks of them, as a loop of the K walk."""
-        return -(-self.work.R // self.fir.tap_rows) if self.fir else self.work.R
+        return -(-self.work.R // self.fir.tap_rows) if self.fir else self.window[0]
 
     @cached_property
     def _crosses_s(self) -> bool:
@@ -257,48 +273,46 @@ class Mapping:
     @cached_property
     def _pitch(self) -> tuple[int, bool]:
         # A chunk may run on into the next filter row if the rows' distance keeps the banks apart:
-        # dilation * pitch = S * pixel (modulo the banks).
+        # dilation * pitch = columns * pixel (modulo the banks).
         banks = self.config.ifmap_banks
-        if self._crosses_s and self.work.R > 1:
+        if self._crosses_s and self.window[0] > 1:
             for pitch in range(self.load_width, self.load_width + banks):
-                if (self.work.dilation[0] * pitch - self.work.S * self.pixel) % banks == 0:
+                if (self.work.dilation[0] * pitch - self.window[1] * self.pixel) % banks == 0:
                     return pitch, True
         return self.load_width, False
 
     @property
     def k_break(self) -> int:
         """Loop level (1 s, 2 r, 3 groups) at which a chunk ends."""
-        if not self._crosses_s:
-            return 1
-        return 3 if self._pitch[1] else 2
+        return (3 if self._pitch[1] else 2) if self._crosses_s else 1
 
     def chunk_lengths(self, planes: int) -> list[int]:
         """Lines of each chunk of a plane group with this many planes."""
         if self.fir:
             return [self.fir.taps] * (self.k_s * self.k_r)
-        rows = self.config.rows
+        rows, r = self.config.rows, self.window[0]
         run = planes * self.k_elements
         run, times = {
-            1: (run, self.k_s * self.work.R),
-            2: (run * self.k_s, self.work.R),
-            3: (run * self.k_s * self.work.R, 1),
+            1: (run, self.k_s * r),
+            2: (run * self.k_s, r),
+            3: (run * self.k_s * r, 1),
         }[self.k_break]
         whole, rest = divmod(run, rows)
         return ([rows] * whole + ([rest] if rest else [])) * times
 
     @cached_property
     def slab_lines(self) -> tuple[int, int]:
-        """Filter lines of a plane group, and of the last one."""
+        """Filter lines of a plane group in a reduction tile, and of the last one."""
         if self.fir:
             return (self.fir.taps * self.k_s * self.k_r,) * 2
-        per_plane = self.k_elements * self.k_s * self.work.R
+        per_plane = self.k_elements * self.k_s * self.window[0]
         return per_plane * self.k_planes, per_plane * self.k_planes_last
 
     @cached_property
     def block_lines(self) -> int:
         """Filter-stream lines of one filter block over the whole reduction."""
         full, last = self.slab_lines
-        lines = full * (self.plane_groups - 1) + last
+        lines = (full * (self.plane_groups - 1) + last) * self.windows
         return lines + self.config.bias_lines + self.config.scale_lines
 
     @cached_property
@@ -314,14 +328,14 @@ class Mapping:
     # -- ifmap tile ------------------------------------------------------------------------------
 
     def rows_of(self, pe: int) -> int:
-        """Ifmap rows, padding included, of ``pe`` ofmap rows."""
+        """Ifmap rows of a window tile, padding included, of ``pe`` ofmap rows."""
         w = self.work
-        return (pe - 1) * w.stride[0] + (w.R - 1) * w.dilation[0] + 1
+        return (pe - 1) * w.stride[0] + (self.window[0] - 1) * w.dilation[0] + 1
 
     def width_of(self, pf: int) -> int:
-        """Ifmap elements of a row, padding included, of ``pf`` ofmap columns."""
+        """Ifmap elements of a window tile's row, padding included, of ``pf`` ofmap columns."""
         w = self.work
-        return ((pf - 1) * w.stride[1] + (w.S - 1) * w.dilation[1] + 1) * self.pixel
+        return ((pf - 1) * w.stride[1] + (self.window[1] - 1) * w.dilation[1] + 1) * self.pixel
 
     @property
     def load_width(self) -> int:
@@ -355,9 +369,8 @@ class Mapping:
     @cached_property
     def tiles(self) -> int:
         """Ifmap tiles loaded in all."""
-        per_group = self.pixel_tiles * self.c_count
-        reloads = self.m_count if self.m_outer or self.c_count > 1 else 1
-        return self.work.G * per_group * reloads
+        reloads = self.m_count if self.m_outer or self.tiled else 1
+        return self.work.G * self.pixel_tiles * self.c_count * self.windows * reloads
 
     @cached_property
     def slots(self) -> int:

@@ -153,6 +153,19 @@ def draw_words(random, network):
     return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
 
 
+def in_window_tiles(random, mapping):
+    """Cut a nest's window at random, as the mapper would if it did not fit; where that fits."""
+    w = mapping.work
+    r_count, s_count = (
+        random.choice([count for count in range(1, total + 1) if total % count == 0])
+        for total in (w.R, w.S)
+    )
+    try:
+        return replace(mapping, r_count=r_count, s_count=s_count)
+    except ValueError:  # psums of all filter blocks at once
+        return mapping
+
+
 def draw_plan(random, config):
     """Draw a layer in the form that the hardware executes."""
     network = draw_network(random, config)

@@ -125,9 +125,9 @@ class Computer:
         config, state = self.config, self.state
         counts = [lines]
         if opens:
-            if visit.c == 0:
+            if visit.opens:
                 counts.append(config.bias_lines)
-            if visit.c_last:
+            if visit.closes:
                 counts.append(config.scale_lines)
         at = self.load_from
         for part, count in enumerate(counts):
@@ -141,7 +141,7 @@ class Computer:
                 at = max(at, self._arrival(self.position) + 2)
             if part == 0:
                 at += config.rows - lines
-        final = closes and visit.c_last
+        final = closes and visit.closes
         if closes and tile_last and visit.leaves and not visit.end:
             at += 1  # the position in the filter stream moves
         at = max(at, self.free_from)

@@ -1,6 +1,7 @@
 """Every performance counter but the cycles, in closed form from the nest."""
 
 from collections.abc import Mapping as Fields
+from itertools import product
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
 from stillflow.hw.csr import Counter
@@ -37,6 +38,7 @@ def predict_counters(
     pixels = w.N * w.E * w.F
     chunks = len(mapping.chunk_lengths(mapping.k_planes)) * (mapping.plane_groups - 1)
     chunks += len(mapping.chunk_lengths(mapping.k_planes_last))
+    chunks *= mapping.windows
     weight_lines = mapping.block_lines - config.bias_lines - config.scale_lines
     # Each step plays its lines: once a pixel tile where weights stay, once a pixel group otherwise.
     passed = _passes(mapping)
@@ -52,7 +54,9 @@ def predict_counters(
         lanes = of_block * mapping.all_planes * config.channel_block
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
-    sums = mapping.c_count if mapping.psums_stay and not w.maximum else chunks
+    sums = chunks
+    if mapping.psums_stay and not w.maximum:
+        sums = mapping.c_count * mapping.windows
     psums = visits * pixels * (sums - 1) * columns
     ifmap_beats, fills = _ifmap(mapping, fields)
     return {
@@ -111,11 +115,12 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
     # Rows of all tiles: those of padding only touch no beat.
     row_sets: list[Residues] = []
     all_rows = 0
-    for tile in range(e_count):
+    for tile, part in product(range(e_count), range(mapping.r_count)):
         rows = d["load_rows_last"] if tile == e_count - 1 else d["load_rows"]
-        first = d["h_origin"] + tile * d["h_step"]
+        first = d["h_origin"] + tile * d["h_step"] + part * d["h_step_rt"]
         low, high = max(first, 0), min(first + rows, d["h_size"])
-        corner = tile * d["ifmap_stride_et"] + (low - first) * d["ifmap_stride_h"]
+        corner = tile * d["ifmap_stride_et"] + part * d["ifmap_stride_rt"]
+        corner += (low - first) * d["ifmap_stride_h"]
         row_sets.append(progression(high - low, d["ifmap_stride_h"], beat, corner))
         all_rows += rows
     # Depthwise, a group's planes follow those of the group before.
@@ -131,12 +136,13 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
     )
 
     total, all_elements = 0, 0
-    for tile in range(f_count):
+    for tile, part in product(range(f_count), range(mapping.s_count)):
         width = d["load_width_last"] if tile == f_count - 1 else d["load_width"]
-        first = d["w_origin"] + tile * d["w_step"]
+        first = d["w_origin"] + tile * d["w_step"] + part * d["w_step_st"]
         low, high = max(first, 0), min(first + width, d["w_size"])
         if high > low:
-            offset = tile * d["ifmap_stride_ft"] + (low - first) * config.act_bytes
+            offset = tile * d["ifmap_stride_ft"] + part * d["ifmap_stride_st"]
+            offset += (low - first) * config.act_bytes
             moved = {(start + offset) % beat: times for start, times in starts.items()}
             total += beats(moved, (high - low) * config.act_bytes, beat)
         all_elements += width

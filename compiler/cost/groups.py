@@ -125,7 +125,7 @@ class GroupComputer(Computer):
     ) -> Iterator[None]:
         """One step at an end of a group's reduction; ``new`` filters come with its first group."""
         config, state = self.config, self.state
-        of_visit = config.bias_lines * (visit.c == 0) + config.scale_lines * visit.c_last
+        of_visit = config.bias_lines * visit.opens + config.scale_lines * visit.closes
         parameters = of_visit if opens and new else 0
         at = self.load_from
         if parameters:
@@ -143,7 +143,7 @@ class GroupComputer(Computer):
             at += 1  # the position in the filter stream moves
         at = max(at, self.free_from)
         drains = closes or self.mapping.work.maximum
-        final = closes and visit.c_last
+        final = closes and visit.closes
         if parameters:
             at = max(at, self.parameters_from)
         if drains:
@@ -163,7 +163,7 @@ class GroupComputer(Computer):
             state.free(lines + of_visit * opens, last_line, 1, 1)
         if drains:
             self.clear_from = last_line + config.rows * (config.pace if final else 1)
-            begins = visit.c == 0 and (opens or not self.mapping.work.maximum)
+            begins = visit.opens and (opens or not self.mapping.work.maximum)
             if new and (begins or final):
                 self.parameters_from = last_line + SWAP_DELAY + self.drain
         if final:

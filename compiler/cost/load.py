@@ -67,9 +67,9 @@ class Loader:
             needs = visit.first_pixels or not mapping.filter_resident
             groups = groups_of(mapping, visit)
             lines = [full] * (groups - 1) + [final if visit.c_last else full]
-            if visit.c == 0:
+            if visit.opens:
                 lines[0] += config.bias_lines
-            if visit.c_last:
+            if visit.closes:
                 lines[0] += config.scale_lines
             for group, count in enumerate(lines):
                 if group == 0:
@@ -189,10 +189,10 @@ class Loader:
         images = mapping.last_pixels[0] if visit.n_last else mapping.pn
         last_group = visit.planes_last and group == mapping.groups_last - 1
         planes = mapping.k_planes_last if last_group else mapping.k_planes
-        element = d["w_origin"] + visit.f * d["w_step"]
+        element = d["w_origin"] + visit.f * d["w_step"] + visit.s * d["w_step_st"]
         first, end = max(element, 0), min(element + width, d["w_size"])
         left, filled, right = first - element, max(0, end - first), element + width - end
-        row0 = d["h_origin"] + visit.e * d["h_step"]
+        row0 = d["h_origin"] + visit.e * d["h_step"] + visit.r * d["h_step_rt"]
         low = max(0, -row0) if filled else rows
         high = min(rows, d["h_size"] - row0) if filled else rows
         whole = (PADDING, 0, -(-width * size // beat), False)
@@ -201,7 +201,8 @@ class Loader:
         corner = (
             d["ifmap_address"] + visit.g * d["ifmap_stride_g"] + visit.n * d["ifmap_stride_nt"]
             + visit.e * d["ifmap_stride_et"] + visit.f * d["ifmap_stride_ft"]
-            + visit.c * d["ifmap_stride_ct"] + group * d["ifmap_stride_group"] + left * size
+            + visit.c * d["ifmap_stride_ct"] + visit.r * d["ifmap_stride_rt"]
+            + visit.s * d["ifmap_stride_st"] + group * d["ifmap_stride_group"] + left * size
         )  # fmt: skip
         held: tuple[int, int, int, bool] | None = None  # emitted when it is known not to be last
         for plane in range(planes):

@@ -51,7 +51,7 @@ class Storer:
         at = begin + 1
         claimed = 0
         for visit in visits(mapping):
-            if not visit.c_last:
+            if not visit.closes:
                 continue
             blocks = blocks_of(mapping, visit)
             images = mapping.last_pixels[0] if visit.n_last else mapping.pn

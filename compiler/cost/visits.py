@@ -22,14 +22,16 @@ class Visit(NamedTuple):
     e: int
     f: int
     c: int
+    r: int
+    s: int
     m_last: bool
     n_last: bool
     e_last: bool
     f_last: bool
     c_last: bool
-    planes_last: (
-        bool  # its last plane group is the layer's last: of each group, or depthwise of all
-    )
+    planes_last: bool  # ... the last planes: of a group, depthwise of the layer
+    opens: bool  # the first tile of a reduction
+    closes: bool  # the last tile of a reduction
     first_pixels: bool  # the first pixel tile of a filter group's walk over them
     last_pixels: bool
     leaves: bool  # the next visit is to another pixel tile, or there is none
@@ -42,17 +44,19 @@ def visits(mapping: Mapping) -> Iterator[Visit]:
     groups = mapping.work.G
     outer = mapping.m_count if mapping.m_outer else 1
     inner = mapping.m_count // outer
-    loops = (groups, outer, n_count, e_count, f_count, inner, mapping.c_count)
-    for g, mo, n, e, f, mi, c in product(*map(range, loops)):
+    parts = mapping.c_count, mapping.r_count, mapping.s_count
+    loops = (groups, outer, n_count, e_count, f_count, inner, *parts)
+    for g, mo, n, e, f, mi, c, r, s in product(*map(range, loops)):
         n_last, e_last, f_last = n == n_count - 1, e == e_count - 1, f == f_count - 1
-        c_last = c == mapping.c_count - 1
+        c_last = c == parts[0] - 1
+        closes = c_last and r == parts[1] - 1 and s == parts[2] - 1
         last_pixels = n_last and e_last and f_last
-        leaves = c_last and mi == inner - 1
+        leaves = closes and mi == inner - 1
         m_last = mo == outer - 1 and mi == inner - 1
         yield Visit(
-            g, mo + mi, n, e, f, c, m_last, n_last, e_last, f_last, c_last,
+            g, mo + mi, n, e, f, c, r, s, m_last, n_last, e_last, f_last, c_last,
             c_last and (mapping.fir is None or g == groups - 1),
-            n == e == f == 0, last_pixels, leaves,
+            c == r == s == 0, closes, n == e == f == 0, last_pixels, leaves,
             leaves and last_pixels and m_last and g == groups - 1,
         )  # fmt: skip
 

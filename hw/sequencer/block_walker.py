@@ -19,13 +19,15 @@ class Level(enum.IntEnum):
     """Loops around the K walk, innermost first."""
 
     MB = 0
-    C = 1
-    M_INNER = 2
-    F = 3
-    E = 4
-    N = 5
-    M_OUTER = 6
-    G = 7
+    S = 1  # window tiles
+    R = 2
+    C = 3
+    M_INNER = 4
+    F = 5
+    E = 6
+    N = 7
+    M_OUTER = 8
+    G = 9
 
 
 class Phase(enum.Enum):
@@ -116,6 +118,8 @@ class BlockWalker(wiring.Component):
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
         counts = {
             Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
+            Level.S: layer.s_count,
+            Level.R: layer.r_count,
             Level.C: layer.c_count,
             Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
             Level.F: layer.f_count,
@@ -126,12 +130,8 @@ class BlockWalker(wiring.Component):
         }
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
-        m.d.comb += [
-            k.i_begin.eq(self.i_begin),
-            k.i_layer.eq(layer),
-            k.i_last_tile.eq(last[Level.C] & (~layer.depthwise | last[Level.G])),
-            k.i_step.eq(k_step),
-        ]
+        m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
+        m.d.comb += k.i_last_tile.eq(last[Level.C] & (~layer.depthwise | last[Level.G]))
 
         offset, linear = k.o_offset, Signal(element_bits)
         m.submodules.stream = stream = FilterPosition(config)
@@ -185,8 +185,9 @@ class BlockWalker(wiring.Component):
                     ),
                 )
             )
-        begins = first[Level.C] & k.o_first
-        closes = last[Level.C] & k.o_first
+        last_tile = last[Level.S : Level.C + 1].all()
+        begins = first[Level.S : Level.C + 1].all() & k.o_first
+        closes = last_tile & k.o_first
         bias_now = Mux(count == 0, begins, wants_bias)
         scale_now = Mux(count == 0, closes, wants_scale)
         moves_now = tile_step & moved[Level.F :].any()
@@ -234,7 +235,7 @@ class BlockWalker(wiring.Component):
                 m.d.sync += [
                     ended.eq(k.o_breaks | k.o_done),
                     held.lanes.eq(count + 1),
-                    held.final.eq(k.o_done & last[Level.C]),
+                    held.final.eq(k.o_done & last_tile),
                     held.tile_last.eq(k.o_done & last[Level.MB]),
                     finished.eq(k.o_done & nest.o_done),
                 ]

@@ -20,13 +20,15 @@ class Level(enum.IntEnum):
 
     PIXELS = 0  # pixel groups of the tile
     MB = 1
-    C = 2
-    M_INNER = 3
-    F = 4
-    E = 5
-    N = 6
-    M_OUTER = 7
-    G = 8
+    S = 2  # window tiles
+    R = 3
+    C = 4
+    M_INNER = 5
+    F = 6
+    E = 7
+    N = 8
+    M_OUTER = 9
+    G = 10
 
 
 class Phase(enum.Enum):
@@ -115,7 +117,8 @@ class ChunkWalker(wiring.Component):
         finished, ended = Signal(), Signal()  # the layer's last chunk; no element is left in it
         fresh, lanes, over, available = Signal(), Signal(), Signal(), Signal()
         passes = Signal()  # the parameters are there
-        begins, closes = first[Level.C] & k.o_first, last[Level.C] & k.o_first
+        first_tile, last_tile = (flags[Level.S : Level.C + 1].all() for flags in (first, last))
+        begins, closes = first_tile & k.o_first, last_tile & k.o_first
         new_filters = first[Level.PIXELS]
         has_parameters = Signal()
         m.d.comb += [
@@ -132,8 +135,7 @@ class ChunkWalker(wiring.Component):
         has_start_line, wants_move, new_group = Signal(), Signal(), Signal()
         m.d.comb += [
             parameters.eq(
-                Mux(first[Level.C], config.bias_lines, 0)
-                + Mux(last[Level.C], config.scale_lines, 0)
+                Mux(first_tile, config.bias_lines, 0) + Mux(last_tile, config.scale_lines, 0)
             ),
             ahead.eq(self.i_loaded - here.position),
             available.eq(ahead != 0),
@@ -180,7 +182,7 @@ class ChunkWalker(wiring.Component):
                     ended.eq(k.o_breaks | k.o_done),
                     held.lanes.eq(count + 1),
                     held.drains.eq(k.o_done | (layer.op == Op.MAXIMUM)),
-                    held.final.eq(k.o_done & last[Level.C]),
+                    held.final.eq(k.o_done & last_tile),
                     held.tile_last.eq(k.o_done & last[Level.PIXELS] & last[Level.MB]),
                     finished.eq(k.o_done & nest.o_done),
                 ]
@@ -247,6 +249,8 @@ class ChunkWalker(wiring.Component):
         return {
             Level.PIXELS: Mux(whole_images, layer.pixel_groups_n, in_last_image),
             Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
+            Level.S: layer.s_count,
+            Level.R: layer.r_count,
             Level.C: layer.c_count,
             Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
             Level.F: layer.f_count,
@@ -266,5 +270,7 @@ class ChunkWalker(wiring.Component):
             held.rows.eq(Mux(last[Level.E], layer.pe_last, layer.pe)),
             held.columns.eq(Mux(last[Level.F], layer.pf_last, layer.pf)),
             held.new_filters.eq(first[Level.PIXELS]),
-            held.first.eq(first[Level.C] & (k.o_first | (layer.op != Op.MAXIMUM))),
+            held.first.eq(
+                first[Level.S : Level.C + 1].all() & (k.o_first | (layer.op != Op.MAXIMUM))
+            ),
         ]

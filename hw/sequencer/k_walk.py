@@ -34,7 +34,7 @@ class KWalk(wiring.Component):
     i_begin, i_layer
         Start of a layer.
     i_last_tile : ``In(1)``
-        The reduction tile is the last one: its bounds differ.
+        The reduction tile is the last one along the channels: its bounds differ.
     i_step : ``In(1)``
         Go to the next element.
     o_offset : ifmap buffer elements from the tile's first one to the current one

@@ -1,6 +1,6 @@
 """Load side of the nest: what is read from DRAM, in the order of its first use."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,13 +15,15 @@ class Level(enum.IntEnum):
 
     GROUP = 0  # plane groups of a reduction tile
     MB = 1  # filter blocks
-    C = 2
-    M_INNER = 3
-    F = 4
-    E = 5
-    N = 6
-    M_OUTER = 7
-    G = 8
+    S = 2  # window tiles
+    R = 3
+    C = 4
+    M_INNER = 5
+    F = 6
+    E = 7
+    N = 8
+    M_OUTER = 9
+    G = 10
 
 
 class State(enum.Enum):
@@ -89,6 +91,8 @@ class ReadWalker(wiring.Component):
         counts = {
             Level.GROUP: Mux(last[Level.C], layer.k_groups_last, layer.k_groups),
             Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
+            Level.S: layer.s_count,
+            Level.R: layer.r_count,
             Level.C: layer.c_count,
             Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
             Level.F: layer.f_count,
@@ -100,9 +104,12 @@ class ReadWalker(wiring.Component):
         m.d.comb += [nest.i_restart.eq(self.i_start), nest.i_step.eq(step)]
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
 
-        # DRAM address of the tile's plane group, at its top left corner, padding included.
+        # The tile's top left corner, padding included: DRAM address of the plane group, first row
+        # and element in the ifmap plane.
         strides = {
             Level.GROUP: layer.ifmap_stride_group,
+            Level.S: layer.ifmap_stride_st,
+            Level.R: layer.ifmap_stride_rt,
             Level.C: layer.ifmap_stride_ct,
             Level.F: layer.ifmap_stride_ft,
             Level.E: layer.ifmap_stride_et,
@@ -117,25 +124,23 @@ class ReadWalker(wiring.Component):
             corner.i_level.eq(nest.o_level),
         ]
         m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]
+        row0 = self._position(
+            m, "row", step, nest.o_level, part=Level.R, tile=Level.E,
+            part_step=layer.h_step_rt, tile_step=layer.h_step, origin=layer.h_origin,
+        )  # fmt: skip
+        element0 = self._position(
+            m, "element", step, nest.o_level, part=Level.S, tile=Level.F,
+            part_step=layer.w_step_st, tile_step=layer.w_step, origin=layer.w_origin,
+        )  # fmt: skip
 
-        # First row and element of the tile, and the slot it goes to.
-        row0, element0 = Signal(signed(18)), Signal(signed(26))
+        # The slot it goes to.
         slot, slot_base, group_base = Signal(8), Signal(element_bits), Signal(element_bits)
         moved = nest.o_level
-        outer_e, outer_f = moved[Level.N :].any(), moved[Level.E :].any()
-        new_tile = moved[Level.C :].any()
+        new_tile = moved[Level.S :].any()
         slot_wraps = slot == layer.slots - 1
         next_base = Signal(element_bits)
         m.d.comb += next_base.eq(Mux(slot_wraps, 0, slot_base + layer.slot_size))
         with m.If(step):
-            with m.If(moved[Level.E]):
-                m.d.sync += row0.eq(row0 + layer.h_step)
-            with m.If(moved[Level.F]):
-                m.d.sync += element0.eq(element0 + layer.w_step)
-            with m.If(outer_e):
-                m.d.sync += row0.eq(layer.h_origin)
-            with m.If(outer_f):
-                m.d.sync += element0.eq(layer.w_origin)
             with m.If(moved[Level.GROUP]):
                 m.d.sync += group_base.eq(group_base + layer.buffer_stride_group)
             with m.If(new_tile):
@@ -145,13 +150,7 @@ class ReadWalker(wiring.Component):
                     group_base.eq(next_base),
                 ]
         with m.If(self.i_start):
-            m.d.sync += [
-                row0.eq(layer.h_origin),
-                element0.eq(layer.w_origin),
-                slot.eq(0),
-                slot_base.eq(0),
-                group_base.eq(0),
-            ]
+            m.d.sync += [slot.eq(0), slot_base.eq(0), group_base.eq(0)]
 
         # Slots in use: one is taken with a tile's first plane group.
         used = Signal(9)
@@ -179,8 +178,8 @@ class ReadWalker(wiring.Component):
         pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
         needs_filters = pixels_first | ~layer.filter_resident
         lines = Signal(24)
-        biased = first[Level.GROUP] & first[Level.C]
-        scaled = first[Level.GROUP] & last[Level.C]
+        biased = first[Level.GROUP] & first[Level.S : Level.C + 1].all()
+        scaled = first[Level.GROUP] & last[Level.S : Level.C + 1].all()
         m.d.comb += lines.eq(
             Mux(last_group, layer.slab_lines_last, layer.slab_lines)
             + Mux(biased, config.bias_lines, 0)
@@ -236,3 +235,26 @@ class ReadWalker(wiring.Component):
             ]
 
         return m
+
+    def _position(
+        self, m: Module, name: str, step: Signal, moved: Signal, *, part: Level, tile: Level,
+        part_step: Value, tile_step: Value, origin: Value,
+    ) -> Signal:  # fmt: skip
+        """First row or element of the current window tile, which follows that of the pixel tile."""
+        here, start, next_start = (
+            Signal(signed(len(origin) + 1), name=name + suffix)
+            for suffix in ("0", "_start", "_next")
+        )
+        m.d.comb += next_start.eq(start + tile_step)
+        with m.If(step):
+            with m.If(moved[part]):
+                m.d.sync += here.eq(here + part_step)
+            with m.Elif(moved[tile]):
+                m.d.sync += [start.eq(next_start), here.eq(next_start)]
+            with m.Elif(moved[tile:].any()):
+                m.d.sync += [start.eq(origin), here.eq(origin)]
+            with m.Elif(moved[part:].any()):
+                m.d.sync += here.eq(start)
+        with m.If(self.i_start):
+            m.d.sync += [start.eq(origin), here.eq(origin)]
+        return here

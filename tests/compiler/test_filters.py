@@ -1,4 +1,3 @@
-from itertools import product
 from random import Random
 
 import numpy as np
@@ -12,7 +11,7 @@ from stillflow.compiler.work import plan_layer
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.presets import TINY
 from stillflow.hw.tensor import blocked
-from tests.networks import CONFIGS, draw_plan
+from tests.networks import CONFIGS, draw_plan, in_window_tiles
 
 
 def draw_parameters(mapping, seed):
@@ -30,16 +29,22 @@ def positions(mapping, tile):
     """``c, r, s`` of the weights of a reduction tile, and how many belong to its first chunk."""
     m, w, block = mapping, mapping.work, mapping.config.channel_block
     order, chunk = [], 0
+    tile, rest = divmod(tile, m.windows)
+    r_tile, s_tile = divmod(rest, m.s_count)
+    rows, columns = w.R // m.r_count, w.S // m.s_count
+    window = [
+        (r_tile * rows + r, s_tile * columns + s) for r in range(rows) for s in range(columns)
+    ]
     for group in range(tile * m.groups, min((tile + 1) * m.groups, m.plane_groups)):
         first = group * m.k_planes
         planes = range(first, min(first + m.k_planes, m.planes))
-        for r, s in product(range(w.R), range(w.S)):
+        for r, s in window:
             if w.packed:
                 order += [(c, r, s) for c in range(w.C)]
             else:
                 order += [(p * block + i, r, s) for p in planes for i in range(min(w.C, block))]
         if group == tile * m.groups:
-            run = len(order) // {1: w.R * m.k_s, 2: w.R, 3: 1}[m.k_break]
+            run = len(order) // {1: rows * m.k_s, 2: rows, 3: 1}[m.k_break]
             chunk = min(m.config.rows, run)
     return order, chunk
 
@@ -60,7 +65,8 @@ def read_stream(mapping, stream):
 
     for g in range(w.G):
         for first in range(0, m.blocks, m.mb):
-            for tile in range(m.c_count):
+            tiles = m.c_count * m.windows
+            for tile in range(tiles):
                 order, chunk = positions(m, tile)
                 for b in range(first, min(first + m.mb, m.blocks)):
                     for number, position in enumerate(order, 1):
@@ -68,7 +74,7 @@ def read_stream(mapping, stream):
                         weights[g, b, position] = next(left)
                         if number == chunk and tile == 0:
                             biases[g, b] = take_word(config.bias_lines)
-                        if number == chunk and tile == m.c_count - 1:
+                        if number == chunk and tile == tiles - 1:
                             scales[g, b] = take_word(config.scale_lines)
     assert next(left, None) is None
     return weights, biases, scales
@@ -103,6 +109,8 @@ def test_the_lines_give_back_weights_biases_and_scales(name, seed):
     mapping = random.choice(
         [m for m in nests if (m.c_count > 1, m.m_outer, m.mb == m.blocks) == kind]
     )
+    if random.random() < 0.5:
+        mapping = in_window_tiles(random, mapping)
     assert_stream_holds(mapping, *draw_parameters(mapping, seed))
 
 

@@ -11,6 +11,7 @@ from stillflow.compiler.program import compile_network
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, WORDS, Op
 from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.mapping import Mapping
 from stillflow.hw.presets import TINY
 from stillflow.hw.tensor import blocked
 from tests.networks import CONFIGS, draw_network
@@ -100,6 +101,22 @@ def test_skipped_rows_are_a_stride_of_the_ifmap():
     fields = lowered(ConvShape(C=4, M=4, H=9, W=5, stride=(2, 2)))
     assert fields["ifmap_stride_h"] == 2 * 5 * 4
     assert fields["h_size"] == 5
+
+
+def test_window_tiles_move_by_their_rows_and_columns():
+    shape = ConvShape(C=4, M=4, H=90, W=90, R=40, S=30, dilation=(2, 3), pad=(3, 2, 0, 0))
+    place = place_of(shape, TINY)
+    plan = plan_layer(shape, place.ifmap_layout, TINY)
+    mapping = Mapping(
+        config=TINY, work=plan.work, pn=1, pe=1, pf=1, mb=1, groups=1, r_count=10, s_count=6
+    )
+    fields = lower(mapping, plan, place)
+    assert (fields["r_count"], fields["s_count"]) == (10, 6)
+    assert (fields["k_r"], fields["k_s"]) == (4, 5)
+    assert (fields["h_step_rt"], fields["w_step_st"]) == (4 * 2, 5 * 3 * 4)
+    assert fields["ifmap_stride_rt"] == 4 * 2 * 90 * 4
+    assert fields["ifmap_stride_st"] == 5 * 3 * 4
+    assert fields["psum_stride"] == 1
 
 
 def test_pooling_takes_the_larger_value_of_planes_as_images():

@@ -1,4 +1,5 @@
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, product
 from random import Random
 
 import pytest
@@ -17,6 +18,7 @@ from stillflow.compiler.mapper import (
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, EDGE32, TINY
+from stillflow.hw.tensor import packed
 from tests.compiler.test_lower import place_of
 from tests.networks import CONFIGS, draw_plan
 
@@ -40,10 +42,11 @@ def test_every_candidate_fits_and_covers_the_layer(name, random):
         assert m.work == work
         assert m.slots >= 1
         assert m.slots * m.slot_size <= config.ifmap_elements
-        assert m.pn * m.pe * m.pf * (m.mb if m.c_count > 1 else 1) <= config.psum_depth
+        assert m.pn * m.pe * m.pf * (m.mb if m.tiled else 1) <= config.psum_depth
         assert not m.filter_resident or m.resident_lines <= config.filter_lines
         # A tiled reduction keeps psums of a group's filters: these cannot be outermost.
-        assert not (m.m_outer and m.c_count > 1)
+        assert not (m.m_outer and m.tiled)
+        assert m.windows == 1
         for total, tile, count, last in zip(
             (work.N, work.E, work.F), (m.pn, m.pe, m.pf), m.tile_counts, m.last_pixels, strict=True
         ):
@@ -84,6 +87,10 @@ HARD = [
     ConvShape(C=4, M=4, H=300, W=2, R=3, S=2, N=9),
     PoolShape(C=192, H=28, W=28, R=3, S=3, pad=(1, 1, 1, 1)),
     PoolShape(C=1, H=32, W=32, R=32, S=32),
+    ConvShape(C=3, M=40, H=224, W=224, R=160, S=160),
+    ConvShape(C=2, M=2, H=1, W=60_000, R=1, S=59_999),
+    ConvShape(C=300, M=7, H=60_000, W=1, R=60_000, S=1),
+    PoolShape(C=70, H=997, W=991, R=997, S=991),
 ]
 
 
@@ -95,11 +102,42 @@ def test_hard_shapes_have_a_nest_whose_descriptor_packs(shape, config):
     pack(lower(mapping, plan, place_of(shape, config)))
 
 
-def test_a_window_larger_than_the_buffer_is_refused_with_the_way_out():
-    shape = ConvShape(C=1, M=1, H=33, W=32, R=33, S=32)
-    with pytest.raises(
-        MappingError,
-        match=r"^the 33x32 filter's window of one pixel must fit the ifmap buffer of 4096 "
-        r"elements; choose a larger glb_kib$",
-    ):
-        choose_mapping(plan_of(shape, TINY), TINY)
+def fitting(shape, config, slots):
+    """Divisors of the window with which a pixel's window tile fits the buffer so many times."""
+    work = plan_of(shape, config).work
+    found = []
+    for r_count, s_count in product(range(1, work.R + 1), range(1, work.S + 1)):
+        if work.R % r_count == 0 and work.S % s_count == 0:
+            pixels = work.R // r_count * work.S // s_count
+            if slots * pixels * config.channel_block <= config.ifmap_elements:
+                found.append((r_count, s_count))
+    return found
+
+
+@pytest.mark.parametrize(("R", "S"), [(33, 32), (31, 64), (64, 31), (37, 41), (36, 100)])
+def test_a_window_larger_than_the_buffer_comes_in_the_fewest_tiles_that_fit(R, S):
+    shape = ConvShape(C=1, M=1, H=R, W=S, R=R, S=S)
+    tiles = {(m.r_count, m.s_count) for m in candidates(plan_of(shape, TINY), TINY)}
+    least = {
+        min(fitting(shape, TINY, slots), key=lambda tile: (tile[0] * tile[1], tile[1]))
+        for slots in (1, 2)
+    }
+    assert tiles == least
+    assert (1, 1) not in tiles
+
+
+def test_a_window_of_more_columns_than_a_loop_counts_comes_in_tiles():
+    config = replace(EDGE32, glb_kib=1024)
+    shape = ConvShape(C=5, M=1, H=1, W=14_000, R=1, S=14_000)
+    layout = packed(1, 5, 1, 14_000, beat=config.axi_bytes, element_bytes=1)
+    mapping = choose_mapping(plan_layer(shape, layout, config), config)
+    assert mapping.s_count > 1
+    assert mapping.k_elements < 1 << 16
+
+
+def test_a_packed_pixel_larger_than_the_buffer_is_refused():
+    shape = ConvShape(C=4097, M=1)
+    layout = packed(1, 4097, 1, 1, beat=TINY.axi_bytes, element_bytes=1)
+    message = r"^a packed pixel of 4097 elements must fit the ifmap buffer of 4096 elements$"
+    with pytest.raises(MappingError, match=message):
+        choose_mapping(plan_layer(shape, layout, TINY), TINY)

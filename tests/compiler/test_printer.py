@@ -13,7 +13,7 @@ from stillflow.hw.layer import ConvShape
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.presets import TINY
 from stillflow.hw.tensor import blocked
-from tests.networks import CONFIGS, draw_plan
+from tests.networks import CONFIGS, draw_plan, in_window_tiles
 
 LOOP = re.compile(r"^(DRAM|GLB|PE|) *\| ( *)((?:par-)?for(?: rows| cols)?) (\w) in \[0:(\d+)\)")
 
@@ -43,15 +43,16 @@ def mapping_of(shape, **options):
 def test_loops_multiply_to_the_macs_of_the_padded_nest(name, seed):
     random, config = Random(seed), CONFIGS[name]
     m = random.choice(list(candidates(draw_plan(random, config), config)))
+    m = in_window_tiles(random, m)
     w = m.work
     loops = loops_of(print_nest(m))
-    counts = {letter: prod(c for *_, x, c in loops if x == letter) for letter in "gmnefck"}
+    counts = {letter: prod(c for *_, x, c in loops if x == letter) for letter in "gmnefcrsk"}
     n, e, f = m.tile_counts
     assert counts["g"] == w.G
     assert counts["m"] == m.m_count * m.mb * config.m_block >= w.M
     assert (counts["n"], counts["e"], counts["f"]) == (n * m.pn, e * m.pe, f * m.pf)
     assert counts["n"] * counts["e"] * counts["f"] >= w.N * w.E * w.F
-    assert counts["c"] == m.c_count
+    assert (counts["c"], counts["r"], counts["s"]) == (m.c_count, m.r_count, m.s_count)
     # Each chunk has at most as many lines as the array has rows.
     assert counts["c"] * counts["k"] >= m.slab_lines[0] * (m.plane_groups - 1)
     assert prod(counts.values()) >= w.G * w.N * w.M * w.C * w.R * w.S * w.E * w.F

@@ -45,6 +45,10 @@ def mappings(draw):
         maximum=draw(st.booleans()),
     )
     blocks = -(-work.M // config.m_block)
+    r_count, s_count = (
+        draw(st.sampled_from([count for count in range(1, size + 1) if size % count == 0]))
+        for size in (work.R, work.S)
+    )
     try:
         return Mapping(
             config=config,
@@ -54,6 +58,8 @@ def mappings(draw):
             pf=draw(st.integers(1, F)),
             mb=draw(st.integers(1, blocks)),
             groups=draw(st.integers(1, 5)),
+            r_count=r_count,
+            s_count=s_count,
             m_outer=draw(st.booleans()),
         )
     except ValueError:
@@ -75,6 +81,25 @@ def test_psums_of_a_tile_must_fit_the_psum_memory():
     ):
         # Of all blocks at once, since the reduction comes in tiles.
         make(pn=2, pe=7, pf=8, groups=1, mb=3)
+
+
+@pytest.mark.parametrize("counts", [(2, 1), (1, 3), (4, 1)])
+def test_window_tiles_must_divide_the_filter(counts):
+    r_count, s_count = counts
+    message = r"^window tiles must divide the 3x2 filter$"
+    with pytest.raises(ValueError, match=message):
+        make(r_count=r_count, s_count=s_count)
+
+
+def test_window_tiles_shrink_the_ifmap_tile_and_keep_psums_of_all_blocks():
+    whole, tiled = make(groups=3, mb=2), make(groups=3, mb=2, r_count=3, s_count=2)
+    assert (tiled.window, tiled.windows) == ((1, 1), 6)
+    assert (whole.rows_of(2), tiled.rows_of(2)) == (4, 2)
+    assert (whole.load_width, tiled.load_width) == (4 * 8, 3 * 8)
+    assert not whole.tiled
+    assert tiled.tiled
+    assert (whole.psum_entries, tiled.psum_entries) == (6, 12)
+    assert tiled.tiles == 6 * whole.tiles * whole.m_count
 
 
 @pytest.mark.parametrize(("m_outer", "blocks"), [(True, 2), (False, 3)])
@@ -120,9 +145,9 @@ def test_chunks_fill_rows_with_the_lines_of_a_plane_group(mapping):
         assert sum(chunks) == lines
         assert all(1 <= chunk <= rows for chunk in chunks)
         # Joined filter positions never make more chunks than taken one by one.
-        one_by_one = -(-planes * mapping.k_elements // rows) * mapping.k_s * mapping.work.R
+        one_by_one = -(-planes * mapping.k_elements // rows) * mapping.k_s * mapping.window[0]
         assert len(chunks) <= one_by_one
-    reduction = full * (mapping.plane_groups - 1) + last
+    reduction = (full * (mapping.plane_groups - 1) + last) * mapping.windows
     if mapping.work.packed or mapping.work.C % mapping.config.channel_block == 0:
         assert reduction == mapping.work.C * mapping.work.R * mapping.work.S
     parameters = mapping.config.bias_lines + mapping.config.scale_lines
@@ -140,7 +165,7 @@ def test_lanes_of_a_chunk_move_by_whole_lines(mapping):
     if mapping.k_break >= 2 and mapping.k_s > 1:
         assert mapping.k_planes == 1
         assert work.dilation[1] * mapping.pixel == mapping.k_elements
-    if mapping.k_break == 3 and work.R > 1:
+    if mapping.k_break == 3 and mapping.window[0] > 1:
         step = work.dilation[0] * mapping.pitch - mapping.k_elements * mapping.k_s
         assert step % banks == 0
     assert mapping.plane_stride >= mapping.pn * mapping.image_stride

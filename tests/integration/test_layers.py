@@ -26,7 +26,7 @@ from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
 from stillflow.sim.oracle import Oracle
-from tests.networks import CONFIGS, draw_network, draw_words, network_of
+from tests.networks import CONFIGS, draw_network, draw_words, in_window_tiles, network_of
 
 seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
@@ -58,7 +58,8 @@ def compile_with_any_nests(random, network, config):
             kinds.setdefault(kind, []).append(m)
         if not kinds:
             raise MappingError
-        return random.choice(kinds[random.choice(sorted(kinds))])
+        nest = random.choice(kinds[random.choice(sorted(kinds))])
+        return in_window_tiles(random, nest) if random.random() < 0.4 else nest
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stillflow.compiler.program.choose_mapping", choose)

@@ -15,7 +15,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.sim.engine.library import build
 from stillflow.sim.engine.settings import DramTiming
 from stillflow.sim.engine.verilator import VerilatorEngine
-from tests.networks import draw_network
+from tests.networks import draw_network, in_window_tiles
 
 seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
@@ -41,8 +41,8 @@ def draw_program(random, config, layers=1):
     """Draw layers with the mapper's nests or with any others that fit."""
 
     def choose(plan, config, *, objective="cycles"):
-        nests = list(candidates(plan, config))
-        return random.choice(nests)
+        nest = random.choice(list(candidates(plan, config)))
+        return in_window_tiles(random, nest) if random.random() < 0.5 else nest
 
     network = draw_network(random, config, layers)
     with pytest.MonkeyPatch.context() as patch:

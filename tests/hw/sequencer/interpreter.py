@@ -7,6 +7,7 @@ products. It takes the mapping and the tensors' layouts, and never sees a descri
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, product
+from typing import NamedTuple
 
 from stillflow.compiler.lower import Placement
 from stillflow.compiler.work import Plan
@@ -70,6 +71,14 @@ class Step:
     lines_last: bool
 
 
+class Part(NamedTuple):
+    """A reduction tile: which part of the channels, of the filter's rows and of its columns."""
+
+    c: int
+    r: int
+    s: int
+
+
 @dataclass(frozen=True)
 class Nest:
     """A mapped layer and where its data lie."""
@@ -89,25 +98,29 @@ class Nest:
             n_tiles, e_tiles, f_tiles = map(range, m.tile_counts)
             for pixel_tile in product(n_tiles, e_tiles, f_tiles):
                 for m_inner in range(1 if m.m_outer else m.m_count):
-                    for c_tile in range(m.c_count):
+                    for part in self._parts():
                         tile += 1
-                        groups = self._groups(c_tile)
+                        groups = self._groups(part)
                         for block in self._blocks(m_outer + m_inner):
                             for group in groups:
                                 if block == self._blocks(m_outer + m_inner)[0]:
-                                    yield from self._fills(tile, g, pixel_tile, c_tile, group)
+                                    yield from self._fills(tile, g, pixel_tile, part, group)
                                 if pixel_tile == (0, 0, 0) or not m.filter_resident:
-                                    slab = slabs[g, block, group]
+                                    slab = slabs[g, block, part, group]
                                     for index in slab:
                                         yield FilterLine(index, index == slab[-1])
                                 yield from self._steps(
-                                    tile, groups_before, g, pixel_tile, c_tile, block, group,
-                                    slabs[g, block, group],
+                                    tile, groups_before, g, pixel_tile, part, block, group,
+                                    slabs[g, block, part, group],
                                 )  # fmt: skip
                         groups_before += len(groups)
 
-    def _groups(self, c_tile: int) -> range:
-        first = c_tile * self.mapping.groups
+    def _parts(self) -> list[Part]:
+        m = self.mapping
+        return [Part(*at) for at in product(range(m.c_count), range(m.r_count), range(m.s_count))]
+
+    def _groups(self, part: Part) -> range:
+        first = part.c * self.mapping.groups
         return range(first, min(first + self.mapping.groups, self.mapping.plane_groups))
 
     def _blocks(self, m_group: int) -> range:
@@ -128,26 +141,26 @@ class Nest:
 
     # -- the filter stream ---------------------------------------------------------------------
 
-    def _slabs(self) -> dict[tuple[int, int, int], range]:
-        """Lines of the stream that belong to each group, filter block and plane group."""
-        m = self.mapping
+    def _slabs(self) -> dict[tuple[int, int, Part, int], range]:
+        """Lines of the stream of each group, filter block, reduction tile and plane group."""
+        m, parts = self.mapping, self._parts()
         slabs, line = {}, 0
-        for g, m_group, c_tile in product(range(m.work.G), range(m.m_count), range(m.c_count)):
-            for block, group in product(self._blocks(m_group), self._groups(c_tile)):
+        for g, m_group, part in product(range(m.work.G), range(m.m_count), parts):
+            for block, group in product(self._blocks(m_group), self._groups(part)):
                 lines = len(self._reduction(group))
-                if group == self._groups(c_tile)[0]:
-                    lines += m.config.bias_lines * (c_tile == 0)
-                    lines += m.config.scale_lines * (c_tile == m.c_count - 1)
-                slabs[g, block, group] = range(line, line + lines)
+                if group == self._groups(part)[0]:
+                    lines += m.config.bias_lines * (part == parts[0])
+                    lines += m.config.scale_lines * (part == parts[-1])
+                slabs[g, block, part, group] = range(line, line + lines)
                 line += lines
         assert line == m.filter_lines
         return slabs
 
     def _reduction(self, group: int) -> list[tuple[int, int, int, int]]:
-        """``r, s, plane, element`` of each line, in order."""
+        """``r, s, plane, element`` of each line, in order; r and s within the window tile."""
         m = self.mapping
         return list(
-            product(range(m.work.R), range(m.k_s), self._planes(group), range(m.k_elements))
+            product(range(m.window[0]), range(m.k_s), self._planes(group), range(m.k_elements))
         )
 
     def _chunks(self, group: int) -> list[list[tuple[int, int, int, int]]]:
@@ -163,7 +176,7 @@ class Nest:
     # -- the ifmap tile ------------------------------------------------------------------------
 
     def _fills(
-        self, tile: int, g: int, pixel_tile: tuple[int, int, int], c_tile: int, group: int
+        self, tile: int, g: int, pixel_tile: tuple[int, int, int], part: Part, group: int
     ) -> Iterator[Fill]:
         m, w = self.mapping, self.mapping.work
         images, es, fs = self._tile_range(pixel_tile)
@@ -172,11 +185,12 @@ class Nest:
         places = list(product(self._planes(group), images, range(rows), range(width)))
         for place in places:
             plane, n, row, x = place
-            h = es[0] * w.stride[0] - w.pad[0] + row
-            i = (fs[0] * w.stride[1] - w.pad[1]) * m.pixel + x
+            h = es[0] * w.stride[0] - w.pad[0] + part.r * m.window[0] * w.dilation[0] + row
+            first = fs[0] * w.stride[1] - w.pad[1] + part.s * m.window[1] * w.dilation[1]
+            i = first * m.pixel + x
             element = (
                 base
-                + (plane - c_tile * m.groups * m.k_planes) * m.plane_stride
+                + (plane - part.c * m.groups * m.k_planes) * m.plane_stride
                 + (n - images[0]) * m.image_stride
                 + row * m.pitch
                 + x
@@ -200,12 +214,13 @@ class Nest:
 
     def _steps(
         self, tile: int, groups_before: int, g: int, pixel_tile: tuple[int, int, int],
-        c_tile: int, block: int, group: int, slab: range,
+        part: Part, block: int, group: int, slab: range,
     ) -> Iterator[Step]:  # fmt: skip
         m, w, config = self.mapping, self.mapping.work, self.mapping.config
-        groups, chunks = self._groups(c_tile), self._chunks(group)
+        groups, chunks = self._groups(part), self._chunks(group)
+        parts = self._parts()
         blocks = next(b for i in range(m.m_count) if block in (b := self._blocks(i)))
-        entry = blocks.index(block) * m.tile_pixels if m.c_count > 1 else 0
+        entry = blocks.index(block) * m.tile_pixels if len(parts) > 1 else 0
         ranges = self._tile_range(pixel_tile)
         pixels = tuple(
             Pixel(
@@ -224,7 +239,7 @@ class Nest:
             opens = number == 0 and group == groups[0]
             ends = number == len(chunks) - 1 and group == groups[-1]
             weights = tuple(next(lines) for _ in chunk)
-            biased, scaled = opens and c_tile == 0, opens and c_tile == m.c_count - 1
+            biased, scaled = opens and part == parts[0], opens and part == parts[-1]
             bias = tuple(next(lines) for _ in range(config.bias_lines * biased))
             scale = tuple(next(lines) for _ in range(config.scale_lines * scaled))
             yield Step(
@@ -232,24 +247,24 @@ class Nest:
                 block=block,
                 tile=tile,
                 groups=groups_before + groups.index(group) + 1,
-                elements=tuple(self._element(tile, c_tile, *line) for line in chunk),
+                elements=tuple(self._element(tile, part, *line) for line in chunk),
                 weights=weights,
                 bias=bias,
                 scale=scale,
                 pixels=pixels,
                 images_rows_columns=(len(ranges[0]), len(ranges[1]), len(ranges[2])),
                 first=biased,
-                final=ends and c_tile == m.c_count - 1,
+                final=ends and part == parts[-1],
                 tile_last=ends and block == blocks[-1],
                 lines_last=all(i == n - 1 for i, n in zip(pixel_tile, m.tile_counts, strict=True)),
             )
         assert next(lines, None) is None
 
-    def _element(self, tile: int, c_tile: int, r: int, s: int, plane: int, element: int) -> int:
+    def _element(self, tile: int, part: Part, r: int, s: int, plane: int, element: int) -> int:
         m, dilation = self.mapping, self.mapping.work.dilation
         return (
             tile % m.slots * m.slot_size
-            + (plane - c_tile * m.groups * m.k_planes) * m.plane_stride
+            + (plane - part.c * m.groups * m.k_planes) * m.plane_stride
             + r * dilation[0] * m.pitch
             + s * dilation[1] * m.pixel
             + element

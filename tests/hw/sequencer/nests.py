@@ -1,5 +1,6 @@
 """Small layers on small accelerators, with any of the mapper's nests."""
 
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -14,6 +15,7 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.tensor import blocked, packed
 from tests.hw.sequencer.interpreter import FilterLine, Nest, Step
+from tests.networks import in_window_tiles
 
 
 def config_of(rows, cols, glb_kib, axi_data_bits, requant_lanes=1, **keys):
@@ -120,7 +122,10 @@ def draw_nest(random, most_macs, pools):
         if choices:
             # Each kind of nest has its turn, however few there are of it.
             kind = random.choice(sorted({_kind(nest) for nest in choices}))
-            return shape, random.choice([nest for nest in choices if _kind(nest) == kind])
+            nest = random.choice([nest for nest in choices if _kind(nest) == kind])
+            if random.random() < 0.4:
+                nest = replace(nest, mapping=in_window_tiles(random, nest.mapping))
+            return shape, nest
 
 
 def _kind(nest):

@@ -79,7 +79,7 @@ def test_counts_of_the_mapping_are_those_of_the_walk(drawn):
     assert max(p.psum for step in steps for p in step.pixels) < mapping.psum_entries
     assert mapping.psum_entries <= config.psum_depth
     macs = sum(len(step.pixels) * len(step.elements) for step in steps)
-    reduction = work.C * work.R * work.S if work.packed else sum(
+    reduction = work.C * work.R * work.S if work.packed else mapping.windows * sum(
         mapping.chunk_lengths(mapping.k_planes) * (mapping.plane_groups - 1)
         + mapping.chunk_lengths(mapping.k_planes_last)
     )  # fmt: skip

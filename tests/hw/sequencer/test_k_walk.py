@@ -20,7 +20,7 @@ def test_elements_come_in_chunks_as_a_literal_walk_takes_them(drawn, random):
     tiles = [
         list(steps)
         for _, steps in groupby(steps_of(nest), key=lambda step: (step.g, step.tile, step.block))
-    ][: 3 * mapping.c_count]
+    ][: 3 * mapping.c_count * mapping.windows]
 
     async def drive(ctx):
         ctx.set(dut.i_layer, descriptor_of(nest))
@@ -28,8 +28,8 @@ def test_elements_come_in_chunks_as_a_literal_walk_takes_them(drawn, random):
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
         for steps in tiles:
-            # Whether it is the last tile comes from the loops around.
-            is_last = steps[-1].final
+            # Whether it is the last tile along the channels comes from the loops around.
+            is_last = (steps[0].tile // mapping.windows + 1) % mapping.c_count == 0
             ctx.set(dut.i_last_tile, is_last)
             groups = steps[-1].groups - steps[0].groups + 1
             assert ctx.get(dut.o_groups) == groups

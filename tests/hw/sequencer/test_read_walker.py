@@ -55,9 +55,13 @@ def run_walker(nest, random, rounds=1):
 
 def complete_tiles(segments, nest):
     """Tiles whose last plane group was asked for."""
+    m = nest.mapping
     groups = sum(segment["group_last"] for segment in segments)
-    whole, rest = divmod(groups, nest.mapping.plane_groups)
-    return whole * nest.mapping.c_count + rest // nest.mapping.groups
+    whole, rest = divmod(groups, m.plane_groups * m.windows)
+    tiles, inner = whole * m.c_count * m.windows, (m.c_count - 1) * m.windows
+    if rest > inner * m.groups:
+        return tiles + inner + (rest - inner * m.groups) // m.groups_last
+    return tiles + rest // m.groups
 
 
 def check_segments(segments, nest):
