@@ -6,60 +6,21 @@ descriptor, the printer shows it, the cost model counts it.
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 
-from stillflow.hw.config import AcceleratorConfig, Dataflow
-from stillflow.hw.fir import Fir
-from stillflow.hw.work import Work
-
-
-def _last(total: int, tile: int) -> int:
-    return total - (-(-total // tile) - 1) * tile
+from stillflow.hw.tiling import Tiling
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mapping:
+class Mapping(Tiling):
     """A nest: for g, [m], n, e, f, [m], c, r, s tiles; filter blocks; chunks; pixels.
 
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator.
-    work : Work
-        The layer.
-    pn, pe, pf : int
-        Images, ofmap rows and columns of a pixel tile.
-    mb : int
-        Filter blocks of a group of them.
-    groups : int
-        Plane groups of a reduction tile.
-    r_count, s_count : int
-        Window tiles: equal parts of the filter's rows and columns, each a reduction tile.
-    m_outer : bool
-        Filter groups outside the pixel tiles.
-    filter_resident : bool
-        A group's filters are loaded once and stay for all its pixel tiles.
-    fir : Fir | None
-        How a depthwise layer's taps lie in the array.
+    Parameters are those of `Tiling`.
 
     Raises
     ------
     ValueError
         If the tiles do not fit the buffers.
     """
-
-    config: AcceleratorConfig
-    work: Work
-    pn: int
-    pe: int
-    pf: int
-    mb: int
-    groups: int
-    r_count: int = 1
-    s_count: int = 1
-    m_outer: bool = False
-    filter_resident: bool = False
-    fir: Fir | None = None
 
     def __post_init__(self) -> None:
         config, work = self.config, self.work
@@ -83,64 +44,7 @@ class Mapping:
                 f"{self.resident_lines} filter lines must fit the buffer of {config.filter_lines}"
             )
 
-    # -- counts ----------------------------------------------------------------------------------
-
-    @cached_property
-    def blocks(self) -> int:
-        """Filter blocks of a group of the convolution."""
-        return -(-self.work.M // self.config.m_block)
-
-    @cached_property
-    def m_count(self) -> int:
-        """Groups of filter blocks."""
-        return -(-self.blocks // self.mb)
-
-    @cached_property
-    def mb_last(self) -> int:
-        """Filter blocks of the last group."""
-        return _last(self.blocks, self.mb)
-
-    @cached_property
-    def tile_counts(self) -> tuple[int, int, int]:
-        """Pixel tiles: images, rows, columns."""
-        w = self.work
-        return -(-w.N // self.pn), -(-w.E // self.pe), -(-w.F // self.pf)
-
-    @cached_property
-    def pixel_tiles(self) -> int:
-        """Pixel tiles in all."""
-        return prod(self.tile_counts)
-
-    @cached_property
-    def last_pixels(self) -> tuple[int, int, int]:
-        """Images, rows, columns of the last tiles."""
-        w = self.work
-        return _last(w.N, self.pn), _last(w.E, self.pe), _last(w.F, self.pf)
-
-    @property
-    def tile_pixels(self) -> int:
-        """Pixels of a full tile."""
-        return self.pn * self.pe * self.pf
-
-    @cached_property
-    def c_count(self) -> int:
-        """Reduction tiles along the channels."""
-        return -(-self.plane_groups // self.groups)
-
-    @cached_property
-    def groups_last(self) -> int:
-        """Plane groups of the last reduction tile along the channels."""
-        return _last(self.plane_groups, self.groups)
-
-    @property
-    def windows(self) -> int:
-        """Window tiles."""
-        return self.r_count * self.s_count
-
-    @cached_property
-    def tiled(self) -> bool:
-        """Whether the reduction comes in more than one tile."""
-        return self.c_count * self.windows > 1
+    # -- room on chip --------------------------------------------------------------------------------
 
     @cached_property
     def psum_entries(self) -> int:
@@ -156,32 +60,6 @@ class Mapping:
             return max(waiting, self.tile_pixels if self.k_s * self.k_r > 1 else 0)
         return min(self.tile_pixels, self.config.rows) if self.psums_stay else self.tile_pixels
 
-    # -- output stationary -----------------------------------------------------------------------
-
-    @property
-    def params_first(self) -> bool:
-        """Whether biases and scales stand before the weights of their chunk, not behind."""
-        return self.psums_stay or self.fir is not None
-
-    @property
-    def psums_stay(self) -> bool:
-        """Whether psums stay in the array while the reduction passes."""
-        return self.config.dataflow == Dataflow.OUTPUT_STATIONARY
-
-    def pixel_groups_of(self, images: int, rows: int, columns: int) -> int:
-        """Pixel groups of a tile: pixels that the array's rows take at a time."""
-        return -(-images * rows * columns // self.config.rows) if self.psums_stay else 1
-
-    @property
-    def pixel_groups(self) -> int:
-        """Pixel groups of a full tile."""
-        return self.pixel_groups_of(self.pn, self.pe, self.pf)
-
-    @property
-    def rereads_filters(self) -> bool:
-        """Whether several pixel groups of a tile need a block's filter lines."""
-        return self.pixel_groups > 1
-
     @cached_property
     def visit_lines(self) -> int:
         """Most filter lines of a filter block in a reduction tile, parameters included."""
@@ -189,50 +67,7 @@ class Mapping:
         lines = full * (self.groups - 1) + (last if self.c_count == 1 else full)
         return lines + self.config.bias_lines + self.config.scale_lines
 
-    # -- reduction -------------------------------------------------------------------------------
-
-    @cached_property
-    def window(self) -> tuple[int, int]:
-        """Filter rows and columns of a reduction tile."""
-        return self.work.R // self.r_count, self.work.S // self.s_count
-
-    @cached_property
-    def pixel(self) -> int:
-        """Elements from pixel to pixel."""
-        return self.work.C if self.work.packed else self.config.channel_block
-
-    @cached_property
-    def planes(self) -> int:
-        """Channel planes of a group's ifmap."""
-        return 1 if self.work.packed else -(-self.work.C // self.config.channel_block)
-
-    @cached_property
-    def k_planes(self) -> int:
-        """Planes side by side in a chunk."""
-        planes = min(self.config.rows // self.config.channel_block, self.planes)
-        return min(planes, self.config.block_units) if self.fir else planes
-
-    @cached_property
-    def plane_groups(self) -> int:
-        """Plane groups of the whole reduction."""
-        return -(-self.planes // self.k_planes)
-
-    @cached_property
-    def k_planes_last(self) -> int:
-        """Planes of the last plane group; depthwise, of the last group."""
-        return self.work.last_planes or _last(self.planes, self.k_planes)
-
-    @property
-    def all_planes(self) -> int:
-        """Channel planes of the ifmap, over all groups."""
-        planes, last = self.planes, self.work.last_planes
-        return self.work.G * planes - (planes - last if last else 0)
-
-    @property
-    def all_units(self) -> int:
-        """Channel blocks of the ofmap, over all groups."""
-        units, last = -(-self.work.M // self.config.channel_block), self.work.last_planes
-        return self.work.G * units - (units - last if last else 0)
+    # -- reduction -----------------------------------------------------------------------------------
 
     @cached_property
     def k_elements(self) -> int:
@@ -325,7 +160,7 @@ class Mapping:
         """Filter-stream lines of the whole layer."""
         return self.block_lines * self.blocks * self.work.G
 
-    # -- ifmap tile ------------------------------------------------------------------------------
+    # -- ifmap tile ----------------------------------------------------------------------------------
 
     def rows_of(self, pe: int) -> int:
         """Ifmap rows of a window tile, padding included, of ``pe`` ofmap rows."""

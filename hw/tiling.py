@@ -1,0 +1,177 @@
+"""Tiles of a layer on an accelerator, and how many of each. Plain Python."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.fir import Fir
+from stillflow.hw.work import Work
+
+
+def _last(total: int, tile: int) -> int:
+    return total - (-(-total // tile) - 1) * tile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """Sizes of the tiles of a nest; `stillflow.hw.mapping.Mapping` checks that they fit.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+    work : Work
+        The layer.
+    pn, pe, pf : int
+        Images, ofmap rows and columns of a pixel tile.
+    mb : int
+        Filter blocks of a group of them.
+    groups : int
+        Plane groups of a reduction tile.
+    r_count, s_count : int
+        Window tiles: equal parts of the filter's rows and columns, each a reduction tile.
+    m_outer : bool
+        Filter groups outside the pixel tiles.
+    filter_resident : bool
+        A group's filters are loaded once and stay for all its pixel tiles.
+    fir : Fir | None
+        How a depthwise layer's taps lie in the array.
+    """
+
+    config: AcceleratorConfig
+    work: Work
+    pn: int
+    pe: int
+    pf: int
+    mb: int
+    groups: int
+    r_count: int = 1
+    s_count: int = 1
+    m_outer: bool = False
+    filter_resident: bool = False
+    fir: Fir | None = None
+
+    @cached_property
+    def blocks(self) -> int:
+        """Filter blocks of a group of the convolution."""
+        return -(-self.work.M // self.config.m_block)
+
+    @cached_property
+    def m_count(self) -> int:
+        """Groups of filter blocks."""
+        return -(-self.blocks // self.mb)
+
+    @cached_property
+    def mb_last(self) -> int:
+        """Filter blocks of the last group."""
+        return _last(self.blocks, self.mb)
+
+    @cached_property
+    def tile_counts(self) -> tuple[int, int, int]:
+        """Pixel tiles: images, rows, columns."""
+        w = self.work
+        return -(-w.N // self.pn), -(-w.E // self.pe), -(-w.F // self.pf)
+
+    @cached_property
+    def pixel_tiles(self) -> int:
+        """Pixel tiles in all."""
+        return prod(self.tile_counts)
+
+    @cached_property
+    def last_pixels(self) -> tuple[int, int, int]:
+        """Images, rows, columns of the last tiles."""
+        w = self.work
+        return _last(w.N, self.pn), _last(w.E, self.pe), _last(w.F, self.pf)
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels of a full tile."""
+        return self.pn * self.pe * self.pf
+
+    @property
+    def windows(self) -> int:
+        """Window tiles."""
+        return self.r_count * self.s_count
+
+    @cached_property
+    def window(self) -> tuple[int, int]:
+        """Filter rows and columns of a reduction tile."""
+        return self.work.R // self.r_count, self.work.S // self.s_count
+
+    @property
+    def psums_stay(self) -> bool:
+        """Whether psums stay in the array while the reduction passes."""
+        return self.config.dataflow == Dataflow.OUTPUT_STATIONARY
+
+    def pixel_groups_of(self, images: int, rows: int, columns: int) -> int:
+        """Pixel groups of a tile: pixels that the array's rows take at a time."""
+        return -(-images * rows * columns // self.config.rows) if self.psums_stay else 1
+
+    @property
+    def pixel_groups(self) -> int:
+        """Pixel groups of a full tile."""
+        return self.pixel_groups_of(self.pn, self.pe, self.pf)
+
+    @property
+    def rereads_filters(self) -> bool:
+        """Whether several pixel groups of a tile need a block's filter lines."""
+        return self.pixel_groups > 1
+
+    @property
+    def params_first(self) -> bool:
+        """Whether biases and scales stand before the weights of their chunk, not behind."""
+        return self.psums_stay or self.fir is not None
+
+    @cached_property
+    def pixel(self) -> int:
+        """Elements from pixel to pixel."""
+        return self.work.C if self.work.packed else self.config.channel_block
+
+    @cached_property
+    def planes(self) -> int:
+        """Channel planes of a group's ifmap."""
+        return 1 if self.work.packed else -(-self.work.C // self.config.channel_block)
+
+    @cached_property
+    def k_planes(self) -> int:
+        """Planes side by side in a chunk."""
+        planes = min(self.config.rows // self.config.channel_block, self.planes)
+        return min(planes, self.config.block_units) if self.fir else planes
+
+    @cached_property
+    def plane_groups(self) -> int:
+        """Plane groups of the whole reduction."""
+        return -(-self.planes // self.k_planes)
+
+    @cached_property
+    def k_planes_last(self) -> int:
+        """Planes of the last plane group; depthwise, of the last group."""
+        return self.work.last_planes or _last(self.planes, self.k_planes)
+
+    @property
+    def all_planes(self) -> int:
+        """Channel planes of the ifmap, over all groups."""
+        planes, last = self.planes, self.work.last_planes
+        return self.work.G * planes - (planes - last if last else 0)
+
+    @property
+    def all_units(self) -> int:
+        """Channel blocks of the ofmap, over all groups."""
+        units, last = -(-self.work.M // self.config.channel_block), self.work.last_planes
+        return self.work.G * units - (units - last if last else 0)
+
+    @cached_property
+    def c_count(self) -> int:
+        """Reduction tiles along the channels."""
+        return -(-self.plane_groups // self.groups)
+
+    @cached_property
+    def groups_last(self) -> int:
+        """Plane groups of the last reduction tile along the channels."""
+        return _last(self.plane_groups, self.groups)
+
+    @cached_property
+    def tiled(self) -> bool:
+        """Whether the reduction comes in more than one tile."""
+        return self.c_count * self.windows > 1
