@@ -44,7 +44,7 @@ class Mapping(Tiling):
                 f"{self.resident_lines} filter lines must fit the buffer of {config.filter_lines}"
             )
 
-    # -- room on chip --------------------------------------------------------------------------------
+    # -- room on chip ----------------------------------------------------------------------------
 
     @cached_property
     def psum_entries(self) -> int:
@@ -67,7 +67,7 @@ class Mapping(Tiling):
         lines = full * (self.groups - 1) + (last if self.c_count == 1 else full)
         return lines + self.config.bias_lines + self.config.scale_lines
 
-    # -- reduction -----------------------------------------------------------------------------------
+    # -- reduction -------------------------------------------------------------------------------
 
     @cached_property
     def k_elements(self) -> int:
@@ -160,7 +160,7 @@ class Mapping(Tiling):
         """Filter-stream lines of the whole layer."""
         return self.block_lines * self.blocks * self.work.G
 
-    # -- ifmap tile ----------------------------------------------------------------------------------
+    # -- ifmap tile ------------------------------------------------------------------------------
 
     def rows_of(self, pe: int) -> int:
         """Ifmap rows of a window tile, padding included, of ``pe`` ofmap rows."""

@@ -103,9 +103,12 @@ class FirWalk(wiring.Component):
             strip_last.eq(emits & column_last & (column + 1 == step.columns)),
             ends.eq(runs & (~(emits & step.final) | (phase == config.pace - 1))),
         ]
-        next_column = (row + 1 == layer.fir_rows) & ~strip_last
-        next_strip = strip_last & more_strips
-        next_image = strip_last & ~more_strips
+        next_column, next_strip, next_image = Signal(), Signal(), Signal()
+        m.d.comb += [
+            next_column.eq((row + 1 == layer.fir_rows) & ~strip_last),
+            next_strip.eq(strip_last & more_strips),
+            next_image.eq(strip_last & ~more_strips),
+        ]
         self._addresses(m, ends, next_column, next_strip, next_image, strip_last)
         self._psums(m, ends, emits, next_column & (column_wait == 0), strip_last)
 

@@ -82,7 +82,7 @@ def schedule(nest):
             if lane < len(step.elements):
                 ahead = step.elements[lane] - step.elements[0] - lane
                 offset = ahead // config.ifmap_banks % (1 << ceil_log2(config.ifmap_depth))
-                command = {"line": next(ring), "lane_offset": offset}
+                command = {"line": next(ring), "lane_used": 1, "lane_offset": offset}
             else:
                 command = {"zero": 1}
             commands[cycle + lane] = command | {"kind": LineKind.WEIGHT}
@@ -100,6 +100,9 @@ def schedule(nest):
             vectors[start + 1 + number * pace] = {
                 "address": step.elements[0] + pixel.offset,
                 "psum": pixel.psum,
+                "emits": 1,
+                "strip_last": number % 3 == 0,
+                "column_last": number % 2 == 0,
                 "start": number == 0,
                 "first": step.first,
                 "final": step.final,
@@ -116,12 +119,13 @@ def check_words(shape, nest, seed):
     values = draw_values(shape, nest, rng)
     dut = Datapath(config)
     commands, starts, vectors, end = schedule(nest)
-    got = []
+    got, marks = [], []
 
     async def tick(ctx):
         await ctx.tick()
         if ctx.get(dut.o_valid):
             got.append(list(ctx.get(dut.o_words)))
+            marks.append((ctx.get(dut.o_strip_last), ctx.get(dut.o_column_last)))
 
     async def drive(ctx):
         ctx.set(dut.i_pad_value, place.pad_value)
@@ -148,6 +152,8 @@ def check_words(shape, nest, seed):
     bench.run(dut, drive, cycles=20_000)
     complete = [(step, pixel) for step in steps_of(nest) if step.final for pixel in step.pixels]
     assert len(got) == len(complete)
+    numbers = [i for step in steps_of(nest) if step.final for i in range(len(step.pixels))]
+    assert marks == [(number % 3 == 0, number % 2 == 0) for number in numbers]
     ofmap = {}
     for (step, pixel), words in zip(complete, got, strict=True):
         scatter(nest, step, pixel, words, ofmap)

@@ -28,11 +28,13 @@ def test_products_use_the_weight_that_was_swapped_in(bits, random):
         for _ in range(60):
             act, chain = word(act_bits), word(weight_bits)
             shift, swap = random.random() < 0.5, random.random() < 0.3
+            deep = random.random() < 0.3
+            ctx.set(dut.i_depthwise, deep)
             ctx.set(dut.i_act, act)
             ctx.set(dut.i_chain, chain)
             ctx.set(dut.i_shift, shift)
             ctx.set(dut.i_swap, swap)
-            product = None if weight is None else act * weight
+            product = None if weight is None else (chain if deep else act) * weight
             weight = shadow if swap else weight
             shadow = chain if shift else shadow
             await ctx.tick()

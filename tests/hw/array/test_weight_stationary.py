@@ -65,3 +65,48 @@ def test_blocks_follow_each_other_while_vectors_pass(rows, cols, bits, gaps, see
     pairs = [(w, g) for w, g in zip(wanted, got[late:], strict=False) if w is not None]
     assert len(pairs) > 4 * rows
     assert [g for _, g in pairs] == [w for w, _ in pairs]
+
+
+@settings(max_examples=12)
+@given(
+    rows=st.integers(1, 6),
+    cols=st.sampled_from([1, 2, 3, 5]),
+    gaps=st.lists(st.booleans(), min_size=20, max_size=20),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_depthwise_column_filters_the_sequence_of_its_channel(rows, cols, gaps, seed):
+    config = config_of(rows, cols, 8)
+    dut = WeightStationaryArray(config)
+    rng = np.random.default_rng(seed)
+    taps = rng.integers(-128, 128, (rows, config.m_block))
+    pixels = [np.zeros(rows, int)] * rows  # the chain's history, newest last
+    wanted, got = [], []
+
+    async def drive(ctx):
+        for line in taps:
+            ctx.set(dut.i_line, line.tolist())
+            ctx.set(dut.i_shift, 1)
+            await ctx.tick()
+        ctx.set(dut.i_shift, 0)
+        ctx.set(dut.i_swap, 1)
+        await ctx.tick()
+        ctx.set(dut.i_swap, 0)
+        ctx.set(dut.i_depthwise, 1)
+        for number, stream in enumerate([True] * rows + gaps + [False] * dut.latency):
+            acts = rng.integers(-128, 128, rows)
+            ctx.set(dut.i_acts, acts.tolist())
+            ctx.set(dut.i_stream, stream)
+            if stream:
+                pixels.append(acts)
+            window = np.array(pixels[-rows:])
+            channels = [window[:, c] if c < rows else np.zeros(rows, int) for c in range(cols)]
+            sums = [int(channels[c] @ taps[:, c]) for c in range(config.m_block)]
+            wanted.append(sums if stream and number >= rows else None)
+            await ctx.tick()
+            got.append([ctx.get(total) for total in dut.o_sums])
+
+    bench.run(dut, drive)
+    late = dut.latency - 1
+    pairs = [(w, g) for w, g in zip(wanted, got[late:], strict=False) if w is not None]
+    assert [g for _, g in pairs] == [w for w, _ in pairs]
+    assert len(pairs) == sum(gaps)

@@ -31,6 +31,8 @@ def test_vectors_come_back_from_the_ring(config, random):
                 reads = len(written) > oldest and random.random() < 0.6
                 ctx.set(dut.i_valid, writes)
                 ctx.set(dut.i_words, word)
+                ctx.set(dut.i_strip_last, 1)
+                assert ctx.get(dut.o_ready) == writes
                 ctx.set(dut.i_read_en, reads)
                 if reads:
                     number = random.randrange(oldest, len(written))
@@ -42,3 +44,44 @@ def test_vectors_come_back_from_the_ring(config, random):
                 assert shown is None or ctx.get(dut.o_vector) == shown
 
     bench.run(dut, drive)
+
+
+@settings(max_examples=8)
+@given(config=st.sampled_from(CONFIGS), random=st.randoms(use_true_random=True))
+def test_columns_of_a_strip_come_back_as_rows(config, random):
+    dut = OfmapBuffer(config)
+    depth = config.psum_depth
+
+    async def drive(ctx):
+        columns = random.randint(1, depth // 2)
+        ctx.set(dut.i_columns, columns)
+        ctx.set(dut.i_clear, 1)
+        await ctx.tick()
+        ctx.set(dut.i_clear, 0)
+        first = 0
+        for _ in range(6):
+            rows = random.randint(1, depth // columns)
+            strip = {}
+            for column in range(columns):
+                for row in range(rows):
+                    if random.random() < 0.3:
+                        ctx.set(dut.i_valid, 0)
+                        await ctx.tick()
+                    word = strip[row, column] = random.getrandbits(dut.width)
+                    last = row == rows - 1
+                    ctx.set(dut.i_valid, 1)
+                    ctx.set(dut.i_words, word)
+                    ctx.set(dut.i_column_last, last)
+                    ctx.set(dut.i_strip_last, last and column == columns - 1)
+                    ends = last and column == columns - 1
+                    assert ctx.get(dut.o_ready) == (rows * columns if ends else 0)
+                    await ctx.tick()
+            ctx.set(dut.i_valid, 0)
+            ctx.set(dut.i_read_en, 1)
+            for (row, column), word in strip.items():
+                ctx.set(dut.i_read_entry, (first + row * columns + column) % depth)
+                await ctx.tick()
+                assert ctx.get(dut.o_vector) == word
+            first += rows * columns
+
+    bench.run(dut, drive, cycles=20_000)

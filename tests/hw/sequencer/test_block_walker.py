@@ -40,6 +40,7 @@ def block_of(step, nest):
         "rows": rows,
         "columns": columns,
         "lanes": len(step.elements),
+        "weights": len(step.weights),
         "first": step.first,
         "final": step.final,
         "tile_last": step.tile_last,

@@ -64,7 +64,7 @@ def run_layer(nest, random, rounds):
         pending = None
         while not ctx.get(dut.o_done):
             writes = ring.has_room() and random.random() < write_rate
-            ctx.set(dut.i_vector, writes)
+            ctx.set(dut.i_ready, writes)
             takes = random.random() < take_rate
             ctx.set(dut.o_run.ready, takes)
             if ctx.get(dut.o_run.valid):
@@ -76,7 +76,7 @@ def run_layer(nest, random, rounds):
                     assert pixels * ring.unit_bytes <= max(burst_pixels, ring.unit_bytes)
             await ctx.tick()
             ring.written += writes
-        ctx.set(dut.i_vector, 0)
+        ctx.set(dut.i_ready, 0)
         assert ring.written == ring.released == len(vectors)
 
     async def drive(ctx):

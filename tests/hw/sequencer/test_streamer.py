@@ -26,6 +26,9 @@ class Timeline:
         for number, pixel in enumerate(step.pixels):
             self.vectors[cycle + 1 + number * pace] = {
                 "address": step.elements[0] + pixel.offset,
+                "emits": 1,
+                "strip_last": 1,
+                "column_last": 0,
                 "psum": pixel.psum,
                 "start": number == 0,
                 "first": step.first,
