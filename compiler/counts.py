@@ -58,12 +58,15 @@ class Accesses:
         return {kind: self.of(kind) for kind in kinds} | parts
 
 
-def accesses(counters: Mapping[Counter, int], config: AcceleratorConfig) -> Accesses:
+def accesses(
+    counters: Mapping[Counter, int], config: AcceleratorConfig, *, depthwise: bool = False
+) -> Accesses:
     """Word counts of a layer from its hardware counters.
 
     Weight stationary: a PE reads its weight with every activation that its row carries, takes a new
     one at every swap, and passes a weight on with every shift of the chain; activations and sums
-    travel on broadcast wires and adder trees, not from PE to PE.
+    travel on broadcast wires and adder trees, not from PE to PE. Where pixels move through the
+    chains (``depthwise``), activations pass from PE to PE as well.
 
     Output stationary: a PE writes its psum with every product and reads it with every product but
     the first, and once more when it leaves; the weights move from row to row.
@@ -71,14 +74,16 @@ def accesses(counters: Mapping[Counter, int], config: AcceleratorConfig) -> Acce
     columns = config.m_block
     products = counters[Counter.MAC_LANES] * columns
     if config.dataflow == Dataflow.OUTPUT_STATIONARY:
-        spads = {"spad_reads_psum": products, "spad_writes_psum": products}
+        moves = {"spad_reads_psum": products, "spad_writes_psum": products}
     else:
-        spads = {
+        links = (config.rows - 1) * columns
+        moves = {
             "spad_reads_filter": products,
             "spad_writes_filter": counters[Counter.WEIGHT_SWAPS] * config.rows * columns,
+            "noc_transfers_ifmap": counters[Counter.MAC_CYCLES] * links if depthwise else 0,
         }
     return Accesses(
-        **spads,
+        **moves,
         glb_reads_ifmap=counters[Counter.IFMAP_READS],
         glb_reads_filter=counters[Counter.FILTER_READS],
         glb_reads_psum=counters[Counter.PSUM_READS],

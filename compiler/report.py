@@ -42,7 +42,7 @@ def layer_entry(
     macs = layer_macs(layer)
     cycles = counters[Counter.CYCLES]
     ideal = max(macs / config.pes, compulsory_bytes(layer, config) / bytes_per_cycle)
-    moved = accesses(counters, config)
+    moved = accesses(counters, config, depthwise=compiled.plan.work.depthwise)
     read, written = counters[Counter.DRAM_READ_BYTES], counters[Counter.DRAM_WRITE_BYTES]
     return {
         "name": layer.name,

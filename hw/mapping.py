@@ -139,7 +139,8 @@ class Mapping(Tiling):
     def slab_lines(self) -> tuple[int, int]:
         """Filter lines of a plane group in a reduction tile, and of the last one."""
         if self.fir:
-            return (self.fir.taps * self.k_s * self.k_r,) * 2
+            lines = self.fir.taps * self.k_s * self.k_r
+            return lines, lines
         per_plane = self.k_elements * self.k_s * self.window[0]
         return per_plane * self.k_planes, per_plane * self.k_planes_last
 

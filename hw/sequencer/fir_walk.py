@@ -110,7 +110,9 @@ class FirWalk(wiring.Component):
             next_image.eq(strip_last & ~more_strips),
         ]
         self._addresses(m, ends, next_column, next_strip, next_image, strip_last)
-        self._psums(m, ends, emits, next_column & (column_wait == 0), strip_last)
+        next_pixels = Signal()
+        m.d.comb += next_pixels.eq(next_column & (column_wait == 0))
+        self._psums(m, ends, emits, next_pixels, strip_last)
 
         m.d.sync += first.eq(starts)
         with m.If(runs):
