@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,6 +192,7 @@ def compile_network(
     objective: str = "cycles",
     contents: bool = True,
     progress: Callable[[str], None] | None = None,
+    choose: Callable[[Plan, AcceleratorConfig], Mapping] | None = None,
 ) -> Program:
     """Compile a network for an accelerator.
 
@@ -206,6 +208,8 @@ def compile_network(
         False where only nests and addresses matter: no filter streams are made.
     progress : callable, optional
         Called with each layer's name.
+    choose : callable, optional
+        Gives a layer's nest instead of the mapper.
 
     Raises
     ------
@@ -221,6 +225,8 @@ def compile_network(
         name: choose_layout(network, tensor, config) for name, tensor in network.tensors.items()
     }
     addresses = {name: allocator.take(layout.bytes) for name, layout in layouts.items()}
+    if choose is None:
+        choose = partial(choose_mapping, objective=objective)
     segments: dict[int, bytes] = {}
     layers = []
     for layer in network.layers:
@@ -228,7 +234,7 @@ def compile_network(
             progress(layer.name)
         try:
             compiled, stream = _compile_layer(
-                layer, network, config, layouts, addresses, allocator.top, objective, contents
+                layer, network, config, layouts, addresses, allocator.top, choose, contents
             )
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
@@ -273,7 +279,7 @@ def _compile_layer(
     layouts: dict[str, TensorLayout],
     addresses: dict[str, int],
     filters_address: int,
-    objective: str,
+    choose: Callable[[Plan, AcceleratorConfig], Mapping],
     contents: bool,
 ) -> tuple[LayerProgram, bytes]:
     source, target = network.tensors[layer.ifmap], network.tensors[layer.ofmap]
@@ -288,7 +294,7 @@ def _compile_layer(
         low, high = layer.act_min, layer.act_max
     elif layer.op == "maxpool":
         op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
-    mapping = choose_mapping(plan, config, objective=objective)
+    mapping = choose(plan, config)
     place = Placement(
         ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
         ifmap_layout=layouts[layer.ifmap], ofmap_layout=layouts[layer.ofmap], op=op,

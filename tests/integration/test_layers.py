@@ -51,7 +51,7 @@ def device(program, *, timing=None, stalls=None):
 def compile_with_any_nests(random, network, config):
     """Compile with nests that the mapper considers, each kind as often, instead of the best."""
 
-    def choose(plan, config, **_):
+    def choose(plan, config):
         kinds = {}
         for m in candidates(plan, config):
             kind = m.m_outer, m.filter_resident, m.c_count > 1, m.slots > 1, m.pixel_tiles > 1
@@ -61,9 +61,7 @@ def compile_with_any_nests(random, network, config):
         nest = random.choice(kinds[random.choice(sorted(kinds))])
         return in_window_tiles(random, nest) if random.random() < 0.4 else nest
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stillflow.compiler.program.choose_mapping", choose)
-        return compile_network(network, config)
+    return compile_network(network, config, choose=choose)
 
 
 def run(engine, program, words):

@@ -3,7 +3,6 @@
 from functools import cache
 from random import Random
 
-import pytest
 from hypothesis import strategies as st
 
 from stillflow.boards.engines import cache_folder, verilog_files
@@ -40,27 +39,22 @@ def counted(program, timing=None):
 def draw_program(random, config, layers=1):
     """Draw layers with the mapper's nests or with any others that fit."""
 
-    def choose(plan, config, *, objective="cycles"):
+    def choose(plan, config):
         nest = random.choice(list(candidates(plan, config)))
         return in_window_tiles(random, nest) if random.random() < 0.5 else nest
 
     network = draw_network(random, config, layers)
-    with pytest.MonkeyPatch.context() as patch:
-        if random.random() < 0.7:
-            patch.setattr("stillflow.compiler.program.choose_mapping", choose)
-        return compile_network(network, config)
+    return compile_network(network, config, choose=choose if random.random() < 0.7 else None)
 
 
 def program_with(shape, config, prefers):
     """Compile a convolution with the nest that a key prefers."""
 
-    def choose(plan, config, *, objective="cycles"):
+    def choose(plan, config):
         return max(candidates(plan, config), key=prefers)
 
     table = Workload(name="one", entries=(WorkloadLayer(name="conv", type="conv", shape=shape),))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stillflow.compiler.program.choose_mapping", choose)
-        return compile_network(synthetic_network(table, config, seed=0), config)
+    return compile_network(synthetic_network(table, config, seed=0), config, choose=choose)
 
 
 def draw_timing(random, config):

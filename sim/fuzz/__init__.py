@@ -1,0 +1,1 @@
+"""Random accelerators and layers of every kind, for `scripts/fuzz`."""
