@@ -1,30 +1,15 @@
 // Verilated accelerator, its DRAM and its host behind a C interface, for ctypes.
 //
-// SF_AXI_BYTES is the width of the AXI4 port in bytes. VM_TRACE_FST or VM_TRACE_VCD chooses the
-// waveform, if any. Inputs change while the clock is low; outputs are read when they have settled,
+// SF_AXI_BYTES is the width of the AXI4 port in bytes. Inputs change while the clock is low; outputs are read when they have settled,
 // before the rising edge: two evaluations per cycle, of which the first does little if no input has
 // changed (see wrapper.py).
-#include <memory>
 #include <stdexcept>
 #include <string>
 
 #include "Vstillflow.h"
 #include "dram.hpp"
 #include "verilated.h"
-
-#if VM_TRACE_FST
-#include "verilated_fst_c.h"
-using Wave = VerilatedFstC;
-#elif VM_TRACE_VCD
-#include "verilated_vcd_c.h"
-using Wave = VerilatedVcdC;
-#else
-struct Wave {  // none
-    void open(const char*) {}
-    void close() {}
-    void dump(uint64_t) {}
-};
-#endif
+#include "wave.hpp"
 
 // An assertion or $finish of the design ends the call that ran it, not the process.
 void vl_stop(const char* file, int line, const char*) {
@@ -40,7 +25,7 @@ namespace {
 class Simulator {
     VerilatedContext context;
     Vstillflow top{&context};
-    std::unique_ptr<Wave> wave;
+    stillflow::Wave wave;
     uint64_t edges = 0;
     bool host_changed = true;
 
@@ -48,7 +33,7 @@ class Simulator {
         top.clk = clk;
         top.drive = changed;
         top.eval();
-        if (VM_TRACE && wave) wave->dump(5000 * edges);  // in ps, for 100 MHz
+        if (VM_TRACE) wave.dump(5000 * edges);  // in ps, for 100 MHz
         ++edges;
     }
 
@@ -77,24 +62,21 @@ class Simulator {
 
     Simulator(uint8_t* memory, uint64_t size, uint64_t latency, uint64_t rate, const char* path)
         : dram(top, memory, size, latency, rate) {
-        if (path) {
-            wave = std::make_unique<Wave>();
-#if VM_TRACE
-            context.traceEverOn(true);
-            top.trace(wave.get(), 99);
-#endif
-            wave->open(path);
-        }
+        if (path) wave.open(context, top, path);
         top.s_axil_wstrb = 15;
         top.s_axil_bready = top.s_axil_rready = 1;
     }
 
-    ~Simulator() {
+    // Finish the waveform; give the errno of what kept it from being written.
+    int finish() {
         top.final();
-        if (wave) wave->close();
+        wave.close();
+        return wave.error;
     }
 
-    bool failed() const { return dram.failure.happened() || !stop.empty(); }
+    bool failed() const { return dram.failure.happened() || !stop.empty() || wave.error; }
+
+    int wave_error() const { return wave.error; }
 
     void reset(uint64_t length) {
         dram.reset();
@@ -189,7 +171,15 @@ SF_API const char* sf_trace() { return VM_TRACE_FST ? "fst" : VM_TRACE_VCD ? "vc
 
 SF_API uint32_t sf_axi_bytes() { return SF_AXI_BYTES; }
 
-SF_API void sf_close(Simulator* simulator) { delete simulator; }
+// Give the errno of a waveform that could not be written, or 0.
+SF_API int sf_wave_error(const Simulator* simulator) { return simulator->wave_error(); }
+
+// The same for its end.
+SF_API int sf_close(Simulator* simulator) {
+    const int error = simulator->finish();
+    delete simulator;
+    return error;
+}
 
 SF_API void sf_set_stalls(Simulator* simulator, uint64_t seed, const uint32_t* thresholds) {
     simulator->dram.set_stalls(seed, thresholds);

@@ -27,7 +27,7 @@ from stillflow.sim.engine.base import (
 )
 from stillflow.sim.engine.icarus_build import compile_verilog
 from stillflow.sim.engine.library import Progress
-from stillflow.sim.engine.verilator import wave_format
+from stillflow.sim.engine.wave import check_whole, wave_format
 
 _ANSWER = "@stillflow"
 _CLOSE_SECONDS = 60  # a long waveform takes a while to finish
@@ -80,12 +80,11 @@ class IcarusEngine(Engine):
     ) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._wave = wave
         super().__init__(
             axi_data_bits=axi_data_bits, timing=timing or DramTiming(), memory_bytes=memory_bytes
         )
         format_ = wave_format(wave)
-        if wave is not None:
-            Path(wave).open("wb").close()
         self._folder = tempfile.TemporaryDirectory(prefix="stillflow-")
         self._said: deque[str] = deque(maxlen=20)
         self._cycles, self._irq, self._message, self._stopped = 0, False, "", False
@@ -104,6 +103,7 @@ class IcarusEngine(Engine):
             plusargs["seed"] = stalls.seed % (1 << 64)
             plusargs |= zip(("ar", "aw", "w", "r", "b"), stalls.thresholds(), strict=True)
         if wave is not None:
+            Path(wave).open("wb").close()
             plusargs["wave"] = Path(wave).absolute()
         try:
             self._process = _start(program, format_, plusargs)
@@ -171,10 +171,14 @@ class IcarusEngine(Engine):
                 _kill(process)
             if folder is not None:
                 folder.cleanup()
+        wave, self._wave = self._wave, None
+        if process is not None and wave is not None:
+            check_whole(wave)
 
     def __del__(self) -> None:
         if getattr(self, "_folder", None) is not None:
-            self.close()
+            with contextlib.suppress(OSError):
+                self.close()
 
     def _step(self, cycles: int) -> None:
         self._exchange("s", cycles)

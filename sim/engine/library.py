@@ -19,7 +19,14 @@ from stillflow.sim.engine.wrapper import TOP, WRAPPER, wrapper
 
 TRACES = ("", "vcd", "fst")
 _HERE = Path(__file__).parent
-_SOURCES = ("harness.cpp", "dram.hpp", "protocol.hpp", "fst_compress.hpp")
+_SOURCES = (
+    "harness.cpp",
+    "wave.hpp",
+    "dram.hpp",
+    "protocol.hpp",
+    "fst_compress.hpp",
+    "fst_file.hpp",
+)
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _CXX_FLAGS = (
     "-std=gnu++17",
@@ -204,16 +211,20 @@ class _Build:
         sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
         parts = [self.trace, _RUNTIME_LEVEL, *_CXX_FLAGS, *machine_flags(), *sources]
         parts += self.tools.identity
-        target = cache / f"runtime-{_digest(parts, [])}.o"
+        stand_ins = [(_HERE / name).read_bytes() for name in _SOURCES if name.startswith("fst")]
+        target = cache / f"runtime-{_digest(parts, stand_ins)}.o"
         if not target.exists():
             self.report("compiling Verilator's runtime")
             for header in ("lz4.h", "zlib.h"):
                 (self.folder / header).write_text('#include "fst_compress.hpp"\n')
             include = self.tools.root / "include"
+            ahead = ["-include", "fst_file.hpp"] if self.trace == "fst" else []
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                objects = list(
-                    pool.map(lambda name: self.compile(include / name, _RUNTIME_LEVEL), sources)
-                )
+                jobs = [
+                    pool.submit(self.compile, include / name, _RUNTIME_LEVEL, *ahead)
+                    for name in sources
+                ]
+                objects = [job.result() for job in jobs]
             joined = self.folder / "runtime.o"
             names = map(str, objects)
             self.call([self.tools.compiler, "-r", "-nostdlib", "-o", str(joined), *names])

@@ -18,6 +18,7 @@ from stillflow.sim.engine.base import (
     Traffic,
 )
 from stillflow.sim.engine.dram import Dram
+from stillflow.sim.engine.wave import WaveFile
 
 _HALF_PERIOD = 5e-9
 _REQUEST = ("valid", "addr", "len", "size", "burst", "id")
@@ -110,10 +111,16 @@ class PysimEngine(Engine):
         self._host |= {"s_axil_wstrb": 15, "s_axil_bready": 1, "s_axil_rready": 1}
         self._sampled: dict[str, int] = {}  # the register port before the last clock edge
         self._open = ExitStack()
+        self._wave: WaveFile | None = None
         if wave is not None:
-            self._open.enter_context(self._simulator.write_vcd(str(wave)))
+            self._wave = self._open.enter_context(WaveFile(wave))
+            self._open.enter_context(self._simulator.write_vcd(cast(Any, self._wave)))
         self._simulator.add_testbench(self._testbench)
-        self.reset()
+        try:
+            self.reset()
+        except BaseException:
+            self._open.close()
+            raise
 
     @property
     def cycles(self) -> int:
@@ -134,6 +141,8 @@ class PysimEngine(Engine):
         """Finish the waveform."""
         self._closed = True
         self._open.close()
+        if self._wave is not None:
+            self._wave.check()
 
     def _step(self, cycles: int) -> None:
         for _ in range(cycles):
@@ -183,6 +192,12 @@ class PysimEngine(Engine):
 
     def _failure(self) -> str:
         return self._dram.failure.message
+
+    def _check(self) -> None:
+        """Raise if the design failed, or the waveform."""
+        if self._wave is not None:
+            self._wave.check()
+        super()._check()
 
     # --------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -15,14 +16,16 @@ from stillflow.sim.engine.base import (
     Traffic,
 )
 from stillflow.sim.engine.library import Progress, build
+from stillflow.sim.engine.wave import refuse_wave, wave_format
 
-__all__ = ["VerilatorEngine", "build", "wave_format"]
+__all__ = ["VerilatorEngine", "build"]
 
 _U64, _U32, _U8, _I64 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint8, ctypes.c_int64
 _HANDLE, _TEXT = ctypes.c_void_p, ctypes.c_char_p
 _FUNCTIONS = {
     "sf_open": (_HANDLE, [_HANDLE, _U64, _U64, _U64, _TEXT]),
-    "sf_close": (None, [_HANDLE]),
+    "sf_close": (ctypes.c_int, [_HANDLE]),
+    "sf_wave_error": (ctypes.c_int, [_HANDLE]),
     "sf_trace": (_TEXT, []),
     "sf_axi_bytes": (_U32, []),
     "sf_set_stalls": (None, [_HANDLE, _U64, ctypes.POINTER(_U32)]),
@@ -38,22 +41,6 @@ _FUNCTIONS = {
     "sf_traffic": (None, [_HANDLE, ctypes.POINTER(_U64)]),
     "sf_failure": (_TEXT, [_HANDLE]),
 }
-
-
-def wave_format(wave: str | Path | None) -> str:
-    """Give the ``trace`` of `build` that writes this file.
-
-    Raises
-    ------
-    ValueError
-        If the file is neither ``.fst`` nor ``.vcd``.
-    """
-    if wave is None:
-        return ""
-    suffix = Path(wave).suffix
-    if suffix not in (".fst", ".vcd"):
-        raise ValueError(f"wave must end in .fst or .vcd, not {str(wave)!r}")
-    return suffix[1:]
 
 
 class VerilatorEngine(Engine):
@@ -79,7 +66,7 @@ class VerilatorEngine(Engine):
     ValueError
         If the library was built for another width or cannot write this waveform.
     OSError
-        If the waveform's file cannot be written.
+        If the waveform's file cannot be written, now or later.
     """
 
     def __init__(
@@ -96,6 +83,7 @@ class VerilatorEngine(Engine):
             axi_data_bits=axi_data_bits, timing=timing or DramTiming(), memory_bytes=memory_bytes
         )
         self._handle: int | None = None
+        self._wave = wave
         self._c = _load(library)
         built_for = 8 * self._c.sf_axi_bytes()
         if axi_data_bits != built_for:
@@ -170,11 +158,12 @@ class VerilatorEngine(Engine):
         """Finish the waveform and free the model."""
         handle, self._handle = self._handle, None
         if handle is not None:
-            self._c.sf_close(handle)
+            self._refuse(self._c.sf_close(handle))
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:
-            self.close()
+            with suppress(OSError):
+                self.close()
 
     def _open(self) -> int:
         """Give the model's handle while there is one."""
@@ -207,6 +196,17 @@ class VerilatorEngine(Engine):
 
     def _failure(self) -> str:
         return self._c.sf_failure(self._open()).decode()
+
+    def _check(self) -> None:
+        """Raise if the design failed, or the waveform."""
+        self._refuse(self._c.sf_wave_error(self._open()))
+        super()._check()
+
+    def _refuse(self, code: int) -> None:
+        """Raise, once, if the waveform could not be written."""
+        wave, self._wave = self._wave, self._wave if not code else None
+        if code and wave is not None:
+            refuse_wave(wave, code)
 
 
 @cache

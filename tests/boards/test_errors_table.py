@@ -1,5 +1,6 @@
 """Whatever goes wrong: status 2, one line that names what and where, and nothing half-written."""
 
+import errno
 import os
 import re
 import subprocess
@@ -218,6 +219,24 @@ def test_a_full_disk_is_named_and_leaves_nothing(desk, command, named):
     assert re.fullmatch(rf"stillflow: error: {named}: File too large\n", done.stderr)
     assert done.returncode == 2
     assert listing() == before
+
+
+@pytest.mark.parametrize("wave", ["wave.fst", "wave.vcd", "--engine pysim wave.vcd"])
+def test_a_waveform_on_a_full_disk_is_named_and_leaves_nothing(desk, wave):
+    *engine, wave = wave.split()
+    command = ["bench", "table.csv", "--config", "tiny", *engine, "--wave"]
+    assert main([*command, f"whole{wave[-4:]}"]) == 0  # builds the simulator
+    before = listing()
+    done = stillflow(" ".join([*command, wave]), limit=10_000)
+    assert re.fullmatch(rf"stillflow: error: {re.escape(wave)}: File too large\n", done.stderr)
+    assert done.returncode == 2
+    assert listing() == before
+    # A device that is always full is named, too, and stays.
+    Path(wave).symlink_to("/dev/full")
+    done = stillflow(" ".join([*command, wave]), limit=1 << 30)
+    assert done.stderr == f"stillflow: error: {wave}: {os.strerror(errno.ENOSPC)}\n"
+    assert done.returncode == 2
+    assert Path(wave).is_symlink()
 
 
 def test_a_file_that_was_there_survives_a_full_disk(desk):
