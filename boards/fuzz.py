@@ -142,7 +142,7 @@ def run_trials(configs: Sequence[AcceleratorConfig], count: int, start: int, tol
     @seed(start)
     @settings(
         max_examples=count, database=None, deadline=None, print_blob=True,
-        phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink), suppress_health_check=[*HealthCheck],
     )  # fmt: skip
     @given(trial=trials(configs))
     def every_trial_is_exact(trial: Trial) -> None:

@@ -1,6 +1,7 @@
 """Hypothesis strategies: layers of every kind, alone or in a chain, with their words."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -96,7 +97,9 @@ def pool_shapes(draw: Draw, plane: Plane) -> PoolShape:
 
 @st.composite
 def _tensor(draw: Draw, name: str, shape: Plane, config: AcceleratorConfig) -> Tensor:
-    dtype = "int16" if config.act_bits == 16 else draw(st.sampled_from(["int8", "uint8"]))
+    dtype: Literal["int8", "uint8", "int16"] = "int16"
+    if config.act_bits == 8:
+        dtype = "uint8" if draw(st.booleans()) else "int8"
     low, high = clip_range(dtype)
     zero_point = draw(st.one_of(st.sampled_from([0, low, high]), st.integers(low, high)))
     return Tensor(name=name, shape=shape, dtype=dtype, scale=1.0, zero_point=zero_point)

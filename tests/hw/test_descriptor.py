@@ -1,4 +1,6 @@
+import re
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -72,3 +74,13 @@ def test_values_that_do_not_fit_are_refused(name, value, message):
 def test_addresses_count_modulo_2_to_the_32():
     values = dict.fromkeys(VALUES, 0) | {"ifmap_address": -16}
     assert unpack(pack(values))["ifmap_address"] == (1 << 32) - 16
+
+
+def test_the_manual_lists_every_field_where_it_is():
+    manual = Path(__file__).parents[2] / "docs" / "programming.md"
+    row = re.compile(r"^\| (\d+) \| (\d+)(?::(\d+))? \| `(\w+)`( ±)? \|", re.MULTILINE)
+    listed = {
+        m[4]: (int(m[1]), int(m[3] or m[2]), int(m[2]) - int(m[3] or m[2]) + 1, bool(m[5]))
+        for m in row.finditer(manual.read_text())
+    }
+    assert listed == {f.name: (*PLACES[f.name], f.bits, f.signed) for f in FIELDS}
