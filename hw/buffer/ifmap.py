@@ -118,16 +118,17 @@ class IfmapBuffer(wiring.Component):
 
         words = []
         for b in range(n):
+            is_last = b == n - 1  # no bank lies behind it: nothing to compare
             bank = IfmapBank(config)
             m.submodules[f"bank_{b}"] = unit(platform, bank)
             m.d.comb += [
                 bank.i_fill_en.eq(self.i_fill_valid & fill_ens[b]),
                 bank.i_fill_line.eq(fill_line),
-                bank.i_fill_wraps.eq(b < fill_bank),
+                bank.i_fill_wraps.eq(0 if is_last else b < fill_bank),
                 bank.i_fill_word.eq(fill_words[b]),
                 bank.i_read_en.eq(read_en),
                 bank.i_read_line.eq(read_line),
-                bank.i_read_wraps.eq(b < read_bank),
+                bank.i_read_wraps.eq(0 if is_last else b < read_bank),
                 bank.i_read_offset.eq(bank_offsets[b]),
             ]
             words.append(bank.o_word)

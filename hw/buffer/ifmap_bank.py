@@ -65,7 +65,7 @@ class IfmapBank(wiring.Component):
         m = Module()
 
         words = Sram(depth=self.depth, width=self.width)
-        m.submodules.words = unit(platform, words)
+        m.submodules.memory = unit(platform, words)
         write_en = Signal()
         write_line, read_line = Signal.like(self.i_fill_line), Signal.like(self.i_read_line)
         write_word = Signal(self.width)

@@ -160,8 +160,10 @@ class Reader(wiring.Component):
             last_beat.eq(beat + 1 == head.beats),
         ]
         for lane in range(config.axi_elements):
+            behind_skip = lane >= head.skip if lane < config.axi_elements - 1 else 1
+            before_tail = lane <= head.tail if lane else 1
             m.d.comb += self.o_mask[lane].eq(
-                ((beat != 0) | (lane >= head.skip)) & (~last_beat | (lane <= head.tail))
+                ((beat != 0) | behind_skip) & (~last_beat | before_tail)
             )
         with m.If(self.o_beat):
             m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))

@@ -22,13 +22,14 @@ class Chunk(data.StructLayout):
     first, final : ... that begin, complete the reduction
     new_filters : ... and are the first of these filters
     tile_last : the last step that reads the ifmap tile
-    freed : lines of the filter buffer that are not needed again
+    keeps : its lines will be needed again
+    parameters : lines of biases and scales that are not needed again once its own are not
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         flags = (
             "bias", "scale", "restarts", "rewinds", "opens", "drains", "first", "final",
-            "new_filters", "tile_last",
+            "new_filters", "tile_last", "keeps",
         )  # fmt: skip
         super().__init__(
             {
@@ -40,7 +41,7 @@ class Chunk(data.StructLayout):
                 "images": 16,
                 "rows": 16,
                 "columns": 16,
-                "freed": ceil_log2(config.filter_lines + 1),
+                "parameters": range(config.bias_lines + config.scale_lines + 1),
             }
             | dict.fromkeys(flags, 1)
         )

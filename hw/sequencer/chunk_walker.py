@@ -175,7 +175,7 @@ class ChunkWalker(wiring.Component):
                     held.restarts.eq(k.o_first & new_filters),
                     held.rewinds.eq(~k.o_first),
                     held.opens.eq(k.o_first | (layer.op == Op.MAXIMUM)),
-                    held.freed.eq(Mux(k.o_first, parameters, 0)),
+                    held.parameters.eq(Mux(k.o_first, parameters, 0)),
                 ]
             with m.If(~over):
                 m.d.sync += [
@@ -217,17 +217,10 @@ class ChunkWalker(wiring.Component):
                 new_group.eq(moved[Level.M_OUTER :].any()),
             ]
 
-        keeps = Signal()
-        with m.If(lane.valid & (count == 0)):
-            m.d.sync += keeps.eq(
-                ~last[Level.PIXELS]
-                | (layer.filter_resident & ~(last[Level.F] & last[Level.E] & last[Level.N]))
-            )
         m.d.comb += [
             self.o_full.eq(phase == Phase.FULL),
             self.o_done.eq(phase == Phase.IDLE),
             self.o_chunk.eq(held),
-            self.o_chunk.freed.eq(Mux(keeps, 0, held.freed + held.lanes)),
         ]
         with m.If(self.i_begin):
             m.d.sync += phase.eq(Phase.PARAMETERS)
@@ -270,6 +263,10 @@ class ChunkWalker(wiring.Component):
             held.rows.eq(Mux(last[Level.E], layer.pe_last, layer.pe)),
             held.columns.eq(Mux(last[Level.F], layer.pf_last, layer.pf)),
             held.new_filters.eq(first[Level.PIXELS]),
+            held.keeps.eq(
+                ~last[Level.PIXELS]
+                | (layer.filter_resident & ~(last[Level.F] & last[Level.E] & last[Level.N]))
+            ),
             held.first.eq(
                 first[Level.S : Level.C + 1].all() & (k.o_first | (layer.op != Op.MAXIMUM))
             ),

@@ -191,7 +191,7 @@ class GroupStreamer(wiring.Component):
             self.o_drain.final.eq(step.final),
             self.o_drain.swap_bias.eq(step.first & step.new_filters),
             self.o_drain.swap_scale.eq(step.final & step.new_filters),
-            self.o_filter_freed.eq(Mux(line.ends, step.freed, 0)),
+            self.o_filter_freed.eq(Mux(line.ends & ~step.keeps, step.parameters + step.lanes, 0)),
         ]
         with m.If(begin):
             m.d.sync += index.eq(walk_index)

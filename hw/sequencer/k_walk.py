@@ -80,7 +80,7 @@ class KWalk(wiring.Component):
         layer = self.i_layer
 
         m.submodules.nest = nest = LoopNest(len(KLevel))
-        m.submodules.address = address = NestAddress((True,) * len(KLevel), self.element_bits)
+        m.submodules.place = address = NestAddress((True,) * len(KLevel), self.element_bits)
         last_group = self.i_last_tile & nest.o_last[KLevel.GROUP]
         counts = {
             KLevel.ELEMENT: layer.k_elements,

@@ -1,0 +1,47 @@
+"""Verilog of every preset in every dataflow, as lint tools see it."""
+
+from dataclasses import replace
+
+import pytest
+
+from stillflow.boards.engines import verilog_files
+from stillflow.boards.errors import CheckFailed
+from stillflow.boards.lint import WAIVERS, lint, verilator_warnings, yosys_problems
+from stillflow.hw.config import Dataflow
+from stillflow.hw.presets import PRESETS, TINY
+
+
+@pytest.mark.parametrize("flow", Dataflow)
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_clean(name, flow):
+    lint(verilog_files(replace(PRESETS[name], dataflow=flow)))
+
+
+def changed(tmp_path, old, new):
+    """Files of `TINY` with one replacement."""
+    files = []
+    for path in verilog_files(TINY):
+        text = path.read_text()
+        files.append(tmp_path / path.name)
+        files[-1].write_text(text.replace(old, new, 1) if path.name == "stillflow.v" else text)
+    assert old in (verilog_files(TINY)[0].parent / "stillflow.v").read_text()
+    return files
+
+
+def test_a_latch_is_found(tmp_path):
+    latch = "reg latch;\n  always @* if (rst) latch = irq;\nendmodule"
+    warnings = verilator_warnings(changed(tmp_path, "endmodule", latch))
+    assert any("%Warning-LATCH" in line for line in warnings)
+    with pytest.raises(CheckFailed, match=r"^verilator -Wall: \d+ warnings, the first: %Warning"):
+        lint(changed(tmp_path, "endmodule", latch))
+
+
+def test_a_combinational_loop_is_found(tmp_path):
+    loop = "wire a, b;\n  assign a = b & clk;\n  assign b = a | rst;\nendmodule"
+    with pytest.raises(CheckFailed, match=r"^yosys check: Yosys stopped with status 1: ERROR: "):
+        yosys_problems(changed(tmp_path, "endmodule", loop))
+
+
+def test_waivers_are_few_and_have_reasons():
+    assert len(WAIVERS) <= 5
+    assert all(len(reason) > 20 for reason in WAIVERS.values())
