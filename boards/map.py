@@ -9,7 +9,7 @@ from stillflow.boards.configs import config_option, resolve_config
 from stillflow.boards.files import write_json
 from stillflow.boards.simulation import OBJECTIVES
 from stillflow.boards.version import version
-from stillflow.compiler.mapper import dram_bytes, estimate_cycles
+from stillflow.compiler.estimate import dram_bytes, estimate_cycles
 from stillflow.compiler.printer import print_nest
 from stillflow.compiler.program import map_network
 from stillflow.compiler.synthetic import synthetic_network

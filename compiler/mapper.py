@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from stillflow.compiler.estimate import dram_bytes, estimate
 from stillflow.compiler.work import Plan
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.mapping import Mapping
@@ -184,105 +184,6 @@ def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapp
                         continue
 
 
-def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
-    """Cycles of all steps of a depthwise layer when nothing waits for DRAM."""
-    config, w = mapping.config, mapping.work
-    n, e, _ = mapping.tile_counts
-    n_last, e_last, _ = mapping.last_pixels
-    columns = (w.F - 1) * w.stride[1] + fir.tap_columns
-    load = config.rows + 5 + (config.bias_lines + config.scale_lines) // (mapping.k_s * mapping.k_r)
-    total = 0
-    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-            strips = -(-rows // fir.strip)
-            emitting = rows * w.F * (config.pace - 1)
-            step = images * (strips * (columns * fir.rows + 1) + emitting) + load
-            total += n_times * e_times * step
-    return total * mapping.k_s * mapping.k_r * w.G
-
-
-def compute_cycles(mapping: Mapping) -> int:
-    """Cycles of all steps when nothing waits for DRAM."""
-    if mapping.fir:
-        return depthwise_cycles(mapping, mapping.fir)
-    config, w = mapping.config, mapping.work
-    full = mapping.chunk_lengths(mapping.k_planes)
-    last = mapping.chunk_lengths(mapping.k_planes_last)
-    chunks = (len(full) * (mapping.plane_groups - 1) + len(last)) * mapping.windows
-    n, e, f = mapping.tile_counts
-    n_last, e_last, f_last = mapping.last_pixels
-    floor = max(config.rows, Accumulator.HAZARD)
-    parameters = config.bias_lines + config.scale_lines + 2
-    total = 0
-    if mapping.psums_stay:
-        passes = w.G * mapping.blocks
-        for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-            for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-                for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
-                    groups = mapping.pixel_groups_of(images, rows, columns)
-                    step = chunks * groups * floor + parameters * mapping.c_count
-                    total += n_times * e_times * f_times * step
-        return total * passes
-    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-            for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
-                times = n_times * e_times * f_times
-                pixels = images * rows * columns
-                step = max(pixels, floor)
-                # Behind a filter block's last step, the next one's biases and scales are loaded.
-                final = max(pixels * config.pace, floor + parameters)
-                total += times * ((chunks - 1) * step + final)
-    return total * mapping.blocks * w.G
-
-
-def dram_bytes(mapping: Mapping) -> tuple[int, int]:
-    """Bytes read and written, padding counted as read: an upper bound for choosing."""
-    config, w = mapping.config, mapping.work
-    _, e, f = mapping.tile_counts
-    rows = min(mapping.rows_of(mapping.pe), w.H) * e * mapping.r_count
-    width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
-    reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
-    ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes * reloads
-    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    filters = mapping.filter_lines * config.filter_line_bytes * passes
-    ofmap = mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes
-    return ifmap + filters, ofmap
-
-
-def load_cycles(mapping: Mapping) -> int:
-    """Cycles in which the read engine delivers one ifmap tile: whole beats, padding included."""
-    config = mapping.config
-    rows = (
-        mapping.rows_of(mapping.pe)
-        * mapping.pn
-        * min(mapping.groups * mapping.k_planes, mapping.planes)
-    )
-    pieces = 2 if any(mapping.work.pad) else 0
-    return rows * (-(-mapping.load_width // config.axi_elements) + pieces)
-
-
-def estimate_cycles(mapping: Mapping) -> int:
-    """Rough cycles of a layer: what the mapper minimises."""
-    return _cycles(mapping, *dram_bytes(mapping))
-
-
-def _cycles(mapping: Mapping, read: int, written: int) -> int:
-    config = mapping.config
-    tile = load_cycles(mapping)
-    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    filters = mapping.filter_lines * passes * config.filter_line_bytes // config.axi_bytes
-    stores = written // min(config.axi_bytes, config.channel_block * config.act_bytes)
-    memory = max((read + written) // config.axi_bytes, mapping.tiles * tile + filters + stores)
-    compute = compute_cycles(mapping)
-    # Before the first step: the first plane group; with one slot, every tile is waited for.
-    start = tile // min(mapping.groups, mapping.plane_groups)
-    waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
-    drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
-    if mapping.psums_stay:
-        drain = config.rows * config.block_units
-    return max(compute + waits, memory) + start + drain
-
-
 def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "cycles") -> Mapping:
     """Best nest of a layer by closed forms; deterministic.
 
@@ -304,7 +205,7 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
     rated: list[tuple[int, int, Mapping]] = []
     for mapping in candidates(plan, config):
         moved = dram_bytes(mapping)
-        rated.append((_cycles(mapping, *moved), sum(moved), mapping))
+        rated.append((estimate(mapping, *moved), sum(moved), mapping))
     if objective == "dram":
         rated = [(moved, cycles, mapping) for cycles, moved, mapping in rated]
     # Among the nests that are as good as the best, the one that is better in the other respect.

@@ -24,12 +24,7 @@ def print_nest(mapping: Mapping) -> str:
         ("DRAM", "for", "r", m.r_count, f"window tiles of {m.window[0]} filter rows"),
         ("DRAM", "for", "s", m.s_count, f"window tiles of {m.window[1]} filter columns"),
         ("GLB", "for", "m", m.mb, f"blocks of {config.m_block} filters"),
-        ("GLB", "for", "k", chunks, f"chunks of up to {config.rows} of c, r, s"),
-        ("GLB", "for", "n", m.pn, "images"),
-        ("GLB", "for", "e", m.pe, "rows"),
-        ("GLB", "for", "f", m.pf, "columns"),
-        ("PE", "par-for rows", "k", config.rows, ""),
-        ("PE", "par-for cols", "m", config.m_block, ""),
+        *_inner(m, chunks),
     ]
     lines, depth, previous = [], 0, ""
     for level, keyword, letter, count, what in loops:
@@ -46,3 +41,37 @@ def print_nest(mapping: Mapping) -> str:
         stays,
     ]
     return "\n".join([*lines, "      # " + "; ".join(fact for fact in facts if fact)])
+
+
+def _inner(m: Mapping, chunks: int) -> list[tuple[str, str, str, int, str]]:
+    """Loops over a tile on chip, by what stays in a PE."""
+    config, fir = m.config, m.fir
+    chunk_loop = ("GLB", "for", "k", chunks, f"chunks of up to {config.rows} of c, r, s")
+    images, rows, columns = ("n", m.pn, "images"), ("e", m.pe, "rows"), ("f", m.pf, "columns")
+    over_columns = ("PE", "par-for cols", "m", config.m_block, "")
+    if m.psums_stay:
+        return [
+            ("GLB", "for", "p", m.pixel_groups, f"groups of {config.rows} pixels of n, e, f"),
+            chunk_loop,
+            ("PE", "for", "k", config.rows, "elements"),
+            ("PE", "par-for rows", "p", config.rows, ""),
+            over_columns,
+        ]
+    if fir:
+        strips = -(-m.pe // fir.strip)
+        taps = f"blocks of {fir.tap_rows}x{fir.tap_columns} taps"
+        return [
+            ("GLB", "for", "k", chunks, taps),
+            ("GLB", "for", *images),
+            ("GLB", "for", "e", strips, f"strips of {fir.strip} rows"),
+            ("GLB", "for", *columns),
+            ("GLB", "for", "e", fir.strip, "rows"),
+            ("PE", "par-for rows", "k", fir.taps, "taps"),
+            ("PE", "par-for cols", "m", config.m_block, "channels"),
+        ]
+    return [
+        chunk_loop,
+        *(("GLB", "for", *loop) for loop in (images, rows, columns)),
+        ("PE", "par-for rows", "k", config.rows, ""),
+        over_columns,
+    ]

@@ -4,86 +4,11 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.array.pe import OutputStationaryPE
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.unit import unit
 
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates
-
-
-class OutputStationaryPE(wiring.Component):
-    """Multiplier and the psum that stays.
-
-    The weight moves on to the next row a cycle later. ``o_psum`` contains the product of the
-    activation and the weight of cycle ``t`` from ``t + 3`` on: chain, product, psum. Never stalls.
-
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        Word widths, and whether a complete psum must wait to leave (``pace``).
-
-    Members
-    -------
-    i_act : ``In(signed(act_bits))``
-        Activation of the row, a cycle behind ``i_weight``.
-    i_weight, o_weight : ``signed(weight_bits)``
-        From the row above and to the row below.
-    i_adds, i_opens : ``In(1)``
-        The product counts; it begins a psum. Two cycles behind ``i_weight``.
-    i_keeps : ``In(1)``
-        The psum is complete: with a pace, a copy of it stays in ``o_psum`` until the next.
-    o_psum : ``Out(signed(acc_bits))``
-
-    References
-    ----------
-    Survey, section V-B, figure 22b (output stationary).
-    """
-
-    i_act: Signal
-    i_weight: Signal
-    i_adds: Signal
-    i_opens: Signal
-    i_keeps: Signal
-    o_weight: Signal
-    o_psum: Signal
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        act, weight, acc = config.act_bits, config.weight_bits, config.acc_bits
-        self.acc_bits = acc
-        self.waits = config.pace > 1
-        self.unit_name = f"pe_os_{act}x{weight}_{acc}" + "_waits" * self.waits
-        self.unit_key = (act, weight, acc, self.waits)
-        super().__init__(
-            {
-                "i_act": In(signed(act)),
-                "i_weight": In(signed(weight)),
-                "i_adds": In(1),
-                "i_opens": In(1),
-                "i_keeps": In(1),
-                "o_weight": Out(signed(weight)),
-                "o_psum": Out(signed(acc)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        """Build the PE."""
-        m = Module()
-
-        product = Signal(
-            signed(len(self.i_act) + len(self.i_weight)), name="product", reset_less=True
-        )
-        psum = Signal(signed(self.acc_bits), name="psum", reset_less=True)
-        total = Signal.like(psum, name="total")
-        m.d.sync += [self.o_weight.eq(self.i_weight), product.eq(self.i_act * self.o_weight)]
-        m.d.comb += total.eq(Mux(self.i_opens, 0, psum) + product)
-        with m.If(self.i_adds):
-            m.d.sync += psum.eq(total)
-        if self.waits:
-            with m.If(self.i_keeps):
-                m.d.sync += self.o_psum.eq(Mux(self.i_adds, total, psum))
-        else:
-            m.d.comb += self.o_psum.eq(psum)
-
-        return m
 
 
 class OutputStationaryColumn(wiring.Component):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from stillflow.boards.cli import main
-from stillflow.compiler.mapper import dram_bytes
+from stillflow.compiler.estimate import dram_bytes
 from stillflow.compiler.printer import print_nest
 from stillflow.compiler.program import map_network
 from stillflow.compiler.synthetic import synthetic_network

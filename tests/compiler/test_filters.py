@@ -19,7 +19,7 @@ def draw_parameters(mapping, seed):
     config, w = mapping.config, mapping.work
     rng = np.random.default_rng(seed)
     top = 1 << (config.weight_bits - 1)
-    filters = rng.integers(-top, top, (w.G, w.M, w.C, w.R, w.S))
+    filters = rng.integers(-top, top, (w.G, w.M, 1 if mapping.fir else w.C, w.R, w.S))
     bias = rng.integers(-(1 << (config.acc_bits - 1)), 1 << (config.acc_bits - 1), (w.G, w.M))
     scale = np.exp2(rng.uniform(-40, 20, (w.G, w.M))).astype(np.float32)
     return filters, bias, scale
@@ -29,6 +29,12 @@ def positions(mapping, tile):
     """``c, r, s`` of the weights of a reduction tile, and how many belong to its first chunk."""
     m, w, block = mapping, mapping.work, mapping.config.channel_block
     order, chunk = [], 0
+    if m.fir:
+        rows, columns = m.fir.tap_rows, m.fir.tap_columns
+        for r0 in range(0, m.k_r * rows, rows):
+            for s0 in range(0, m.k_s * columns, columns):
+                order += [(0, r0 + r, s0 + s) for s in range(columns) for r in range(rows)]
+        return order, 0
     tile, rest = divmod(tile, m.windows)
     r_tile, s_tile = divmod(rest, m.s_count)
     rows, columns = w.R // m.r_count, w.S // m.s_count
@@ -43,7 +49,7 @@ def positions(mapping, tile):
                 order += [(c, r, s) for c in range(w.C)]
             else:
                 order += [(p * block + i, r, s) for p in planes for i in range(min(w.C, block))]
-        if group == tile * m.groups:
+        if group == tile * m.groups and not m.psums_stay:
             run = len(order) // {1: rows * m.k_s, 2: rows, 3: 1}[m.k_break]
             chunk = min(m.config.rows, run)
     return order, chunk
@@ -69,9 +75,10 @@ def read_stream(mapping, stream):
             for tile in range(tiles):
                 order, chunk = positions(m, tile)
                 for b in range(first, min(first + m.mb, m.blocks)):
-                    for number, position in enumerate(order, 1):
-                        assert (g, b, position) not in weights
-                        weights[g, b, position] = next(left)
+                    for number, position in enumerate([None, *order]):
+                        if position is not None:
+                            assert (g, b, position) not in weights
+                            weights[g, b, position] = next(left)
                         if number == chunk and tile == 0:
                             biases[g, b] = take_word(config.bias_lines)
                         if number == chunk and tile == tiles - 1:
@@ -86,9 +93,10 @@ def assert_stream_holds(mapping, filters, bias, scale):
     weights, biases, scales = read_stream(mapping, filter_stream(mapping, filters, bias, scale))
     seen = np.zeros(filters.shape, bool)
     for (g, b, (c, r, s)), line in weights.items():
-        here = filters[g, b * columns : (b + 1) * columns, c, r, s] if c < w.C else []
+        exists = c < filters.shape[2] and r < w.R and s < w.S
+        here = filters[g, b * columns : (b + 1) * columns, c, r, s] if exists else []
         assert [*line] == [*here, *[0] * (columns - len(here))]
-        if c < w.C:
+        if exists:
             seen[g, b * columns : (b + 1) * columns, c, r, s] = True
     assert seen.all()
     for g, m in np.ndindex(w.G, w.M):

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillflow.compiler.estimate import dram_bytes, estimate_cycles
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import (
     TOLERANCE,
     MappingError,
     candidates,
     choose_mapping,
-    dram_bytes,
-    estimate_cycles,
 )
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.layer import ConvShape, PoolShape
@@ -30,6 +29,12 @@ def plan_of(shape, config):
     return plan_layer(shape, place_of(shape, config).ifmap_layout, config)
 
 
+def w_of_tile(mapping):
+    """Ofmap columns of a depthwise tile: all of them."""
+    assert mapping.pf == mapping.work.F
+    return mapping.pf
+
+
 @settings(max_examples=40)
 @given(name=names, random=seeds)
 def test_every_candidate_fits_and_covers_the_layer(name, random):
@@ -42,7 +47,13 @@ def test_every_candidate_fits_and_covers_the_layer(name, random):
         assert m.work == work
         assert m.slots >= 1
         assert m.slots * m.slot_size <= config.ifmap_elements
-        assert m.pn * m.pe * m.pf * (m.mb if m.tiled else 1) <= config.psum_depth
+        if m.tiled or not (m.psums_stay or m.fir):
+            assert m.pn * m.pe * m.pf * (m.mb if m.tiled else 1) <= config.psum_depth
+        if m.fir:
+            assert m.fir.strip * w_of_tile(m) + config.store_pixels <= config.psum_depth + 1
+            assert m.fir.chain == config.rows
+        if m.psums_stay and m.pixel_groups > 1:
+            assert m.visit_lines <= config.filter_lines
         assert not m.filter_resident or m.resident_lines <= config.filter_lines
         # A tiled reduction keeps psums of a group's filters: these cannot be outermost.
         assert not (m.m_outer and m.tiled)

@@ -46,16 +46,25 @@ def test_loops_multiply_to_the_macs_of_the_padded_nest(name, seed):
     m = in_window_tiles(random, m)
     w = m.work
     loops = loops_of(print_nest(m))
-    counts = {letter: prod(c for *_, x, c in loops if x == letter) for letter in "gmnefcrsk"}
+    counts = {letter: prod(c for *_, x, c in loops if x == letter) for letter in "gmnefcrskp"}
     n, e, f = m.tile_counts
     assert counts["g"] == w.G
     assert counts["m"] == m.m_count * m.mb * config.m_block >= w.M
-    assert (counts["n"], counts["e"], counts["f"]) == (n * m.pn, e * m.pe, f * m.pf)
-    assert counts["n"] * counts["e"] * counts["f"] >= w.N * w.E * w.F
+    if m.psums_stay:
+        assert (counts["n"], counts["e"], counts["f"]) == (n, e, f)
+        assert counts["p"] == m.pixel_groups * config.rows >= m.tile_pixels
+    elif m.fir:
+        assert (counts["n"], counts["f"], counts["p"]) == (n * m.pn, f * m.pf, 1)
+        assert counts["e"] >= e * m.pe
+    else:
+        assert (counts["n"], counts["e"], counts["f"]) == (n * m.pn, e * m.pe, f * m.pf)
+    pixels = counts["n"] * counts["e"] * counts["f"] * counts["p"]
+    assert pixels >= w.N * w.E * w.F
     assert (counts["c"], counts["r"], counts["s"]) == (m.c_count, m.r_count, m.s_count)
     # Each chunk has at most as many lines as the array has rows.
     assert counts["c"] * counts["k"] >= m.slab_lines[0] * (m.plane_groups - 1)
-    assert prod(counts.values()) >= w.G * w.N * w.M * w.C * w.R * w.S * w.E * w.F
+    depth = 1 if m.fir else w.C
+    assert prod(counts.values()) >= w.G * w.N * w.M * depth * w.R * w.S * w.E * w.F
 
 
 def test_a_layer_that_fits_exactly_has_no_padding():

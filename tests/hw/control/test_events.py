@@ -35,7 +35,7 @@ ARRAY = {
     moved=st.booleans(),
     beat=st.tuples(st.booleans(), st.sampled_from(list(SegmentKind)), st.integers(0, 255)),
     array=st.fixed_dictionaries({name: st.booleans() for name in (*ARRAY, "progress")}),
-    vector=st.tuples(st.booleans(), st.integers(1, 6)),
+    vector=st.tuples(st.booleans(), st.integers(1, 6), st.integers(1, 6)),
 )
 def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
     dut = CounterEvents(CONFIG)
@@ -51,7 +51,7 @@ def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
         wanted[Counter.FILTER_FILLS] = 4
     if vector[0]:
         wanted[Counter.MAC_CYCLES] = 1
-        wanted[Counter.MAC_LANES] = wanted[Counter.IFMAP_READS] = vector[1]
+        wanted[Counter.IFMAP_READS], wanted[Counter.MAC_LANES] = vector[1:]
     progress = moved or flags["i_read_beat"] or flags["i_write_beat"] or array["progress"]
 
     async def drive(ctx):
@@ -60,7 +60,7 @@ def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
         ctx.set(dut.i_moved, moved)
         for signal, value in zip((dut.i_beat, dut.i_kind, dut.i_mask), beat, strict=True):
             ctx.set(signal, value)
-        ctx.set(dut.i_array, array | {"vector": vector[0], "lanes": vector[1]})
+        ctx.set(dut.i_array, array | dict(zip(("vector", "lanes", "weights"), vector, strict=True)))
         assert {c: ctx.get(dut.o_amounts[c]) for c in Counter} == wanted
         assert ctx.get(dut.o_progress) == progress
 
