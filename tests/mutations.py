@@ -1,0 +1,152 @@
+"""Planted bugs: one line of the RTL changed, and the tests that must see it.
+
+`scripts/mutate` applies them one by one to a copy; `tests/test_mutations.py` keeps the list true.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One bug.
+
+    Parameters
+    ----------
+    block : str
+        Where it is, for people.
+    path : str
+        File, from the root.
+    old, new : str
+        What stands there exactly once, and what stands there instead.
+    tests : str
+        Files or folders of tests, one of which must fail.
+    """
+
+    block: str
+    path: str
+    old: str
+    new: str
+    tests: str
+
+
+def _m(block: str, path: str, old: str, new: str, tests: str) -> Mutation:
+    return Mutation(block, path, old, new, tests)
+
+
+_ARRAY, _SEQUENCER, _BUFFER = "tests/hw/array", "tests/hw/sequencer", "tests/hw/buffer"
+
+MUTATIONS = (
+    _m("PE, weight stationary", "hw/array/pe.py",
+       "with m.If(self.i_swap):", "with m.If(self.i_swap & ~self.i_shift):",
+       f"{_ARRAY}/test_pe.py"),
+    _m("PE, depthwise", "hw/array/pe.py",
+       "Mux(self.i_depthwise, self.i_chain, self.i_act)",
+       "Mux(self.i_depthwise, self.o_chain, self.i_act)", f"{_ARRAY}/test_pe.py"),
+    _m("PE, output stationary", "hw/array/pe.py",
+       "total.eq(Mux(self.i_opens, 0, psum) + product)", "total.eq(psum + product)",
+       f"{_ARRAY}/test_output_stationary.py"),
+    _m("adder tree", "hw/array/tree.py",
+       "for i in range(0, len(level), 2):", "for i in range(0, len(level) - 1, 2):",
+       f"{_ARRAY}/test_tree.py"),
+    _m("column, weight stationary", "hw/array/weight_stationary.py",
+       "for row in reversed(range(rows)):", "for row in range(rows):",
+       f"{_ARRAY}/test_weight_stationary.py"),
+    _m("array, output stationary", "hw/array/output_stationary.py",
+       "loaded.eq((loaded & ~ends) | turn)", "loaded.eq(loaded | turn)",
+       f"{_ARRAY}/test_output_stationary.py"),
+    _m("accumulator", "hw/array/accumulator.py",
+       "compares.eq(maximum & ~first)", "compares.eq(maximum)",
+       f"{_ARRAY}/test_accumulator.py"),
+    _m("accumulator, bias", "hw/array/accumulator.py",
+       "base.eq(Mux(self.i_first, bias, bank", "base.eq(Mux(self.i_first, 0, bank",
+       f"{_ARRAY}/test_accumulator.py"),
+    _m("ifmap bank", "hw/buffer/ifmap_bank.py",
+       "self.i_read_line + self.i_read_wraps + self.i_read_offset",
+       "self.i_read_line + self.i_read_offset", f"{_BUFFER}/test_ifmap.py"),
+    _m("ifmap buffer", "hw/buffer/ifmap.py",
+       "Mux(used_word[lane], word, 0)", "word", f"{_BUFFER}/test_ifmap.py"),
+    _m("rotator", "hw/buffer/rotate.py",
+       "lambda step: len(words) - step", "lambda step: step", f"{_BUFFER}/test_rotate.py"),
+    _m("filter buffer", "hw/buffer/filter.py",
+       "with m.If(line == config.filter_lines - 1):", "with m.If(line == config.filter_lines - 2):",
+       f"{_BUFFER}/test_filter.py"),
+    _m("ofmap buffer", "hw/buffer/ofmap.py",
+       "Mux(after >= depth, after - depth, after)", "after", f"{_BUFFER}/test_ofmap.py"),
+    _m("ofmap buffer, strips", "hw/buffer/ofmap.py",
+       "ends = self.i_column_last & ~self.i_strip_last", "ends = self.i_column_last",
+       f"{_BUFFER}/test_ofmap.py"),
+    _m("requantiser, ties", "hw/post/requantize.py",
+       "half & (sticky | significant[0])", "half", "tests/hw/post/test_requantize.py"),
+    _m("post-processing", "hw/post/post.py",
+       "group.eq(Mux(last_group, 0, group + 1))", "group.eq(group + 1)",
+       "tests/hw/post/test_post.py"),
+    _m("loop nest", "hw/sequencer/nest.py",
+       "index.eq(Mux(self.o_last[level], 0, index + 1))", "index.eq(index + 1)",
+       f"{_SEQUENCER}/test_nest.py"),
+    _m("K walk", "hw/sequencer/k_walk.py",
+       "KLevel.S: layer.k_stride_s,", "KLevel.S: layer.k_stride_r,",
+       f"{_SEQUENCER}/test_k_walk.py"),
+    _m("block walker", "hw/sequencer/block_walker.py",
+       "held.tile_last.eq(k.o_done & last[Level.MB])", "held.tile_last.eq(k.o_done)",
+       f"{_SEQUENCER}/test_block_walker.py"),
+    _m("streamer", "hw/sequencer/streamer.py",
+       "occupied + completes + layer.tile_pixels <= config.psum_depth",
+       "occupied + layer.tile_pixels <= config.psum_depth", f"{_SEQUENCER}/test_streamer.py"),
+    _m("depthwise walk", "hw/sequencer/fir_walk.py",
+       "row_wait.eq(layer.emit_stride_e - 1)", "row_wait.eq(layer.emit_stride_e)",
+       f"{_SEQUENCER}/test_fir_walk.py"),
+    _m("depthwise lines", "hw/sequencer/fir_lines.py",
+       "in_gap.eq(has_lead),", "in_gap.eq(0),", f"{_SEQUENCER}/test_fir_lines.py"),
+    _m("pixel walk", "hw/sequencer/pixel_walk.py",
+       "after.image_start.eq(next_image),", "after.image_start.eq(next_row),",
+       f"{_SEQUENCER}/test_pixel_walk.py"),
+    _m("drain", "hw/sequencer/drain.py",
+       "wait.eq(Mux(row.final, pace - 1, 0))", "wait.eq(0)", f"{_SEQUENCER}/test_drain.py"),
+    _m("filter position", "hw/sequencer/filter_position.py",
+       "block_now.eq(Mux(self.i_mark_block, here.as_value(), block.as_value()))",
+       "block_now.eq(block.as_value())", f"{_SEQUENCER}/test_filter_position.py"),
+    _m("tile place", "hw/sequencer/tile_place.py",
+       "wraps.eq(slot == layer.slots - 1)", "wraps.eq(slot == layer.slots)",
+       f"{_SEQUENCER}/test_tile_place.py"),
+    _m("chunk walker", "hw/sequencer/chunk_walker.py",
+       "held.rewinds.eq(~k.o_first)", "held.rewinds.eq(0)",
+       "tests/integration/test_layers.py -k any_nest"),
+    _m("group streamer", "hw/sequencer/group_streamer.py",
+       "clear.eq(draining <= parameters + chunk.lanes)", "clear.eq(1)",
+       "tests/integration/test_layers.py -k any_nest"),
+    _m("read walker", "hw/sequencer/read_walker.py",
+       "(used < layer.slots)", "(used <= layer.slots)", f"{_SEQUENCER}/test_read_walker.py"),
+    _m("group rows", "hw/sequencer/group_rows.py",
+       "segment.element.eq(element - skip)", "segment.element.eq(element)",
+       f"{_SEQUENCER}/test_read_walker.py"),
+    _m("row pieces", "hw/sequencer/row_pieces.py",
+       "Mux(end > begin, end - begin, 0)", "end - begin", f"{_SEQUENCER}/test_row_pieces.py"),
+    _m("store walker", "hw/sequencer/store_walker.py",
+       "with m.If(waiting >= chunk):", "with m.If(waiting != 0):",
+       f"{_SEQUENCER}/test_store_walker.py"),
+    _m("reader", "hw/dma/reader.py",
+       "held.eq(self.ar_valid & ~self.ar_ready)", "held.eq(0)", "tests/hw/dma/test_reader.py"),
+    _m("reader, room", "hw/dma/reader.py",
+       "room.eq(~is_filter | (free >= splitter.o_beats))", "room.eq(1)",
+       "tests/hw/dma/test_reader.py"),
+    _m("burst splitter", "hw/dma/burst.py",
+       "self.o_last.eq(beats <= limit)", "self.o_last.eq(beats < limit)",
+       "tests/hw/dma/test_burst.py"),
+    _m("packer", "hw/dma/packer.py",
+       "issue & entry_end & run.release", "issue & entry_end", "tests/hw/dma/test_packer.py"),
+    _m("writer", "hw/dma/writer.py",
+       "self.w_last.eq(beat + 1 == plans.r_data)", "self.w_last.eq(beat == plans.r_data)",
+       "tests/hw/dma/test_writer.py"),
+    _m("registers", "hw/control/csr_block.py",
+       "self.s_axil_bresp.eq(Mux(mapped, OKAY, DECERR))", "self.s_axil_bresp.eq(OKAY)",
+       "tests/hw/control/test_csr_block.py"),
+    _m("job control", "hw/control/job.py",
+       "state.eq(Mux(left == 0, State.FINISH, State.FETCH))", "state.eq(State.FINISH)",
+       "tests/hw/control/test_job.py"),
+    _m("counters", "hw/control/counters.py",
+       "value.eq(value + amount)", "value.eq(value + (amount != 0))",
+       "tests/hw/control/test_counters.py"),
+    _m("counted events", "hw/control/events.py",
+       "Counter.MAC_LANES: (array.vector, weights)", "Counter.MAC_LANES: (array.vector, lanes)",
+       "tests/hw/control/test_events.py"),
+)  # fmt: skip
