@@ -18,6 +18,7 @@ COMMANDS = {
     "map": "stillflow.boards.map:map_workload",
     "configs": "stillflow.boards.configs:configs",
     "synth": "stillflow.boards.synth:synth",
+    "verify": "stillflow.boards.verify:verify",
 }
 
 

@@ -29,10 +29,14 @@ _BUILD_ARGS = {
     "icarus": ("-g2012",),
 }  # fmt: skip
 # cocotb's runner shows it every signal; the ports are enough, and build in a fraction of the time.
-_PORTS = "`verilator_config\n" + "".join(
-    f'public_flat_rw -module "{TOP}" -var "{ports}"\n'
-    for ports in ("clk", "rst", "irq", "s_axil_*", "m_axi_*")
-)
+_PORTS = (
+    "clk", "rst", "irq", "i_*", "o_*", "s_axil_*", "m_axi_*", "ar_*", "aw_*", "r_*", "w_*", "b_*",
+)  # fmt: skip
+
+
+def _shown(top: str) -> str:
+    lines = [f'public_flat_rw -module "{top}" -var "{ports}"\n' for ports in _PORTS]
+    return "`verilator_config\n" + "".join(lines)
 
 
 class BenchError(AssertionError):
@@ -115,8 +119,27 @@ def run_top_bench(
     EngineUnavailable
         If the machine lacks the simulator, or the build fails.
     """
+    return run_bench(
+        config, cases, simulator, build_dir, verilog_files=verilog_files, seed=seed,
+        run_dir=run_dir, top=TOP, module=MODULE,
+    )  # fmt: skip
+
+
+def run_bench(
+    config: AcceleratorConfig,
+    cases: Sequence[str],
+    simulator: str,
+    build_dir: Path,
+    *,
+    verilog_files: Sequence[Path],
+    top: str,
+    module: str,
+    seed: int = 1,
+    run_dir: Path | None = None,
+) -> list[str]:
+    """Run the cocotb tests of any ``module`` on any ``top``; otherwise as `run_top_bench`."""
     environment = simulator_environment(simulator)
-    folder = _build(simulator, build_dir, verilog_files, environment)
+    folder = _build(simulator, build_dir, verilog_files, environment, top)
     results = (run_dir or folder).absolute() / "results.xml"
     log = results.with_name("simulation.log")
     results.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +150,8 @@ def run_top_bench(
         names = "|".join(map(re.escape, cases)) or r"\w+"
         with contextlib.suppress(SystemExit, RuntimeError):  # the results say more
             runner.test(
-                test_module=MODULE,
-                hdl_toplevel=TOP,
+                test_module=module,
+                hdl_toplevel=top,
                 hdl_toplevel_lang="verilog",
                 build_dir=folder,
                 test_dir=results.parent,
@@ -148,12 +171,16 @@ def run_top_bench(
 
 
 def _build(
-    simulator: str, build_dir: Path, verilog_files: Sequence[Path], environment: Mapping[str, str]
+    simulator: str,
+    build_dir: Path,
+    verilog_files: Sequence[Path],
+    environment: Mapping[str, str],
+    top: str,
 ) -> Path:
     """Build the simulator, or find it; give its folder."""
     digest = hashlib.sha256()
     tools = (environment.get("VERILATOR_ROOT", ""), environment.get("MAKEFLAGS", ""))
-    for part in (simulator, _PORTS, *_BUILD_ARGS[simulator], *tools):
+    for part in (simulator, top, _shown(top), *_BUILD_ARGS[simulator], *tools):
         digest.update(part.encode() + b"\0")
     for path in sorted(verilog_files):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -167,12 +194,12 @@ def _build(
         sources = list(verilog_files)
         if simulator == "verilator":
             sources.append(folder / "ports.vlt")
-            sources[-1].write_text(_PORTS)
+            sources[-1].write_text(_shown(top))
         runner = cocotb_tools.runner.get_runner(simulator)
         try:
             runner.build(
                 sources=sources,
-                hdl_toplevel=TOP,
+                hdl_toplevel=top,
                 build_dir=folder,
                 build_args=_BUILD_ARGS[simulator],
                 timescale=("1ns", "1ps"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stillflow.boards.verify import with_random_memories
 from stillflow.boards.verilog import emit
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.top import Accelerator
@@ -17,23 +18,11 @@ from stillflow.sim.engine.library import default_cache_dir
 
 # What Amaranth writes as a register's value at power-on; an ASIC has none.
 _INITIAL_VALUE = re.compile(r"^( *reg (?:signed )?(?:\[\d+:0\] )?\w+) = [^;]+;$", re.MULTILINE)
-_WORDS = re.compile(r"^  reg \[(\d+):0\] words \[0:(\d+)\];$", re.MULTILINE)
 
 
 def without_power_on_values(text: str) -> str:
-    """Let registers start as X and memories with random words.
-
-    A memory that holds X would be too much: it makes X of a product with a weight of zero, which is
-    how the array ignores what lies behind a tile.
-    """
-
-    def fill(match: re.Match[str]) -> str:
-        high, last = int(match[1]), match[2]
-        word = f"{{{high // 32 + 1}{{$random}}}}"
-        loop = f"for (place = 0; place <= {last}; place = place + 1) words[place] = {word};"
-        return f"{match[0]}\n  integer place;\n  initial {loop}"
-
-    return _WORDS.sub(fill, _INITIAL_VALUE.sub(r"\1;", text))
+    """Let registers start as X and memories with random words."""
+    return with_random_memories(_INITIAL_VALUE.sub(r"\1;", text))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Testbenches of single blocks: the same on Verilator, on Icarus and on a netlist."""

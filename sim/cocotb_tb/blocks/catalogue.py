@@ -1,0 +1,71 @@
+"""Which blocks have a testbench, and how to make each for a configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amaranth.lib import wiring
+
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.array.output_stationary import OutputStationaryArray
+from stillflow.hw.array.pe import OutputStationaryPE, WeightStationaryPE
+from stillflow.hw.array.weight_stationary import WeightStationaryArray
+from stillflow.hw.buffer.filter import FilterBuffer
+from stillflow.hw.buffer.ifmap import IfmapBuffer
+from stillflow.hw.buffer.ofmap import OfmapBuffer
+from stillflow.hw.buffer.sram import Sram
+from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.control.csr_block import CsrBlock
+from stillflow.hw.dma.reader import Reader
+from stillflow.hw.dma.writer import Writer
+from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.sequencer.store_walker import StoreWalker
+
+PREFIX = "block_"  # of the top module, before the block's name
+Make = Callable[[AcceleratorConfig], wiring.Component]
+
+
+@dataclass(frozen=True)
+class BlockBench:
+    """A block and its cocotb test.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the block of a configuration.
+    test : str
+        Name of the test in `stillflow.sim.cocotb_tb.blocks.tests`.
+    """
+
+    make: Make
+    test: str
+
+
+_WEIGHT_STATIONARY = {
+    "pe": BlockBench(WeightStationaryPE, "pe_keeps_its_weight"),
+    "array": BlockBench(WeightStationaryArray, "array_multiplies_by_its_block"),
+}
+_OUTPUT_STATIONARY = {
+    "pe": BlockBench(OutputStationaryPE, "pe_keeps_its_psum"),
+    "array": BlockBench(OutputStationaryArray, "array_sums_a_pixel_group"),
+}
+_ALWAYS = {
+    "scratchpad": BlockBench(
+        lambda config: Sram(depth=config.filter_lines, width=config.axi_data_bits),
+        "scratchpad_keeps_its_words",
+    ),
+    "ifmap": BlockBench(IfmapBuffer, "vectors_come_from_any_element"),
+    "filter": BlockBench(FilterBuffer, "lines_come_back_from_the_ring"),
+    "ofmap": BlockBench(OfmapBuffer, "strips_come_back_as_rows"),
+    "accumulator": BlockBench(Accumulator, "psums_meet_sums"),
+    "sequencer": BlockBench(StoreWalker, "every_ofmap_byte_is_stored_once"),
+    "reader": BlockBench(Reader, "segments_become_beats_in_order"),
+    "writer": BlockBench(Writer, "runs_become_bytes_in_memory"),
+    "requantiser": BlockBench(PostProcessor, "words_are_the_golden_models"),
+    "control": BlockBench(CsrBlock, "registers_keep_their_bits"),
+}
+
+
+def block_benches(config: AcceleratorConfig) -> dict[str, BlockBench]:
+    """Benches of a configuration's blocks, by name."""
+    stays = config.dataflow == Dataflow.OUTPUT_STATIONARY
+    return (_OUTPUT_STATIONARY if stays else _WEIGHT_STATIONARY) | _ALWAYS

@@ -1,0 +1,39 @@
+"""Every cocotb test of a block: the module that the simulation loads."""
+
+from stillflow.sim.cocotb_tb.blocks.buffers import (
+    lines_come_back_from_the_ring,
+    scratchpad_keeps_its_words,
+    strips_come_back_as_rows,
+    vectors_come_from_any_element,
+)
+from stillflow.sim.cocotb_tb.blocks.compute import (
+    array_multiplies_by_its_block,
+    array_sums_a_pixel_group,
+    pe_keeps_its_psum,
+    pe_keeps_its_weight,
+    psums_meet_sums,
+    words_are_the_golden_models,
+)
+from stillflow.sim.cocotb_tb.blocks.movers import (
+    every_ofmap_byte_is_stored_once,
+    registers_keep_their_bits,
+    runs_become_bytes_in_memory,
+    segments_become_beats_in_order,
+)
+
+__all__ = [
+    "array_multiplies_by_its_block",
+    "array_sums_a_pixel_group",
+    "every_ofmap_byte_is_stored_once",
+    "lines_come_back_from_the_ring",
+    "pe_keeps_its_psum",
+    "pe_keeps_its_weight",
+    "psums_meet_sums",
+    "registers_keep_their_bits",
+    "runs_become_bytes_in_memory",
+    "scratchpad_keeps_its_words",
+    "segments_become_beats_in_order",
+    "strips_come_back_as_rows",
+    "vectors_come_from_any_element",
+    "words_are_the_golden_models",
+]
