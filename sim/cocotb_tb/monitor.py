@@ -106,7 +106,11 @@ class Monitor:
                 held = self._held[name]
                 if offered or held.waiting:
                     accepted = ready.value == 1
-                    payload = tuple(int(signal.value) for signal in self._signals[name])
+                    # Data may hold X in bytes without strobe; anything else may not.
+                    payload: tuple[Any, ...] = tuple(
+                        str(signal.value) if signal is self._dut.m_axi_wdata else int(signal.value)
+                        for signal in self._signals[name]
+                    )
                     held.check(self.fail, offered, accepted, payload)
                     if offered and accepted:
                         taken[name] = payload
