@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from stillflow.boards.configs import resolve_config, set_option
 from stillflow.boards.engines import cache_folder
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
+from stillflow.boards.formal import prove
 from stillflow.boards.verilog import emit
 from stillflow.boards.version import version
 from stillflow.boards.yosys import run_yosys
@@ -24,6 +26,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.top import Accelerator
 from stillflow.sim.cocotb_tb.blocks.catalogue import PREFIX, block_benches
 from stillflow.sim.cocotb_tb.runner import MODULE, SIMULATORS, TOP, BenchError, run_bench
+from stillflow.sim.formal.catalogue import proofs
 
 BLOCK_TESTS = "stillflow.sim.cocotb_tb.blocks.tests"
 #: Tests of the whole accelerator at its AXI ports that any configuration passes.
@@ -62,7 +65,7 @@ class Verdict:
     Parameters
     ----------
     bench, simulator, source : str
-        Block or ``bus``; where it ran; ``verilog`` or ``netlist``.
+        Block, ``bus`` or proof; what ran it; ``verilog``, ``netlist`` or ``formal``.
     failure : str
         Empty if it passed.
     seconds : float
@@ -154,6 +157,22 @@ def _run(
     )  # fmt: skip
 
 
+def run_proofs(config: AcceleratorConfig) -> Iterator[Verdict]:
+    """Prove the properties of the small blocks by induction.
+
+    Raises
+    ------
+    ToolError
+        If the solver is not there, or a proof cannot be set up.
+    """
+    for name, make in proofs(config).items():
+        proved = prove(make())
+        yield Verdict(
+            bench=f"{name}: {proved.assertions} assertions", simulator="z3", source="formal",
+            failure=proved.failure, seconds=proved.seconds,
+        )  # fmt: skip
+
+
 @click.command()
 @click.argument("config")
 @set_option
@@ -163,6 +182,8 @@ def _run(
               help="Only this one (repeatable): a block's name, or bus.")  # fmt: skip
 @click.option("--netlist", "with_netlist", is_flag=True,
               help="Run the block benches on Yosys' netlists, too.")  # fmt: skip
+@click.option("--formal", "with_proofs", is_flag=True,
+              help="Prove the properties of the small blocks, too.")  # fmt: skip
 @click.option("--seed", type=int, help="Of all that is random; drawn and printed by default.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the verdicts as JSON.")  # fmt: skip
@@ -172,6 +193,7 @@ def verify(
     simulator: str,
     benches: tuple[str, ...],
     with_netlist: bool,
+    with_proofs: bool,
     seed: int | None,
     json_path: Path | None,
 ) -> None:
@@ -184,9 +206,10 @@ def verify(
     table = Table("bench", "source", "simulator", "result", title=f"{resolved.name}, seed {seed}")
     simulators = SIMULATORS if simulator == "both" else (simulator,)
     with console.status("") as status:
-        for verdict in run_benches(
+        runs = run_benches(
             resolved, simulators=simulators, seed=seed, benches=benches, with_netlist=with_netlist
-        ):
+        )
+        for verdict in chain(runs, run_proofs(resolved) if with_proofs else ()):
             verdicts.append(verdict)
             result = verdict.failure or "pass"
             table.add_row(verdict.bench, verdict.source, verdict.simulator, result)

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import signals
 from stillflow.hw.unit import unit
 
 
@@ -75,7 +76,8 @@ class AccumulatorColumn(wiring.Component):
         m.submodules.bank = unit(platform, bank)
         shadow = Signal(slices, reset_less=True)
         bias = Signal(signed(acc), reset_less=True)
-        base, total = Signal(signed(acc)), Signal(signed(acc + 1))
+        base = Signal(signed(acc))
+        total = Signal(signed(acc + 1))
         with m.If(self.i_bias_shift):
             m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_slice))
         with m.If(self.i_bias_swap):
@@ -171,9 +173,10 @@ class Accumulator(wiring.Component):
         m = Module()
         config = self.config
 
-        valid, first, final, maximum = (Signal(name=n) for n in ("v", "first", "final", "maximum"))
+        valid, first, final, maximum = signals("valid first final maximum")
         write = Signal()
-        address, write_address = Signal.like(self.i_address), Signal.like(self.i_address)
+        address = Signal.like(self.i_address)
+        write_address = Signal.like(self.i_address)
         m.d.sync += [
             valid.eq(self.i_valid),
             first.eq(self.i_first),

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.pe import OutputStationaryPE
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.signals import signals
 from stillflow.hw.unit import unit
 
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates
@@ -179,7 +180,7 @@ class OutputStationaryArray(wiring.Component):
         rows, act = config.rows, config.act_bits
 
         # Whose turn it is to take a vector.
-        turn, latest = Signal(rows), Signal(rows)
+        turn, latest = signals("turn latest", rows)
         m.d.comb += turn.eq(
             Mux(self.i_vector, Mux(self.i_vector_first, 1, latest << 1), Const(0, rows))
         )
@@ -196,8 +197,8 @@ class OutputStationaryArray(wiring.Component):
         opens = travels(self.i_line_valid & self.i_opens, "opens")
         ends = travels(self.i_line_valid & self.i_ends, "ends")
         drains = travels(self.i_line_valid & self.i_drains, "drains")
-        loaded, adds = Signal(rows), Signal(rows)
-        opens_product, drains_product = Signal(rows), Signal(rows)
+        loaded, adds = signals("loaded adds", rows)
+        opens_product, drains_product = signals("opens_product drains_product", rows)
         m.d.sync += [
             loaded.eq((loaded & ~ends) | turn),
             adds.eq(lines & loaded),

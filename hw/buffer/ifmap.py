@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.ifmap_bank import IfmapBank
 from stillflow.hw.buffer.rotate import rotate_left, rotate_right
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import signals
 from stillflow.hw.unit import unit
 
 
@@ -88,7 +89,7 @@ class IfmapBuffer(wiring.Component):
         lanes = config.rows
         shadow = [Signal(self.line_bits, name=f"lane_shadow_{i}") for i in range(lanes)]
         offsets = [Signal(self.line_bits, name=f"lane_{i}") for i in range(lanes)]
-        used_shadow, used = Signal(lanes), Signal(lanes)
+        used_shadow, used = signals("used_shadow used", lanes)
         with m.If(self.i_lane_shift):
             m.d.sync += [
                 Cat(*shadow).eq(Cat(*shadow[1:], self.i_lane_offset)),
@@ -107,7 +108,7 @@ class IfmapBuffer(wiring.Component):
         align = Signal.like(read_bank)
         align_next = Signal.like(read_bank)
         bank_offsets = rotate_right(m, [*offsets, *[0] * (n - lanes)], read_bank, "offsets")
-        used_read, used_word = Signal(lanes), Signal(lanes)
+        used_read, used_word = signals("used_read used_word", lanes)
         m.d.sync += [
             read_en.eq(self.i_read_en),
             align.eq(read_bank),

@@ -67,7 +67,8 @@ class IfmapBank(wiring.Component):
         words = Sram(depth=self.depth, width=self.width)
         m.submodules.memory = unit(platform, words)
         write_en = Signal()
-        write_line, read_line = Signal.like(self.i_fill_line), Signal.like(self.i_read_line)
+        write_line = Signal.like(self.i_fill_line)
+        read_line = Signal.like(self.i_read_line)
         write_word = Signal(self.width)
         m.d.sync += [
             write_en.eq(self.i_fill_en),

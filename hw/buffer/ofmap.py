@@ -68,8 +68,11 @@ class OfmapBuffer(wiring.Component):
         m = Module()
         depth = self.config.psum_depth
 
-        entry, column, after = Signal(range(depth)), Signal(range(depth)), Signal(range(2 * depth))
-        wrapped, waiting = Signal(range(depth)), Signal.like(self.o_ready)
+        entry = Signal(range(depth))
+        column = Signal(range(depth))
+        after = Signal(range(2 * depth))
+        wrapped = Signal(range(depth))
+        waiting = Signal.like(self.o_ready)
         ends = self.i_column_last & ~self.i_strip_last
         m.d.comb += [
             after.eq(

@@ -14,6 +14,7 @@ from stillflow.hw.csr import (
     Access,
     Counter,
 )
+from stillflow.hw.signals import signals
 
 OKAY, DECERR = 0, 3  # AXI responses
 COUNTER_BITS = 48
@@ -196,7 +197,7 @@ class CsrBlock(wiring.Component):
 
     def _job(self, m: Module, *, start: Value, soft_reset: Value) -> dict[str, Value]:
         """Start jobs and remember how the last one ended; return what the host reads of it."""
-        done, error = Signal(), Signal()
+        done, error = signals("done error")
         error_code = Signal.like(self.i_error_code)
         error_address = Signal.like(self.i_error_address)
         busy = self.i_busy | self.o_start
@@ -232,9 +233,12 @@ class CsrBlock(wiring.Component):
         address, written, mask : Signal
             Word address, data, and a mask of the bits whose strobe is set.
         """
-        has_address, has_data, write = Signal(), Signal(), Signal()
-        address, written, strobes = Signal(WORD_ADDRESS_BITS), Signal(32), Signal(4)
-        mask, mapped = Signal(32), Signal()
+        has_address, has_data, write = signals("has_address has_data write")
+        address = Signal(WORD_ADDRESS_BITS)
+        written = Signal(32)
+        strobes = Signal(4)
+        mask = Signal(32)
+        mapped = Signal()
         m.d.comb += [
             self.s_axil_awready.eq(~has_address),
             self.s_axil_wready.eq(~has_data),

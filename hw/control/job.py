@@ -8,6 +8,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.descriptor_register import DescriptorRegister
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 DRAIN_CYCLES = 1 << 16  # an abort that waits longer for answers reports its error meanwhile
@@ -152,8 +153,8 @@ class JobControl(wiring.Component):
         m = Module()
 
         state = Signal(State)
-        address, record = Signal(32), Signal(32)
-        left, layers = Signal(16), Signal(16)
+        address, record = signals("address record", 32)
+        left, layers = signals("left layers", 16)
         m.d.comb += self.o_busy.eq(state != State.IDLE)
 
         m.submodules.descriptor = descriptor = DescriptorRegister(self.config)

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import Counter
+from stillflow.hw.signals import signals
 from stillflow.hw.words import StoreRun
 
 BEATS_AHEAD = 4
@@ -97,11 +98,11 @@ class Packer(wiring.Component):
 
         m.submodules.beats = beats = SyncFIFO(width=Beat(config).size, depth=BEATS_AHEAD)
         run = Signal(StoreRun(config))
-        busy, is_record = Signal(), Signal()
+        busy, is_record = signals("busy is_record")
         atom = Signal(range(max(self.atoms_per_unit, self.record_beats) + 1))
         lane = Signal(range(self.atoms_per_beat + 1))
-        issue, late, finish = Signal(), Signal(), Signal()
-        entry_end, beat_end = Signal(), Signal()
+        issue, late, finish = signals("issue late finish")
+        entry_end, beat_end = signals("entry_end beat_end")
         last_lane = lane == self.atoms_per_beat - 1
         m.d.comb += [
             # What is on its way has a place in the queue.
@@ -178,8 +179,8 @@ class Packer(wiring.Component):
         atoms = data.View(data.ArrayLayout(bits, self.atoms_per_unit), units[unit])
         word = Signal(bits)
         m.d.comb += word.eq(atoms[atom] if self.atoms_per_unit > 1 else atoms[0])
-        earlier, packed = Signal(self.config.axi_data_bits), Signal(self.config.axi_data_bits)
-        strobes, marks = Signal(self.atoms_per_beat), Signal(self.atoms_per_beat)
+        earlier, packed = signals("earlier packed", self.config.axi_data_bits)
+        strobes, marks = signals("strobes marks", self.atoms_per_beat)
         for i in range(self.atoms_per_beat):
             here = lane == i
             part = slice(i * bits, (i + 1) * bits)

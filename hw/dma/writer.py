@@ -9,6 +9,7 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.dma.packer import BEATS_AHEAD, Packer
+from stillflow.hw.signals import signals
 from stillflow.hw.words import StoreRun
 
 OUTSTANDING_WRITES = 16
@@ -123,7 +124,7 @@ class Writer(wiring.Component):
         m.submodules.plans = plans = SyncFIFO(width=9, depth=BEATS_AHEAD)
 
         # Runs and records, to both sides at once.
-        free, sent = Signal(), Signal()
+        free, sent = signals("free sent")
         run, record = self.i_run, self.i_record
         load = (run.valid | record.valid) & free
         size = Signal(32)

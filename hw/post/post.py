@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.post.requantize import RequantLane
+from stillflow.hw.signals import signals
 from stillflow.hw.unit import unit
 
 
@@ -110,7 +111,7 @@ class PostProcessor(wiring.Component):
             words.append(requant.o_value)
 
         latency = RequantLane.LATENCY
-        moves, ends = Signal(latency + 1), Signal(latency + 1)
+        moves, ends = signals("moves ends", latency + 1)
         m.d.comb += [moves[0].eq(active), ends[0].eq(done)]
         m.d.sync += [moves[1:].eq(moves[:-1]), ends[1:].eq(ends[:-1])]
         earlier = Signal((pace - 1) * lanes * config.act_bits, reset_less=True)

@@ -12,6 +12,7 @@ from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest
 from stillflow.hw.sequencer.tile_place import TilePlace
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
 
 
@@ -111,7 +112,7 @@ class BlockWalker(wiring.Component):
         config, layer = self.config, self.i_layer
         element_bits = ceil_log2(config.ifmap_elements)
 
-        tile_step, k_step = Signal(), Signal()
+        tile_step, k_step = signals("tile_step k_step")
         m.submodules.nest = nest = LoopNest(len(Level))
         m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
@@ -133,7 +134,8 @@ class BlockWalker(wiring.Component):
         m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
         m.d.comb += k.i_last_tile.eq(last[Level.C] & (~layer.depthwise | last[Level.G]))
 
-        offset, linear = k.o_offset, Signal(element_bits)
+        offset = k.o_offset
+        linear = Signal(element_bits)
         m.submodules.stream = stream = FilterPosition(config)
         m.submodules.tile = tile = TilePlace(config)
         m.submodules.taps = taps = FirLines(config)
@@ -144,13 +146,13 @@ class BlockWalker(wiring.Component):
         count = Signal(range(max(config.rows, config.bias_lines, config.scale_lines) + 1))
         finished = Signal()  # the block in hand is the layer's last
         ended = Signal()  # its chunk has no more elements
-        wants_bias, wants_scale, wants_move = Signal(), Signal(), Signal()
+        wants_bias, wants_scale, wants_move = signals("wants_bias wants_scale wants_move")
         guard = Signal(range(self.guard + 1))
         held = Signal(Block(config))
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
-        fresh, weights, available, reads = Signal(), Signal(), Signal(), Signal()
-        over, no_line = Signal(), Signal()  # no element is left; the line is made up of zeros
+        fresh, weights, available, reads = signals("fresh weights available reads")
+        over, no_line = signals("over no_line")  # no element is left; the line is made up of zeros
         command = self.o_command
         m.d.comb += [
             fresh.eq((phase == Phase.FULL) & self.i_start & ~finished & ~layer.depthwise),

@@ -12,6 +12,7 @@ from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest
 from stillflow.hw.sequencer.tile_place import TilePlace
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LaneShift, LayerDescriptor
 
 
@@ -98,7 +99,7 @@ class ChunkWalker(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
         position_bits = filter_position_bits(config)
 
-        tile_step, k_step = Signal(), Signal()
+        tile_step, k_step = signals("tile_step k_step")
         m.submodules.nest = nest = LoopNest(len(Level))
         m.submodules.k = k = KWalk(config)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
@@ -114,8 +115,9 @@ class ChunkWalker(wiring.Component):
 
         phase = Signal(Phase)
         count = Signal(range(config.rows + 1))
-        finished, ended = Signal(), Signal()  # the layer's last chunk; no element is left in it
-        fresh, lanes, over, available = Signal(), Signal(), Signal(), Signal()
+        # The layer's last chunk; no element is left in the chunk.
+        finished, ended = signals("finished ended")
+        fresh, lanes, over, available = signals("fresh lanes over available")
         passes = Signal()  # the parameters are there
         first_tile, last_tile = (flags[Level.S : Level.C + 1].all() for flags in (first, last))
         begins, closes = first_tile & k.o_first, last_tile & k.o_first
@@ -130,9 +132,12 @@ class ChunkWalker(wiring.Component):
 
         m.submodules.stream = stream = FilterPosition(config)
         m.submodules.tile = tile = TilePlace(config)
-        here, parameters, ahead = stream.o_here, Signal.like(stream.i_lines), Signal(position_bits)
-        held, start_line = Signal(Chunk(config)), Signal.like(self.o_chunk.line)
-        has_start_line, wants_move, new_group = Signal(), Signal(), Signal()
+        here = stream.o_here
+        parameters = Signal.like(stream.i_lines)
+        ahead = Signal(position_bits)
+        held = Signal(Chunk(config))
+        start_line = Signal.like(self.o_chunk.line)
+        has_start_line, wants_move, new_group = signals("has_start_line wants_move new_group")
         m.d.comb += [
             parameters.eq(
                 Mux(first_tile, config.bias_lines, 0) + Mux(last_tile, config.scale_lines, 0)
@@ -141,7 +146,9 @@ class ChunkWalker(wiring.Component):
             available.eq(ahead != 0),
         ]
 
-        offset, linear, base = k.o_offset, Signal(element_bits), Signal(element_bits)
+        offset = k.o_offset
+        linear = Signal(element_bits)
+        base = Signal(element_bits)
         lane = self.o_lane
         m.d.comb += [
             base.eq(Mux(count == 0, offset, linear)),

@@ -64,7 +64,8 @@ class DrainSequencer(wiring.Component):
             m.d.sync += later.eq(coming)
             coming = later
 
-        row, leaves = Signal(Drain(self.config)), Signal(rows)
+        row = Signal(Drain(self.config))
+        leaves = Signal(rows)
         wait = Signal(ceil_log2(pace + 1))
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)

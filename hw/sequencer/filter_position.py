@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import signals
 
 
 class StreamPlace(data.StructLayout):
@@ -73,7 +74,7 @@ class FilterPosition(wiring.Component):
         lines = self.config.filter_lines
         here, place = self.o_here, StreamPlace(self.config)
 
-        block, block_now, group = Signal(place), Signal(place), Signal(place)
+        block, block_now, group = signals("block block_now group", place)
         total = Signal(range(2 * lines))
         m.d.comb += [
             total.eq(here.line + self.i_lines),

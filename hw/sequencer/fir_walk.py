@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.block import Block
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -83,16 +84,18 @@ class FirWalk(wiring.Component):
         config, layer, block = self.config, self.i_layer, self.i_block
         starts = self.i_start
 
-        runs, waits, first = Signal(), Signal(), Signal()
+        runs, waits, first = signals("runs waits first")
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
-        row, column = Signal(16), Signal(16)  # of the strip's ifmap; ofmap column
-        row_wait, column_wait = Signal(16), Signal(16)  # until a window is complete
-        done_rows, rows_left, image = Signal(16), Signal(16), Signal(16)
+        row, column = signals("row column", 16)  # of the strip's ifmap; ofmap column
+        row_wait, column_wait = signals("row_wait column_wait", 16)  # until a window is complete
+        done_rows, rows_left, image = signals("done_rows rows_left image", 16)
 
-        row_meets, emits, ends = Signal(), Signal(), Signal()
-        strip_rows, column_last, strip_last = Signal(16), Signal(), Signal()
-        more_strips, more_images = Signal(), Signal()
+        row_meets, emits, ends = signals("row_meets emits ends")
+        strip_rows = Signal(16)
+        column_last = Signal()
+        strip_last = Signal()
+        more_strips, more_images = signals("more_strips more_images")
         m.d.comb += [
             more_strips.eq(rows_left > layer.strip_rows),
             more_images.eq(image + 1 != step.images),
@@ -103,7 +106,7 @@ class FirWalk(wiring.Component):
             strip_last.eq(emits & column_last & (column + 1 == step.columns)),
             ends.eq(runs & (~(emits & step.final) | (phase == config.pace - 1))),
         ]
-        next_column, next_strip, next_image = Signal(), Signal(), Signal()
+        next_column, next_strip, next_image = signals("next_column next_strip next_image")
         m.d.comb += [
             next_column.eq((row + 1 == layer.fir_rows) & ~strip_last),
             next_strip.eq(strip_last & more_strips),
@@ -205,7 +208,8 @@ class FirWalk(wiring.Component):
         self, m: Module, ends: Signal, emits: Signal, next_pixels: Signal, strip_last: Signal
     ) -> None:
         """Count the tile's ofmap pixels row by row, though they come column by column."""
-        psum, of_column = Signal.like(self.o_psum), Signal.like(self.o_psum)
+        psum = Signal.like(self.o_psum)
+        of_column = Signal.like(self.o_psum)
         m.d.comb += self.o_psum.eq(psum)
         with m.If(ends):
             with m.If(emits):

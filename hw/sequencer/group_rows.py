@@ -118,11 +118,15 @@ class GroupRows(wiring.Component):
         left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
         all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
 
-        part, busy, row_end = Signal(Part), Signal(), Signal()
+        part = Signal(Part)
+        busy = Signal()
+        row_end = Signal()
         segment = self.o_segment.p
         accepted = self.o_segment.valid & self.o_segment.ready
-        address, length = Signal(32), Signal(24)
-        element, skip = Signal(len(corner.target)), Signal(max(1, lane_bits))
+        address = Signal(32)
+        length = Signal(24)
+        element = Signal(len(corner.target))
+        skip = Signal(max(1, lane_bits))
         m.d.comb += [
             self.o_segment.valid.eq(busy),
             segment.kind.eq(SegmentKind.PADDING),

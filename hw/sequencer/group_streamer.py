@@ -8,6 +8,7 @@ from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
+from stillflow.hw.signals import signals
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
 
 FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
@@ -111,7 +112,7 @@ class GroupStreamer(wiring.Component):
         m = Module()
         config, chunk = self.config, self.i_chunk
 
-        starts, begin = Signal(), Signal()  # a step starts; its first cycle
+        starts, begin = signals("starts begin")  # a step starts; its first cycle
         step = Signal(Chunk(config))
         longest = least_period(config) + config.bias_lines + config.scale_lines
         left = Signal(range(longest + 1))  # cycles of the step
@@ -145,7 +146,8 @@ class GroupStreamer(wiring.Component):
     def _vectors(self, m: Module, starts: Signal, step: data.View) -> None:
         """Issue the group's pixels to the rows."""
         m.submodules.walk = walk = PixelWalk(self.config)
-        issuing, row = Signal(), Signal(range(self.config.rows))
+        issuing = Signal()
+        row = Signal(range(self.config.rows))
         m.d.comb += [
             walk.i_layer.eq(self.i_layer),
             walk.i_images.eq(step.images),
@@ -169,7 +171,8 @@ class GroupStreamer(wiring.Component):
     def _lines(self, m: Module, starts: Signal, begin: Signal, step: data.View) -> None:
         """Play biases, scales and weights, in the order of the filter stream."""
         config, chunk, line = self.config, self.i_chunk, self.o_line
-        walk_index, index = m.submodules.walk.o_index, Signal(16)
+        walk_index = m.submodules.walk.o_index
+        index = Signal(16)
         biases = Signal(range(config.bias_lines + 1))
         scales = Signal(range(config.scale_lines + 1))
         weights = Signal(range(config.rows + 1))
@@ -216,7 +219,7 @@ class GroupStreamer(wiring.Component):
         config, chunk = self.config, self.i_chunk
 
         # Plane groups are counted modulo 2^16.
-        groups, behind = Signal(16), Signal(16)
+        groups, behind = signals("groups behind", 16)
         m.d.sync += groups.eq(groups + self.i_group)
         m.d.comb += behind.eq(groups - chunk.groups)
 
@@ -233,7 +236,9 @@ class GroupStreamer(wiring.Component):
             )
 
         # Room for a group in the ofmap buffer.
-        occupied, room, completes = Signal(range(config.psum_depth + 1)), Signal(), Signal()
+        occupied = Signal(range(config.psum_depth + 1))
+        room = Signal()
+        completes = Signal()
         final = Signal()
         with m.If(starts):
             m.d.sync += final.eq(chunk.final)
@@ -244,7 +249,7 @@ class GroupStreamer(wiring.Component):
         m.d.sync += occupied.eq(occupied + completes - self.i_entry_freed)
 
         # Parameters on their way.
-        bias_waits, scale_waits, free = Signal(), Signal(), Signal()
+        bias_waits, scale_waits, free = signals("bias_waits scale_waits free")
         m.d.comb += free.eq(~(bias_waits | scale_waits) | (parameters == 0))
         with m.If(self.i_bias_swap):
             m.d.sync += bias_waits.eq(0)

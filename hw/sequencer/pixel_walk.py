@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -78,9 +79,9 @@ class PixelWalk(wiring.Component):
         layer = self.i_layer
         place = _Place(self.element_bits)
 
-        here, after, mark = Signal(place), Signal(place), Signal(place)
-        column_last, row_last, image_last = Signal(), Signal(), Signal()
-        next_row, next_image = Signal(self.element_bits), Signal(self.element_bits)
+        here, after, mark = signals("here after mark", place)
+        column_last, row_last, image_last = signals("column_last row_last image_last")
+        next_row, next_image = signals("next_row next_image", self.element_bits)
         m.d.comb += [
             column_last.eq(here.column + 1 == self.i_columns),
             row_last.eq(here.row + 1 == self.i_rows),

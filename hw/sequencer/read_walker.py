@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.group_rows import GroupRows
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 
@@ -134,7 +135,9 @@ class ReadWalker(wiring.Component):
         )  # fmt: skip
 
         # The slot it goes to.
-        slot, slot_base, group_base = Signal(8), Signal(element_bits), Signal(element_bits)
+        slot = Signal(8)
+        slot_base = Signal(element_bits)
+        group_base = Signal(element_bits)
         moved = nest.o_level
         new_tile = moved[Level.S :].any()
         slot_wraps = slot == layer.slots - 1
@@ -187,7 +190,7 @@ class ReadWalker(wiring.Component):
         )
         line_shift = ceil_log2(config.filter_line_bytes)
         beats_shift = ceil_log2(config.filter_line_bytes // config.axi_bytes)
-        pointer, saved = Signal(32), Signal(32)
+        pointer, saved = signals("pointer saved", 32)
 
         state = Signal(State)
         segment = self.o_segment

@@ -1,8 +1,10 @@
 """Where the padding of an ifmap row begins and ends."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.signals import signals
 
 
 class RowPieces(wiring.Component):
@@ -35,7 +37,7 @@ class RowPieces(wiring.Component):
         """Build the comparisons."""
         m = Module()
 
-        begin, end, limit = (Signal(signed(27), name=name) for name in ("begin", "end", "limit"))
+        begin, end, limit = signals("begin end limit", signed(27))
         m.d.comb += [
             begin.eq(Mux(self.i_element0 < 0, 0, self.i_element0)),
             limit.eq(self.i_element0 + self.i_width),

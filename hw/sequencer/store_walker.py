@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, StoreRun
 
 
@@ -121,8 +122,8 @@ class StoreWalker(wiring.Component):
         units = Mux(last_block, layer.units_last, layer.units)
 
         state = Signal(State)
-        left, chunk = Signal(16), Signal(16)
-        here, unit_address = Signal(32), Signal(32)
+        left, chunk = signals("left chunk", 16)
+        here, unit_address = signals("here unit_address", 32)
         entry = Signal.like(self.o_run.p.entry)
         unit = Signal(range(config.block_units + 1))
         # Vectors in the buffer that no run has claimed yet.

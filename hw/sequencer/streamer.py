@@ -9,6 +9,7 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Vector
 
 FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
@@ -91,19 +92,20 @@ class Streamer(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         m.submodules.fir = fir = FirWalk(config)
-        active, starts, finishing = Signal(), Signal(), Signal()
+        active, starts, finishing = signals("active starts finishing")
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
         hold = Signal(range(Accumulator.HAZARD))
-        groups, occupied = Signal(16), Signal(range(config.psum_depth + 1))
-        column, row, image = Signal(16), Signal(16), Signal(16)
+        groups = Signal(16)
+        occupied = Signal(range(config.psum_depth + 1))
+        column, row, image = signals("column row image", 16)
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
         )
         psum = Signal.like(step.psum)
         begin = Signal()
 
-        column_last, row_last, image_last = Signal(), Signal(), Signal()
+        column_last, row_last, image_last = signals("column_last row_last image_last")
         pixel_end = Signal()
         m.d.comb += [
             column_last.eq(column + 1 == step.columns),

@@ -57,7 +57,8 @@ class TilePlace(wiring.Component):
         m = Module()
         layer = self.i_layer
 
-        slot, wraps = Signal(8), Signal()
+        slot = Signal(8)
+        wraps = Signal()
         m.d.comb += wraps.eq(slot == layer.slots - 1)
         with m.If(self.i_next_block):
             m.d.sync += self.o_psum.eq(self.o_psum + layer.psum_stride)

@@ -28,6 +28,7 @@ def test_each_run_fills_its_own_beats(config, random):
         for first in range(min(content) // size * size, max(content) + 1, size):
             wanted.append({i: content[first + i] for i in range(size) if first + i in content})
     got = []
+    counted = {"freed": 0, "spilled": 0}
     take_rate = random.choice([0.1, 0.7, 1])
 
     async def drive(ctx):
@@ -48,6 +49,8 @@ def test_each_run_fills_its_own_beats(config, random):
                 got.append({i: words[i] for i in range(size) if beat.strobes >> i & 1})
             reads, entry = ctx.get(dut.o_read_en), ctx.get(dut.o_read_entry)
             await ctx.tick()
+            counted["freed"] += ctx.get(dut.o_freed)
+            counted["spilled"] += ctx.get(dut.o_spill)
             if reads:
                 ctx.set(dut.i_vector, entries[entry])
         assert ctx.get(dut.o_idle)
@@ -55,6 +58,9 @@ def test_each_run_fills_its_own_beats(config, random):
 
     bench.run(dut, drive, cycles=20_000)
     assert got == wanted
+    runs = [job["run"] for job in jobs if "run" in job]
+    assert counted["spilled"] == sum(run["pixels"] for run in runs)
+    assert counted["freed"] == sum(run["pixels"] for run in runs if run["release"])
 
 
 def test_a_few_beats_wait_and_a_clear_forgets_the_rest():

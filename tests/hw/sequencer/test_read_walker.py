@@ -19,6 +19,7 @@ def run_walker(nest, random, rounds=1):
     dut = ReadWalker(config)
     seen = []
     dawdles = random.choice([0.0, 0.5])
+    frees_soon = random.choice([0.2, 0.01])
 
     async def take(ctx):
         ctx.set(dut.i_layer, fields)
@@ -43,7 +44,7 @@ def run_walker(nest, random, rounds=1):
                     segments.append({key: word[key] for key in dict(word.shape())})
                     segments[-1]["freed"] = freed
                 # A slot comes free at any time, if one is in use.
-                frees = complete_tiles(segments, nest) > freed and random.random() < 0.2
+                frees = complete_tiles(segments, nest) > freed and random.random() < frees_soon
                 ctx.set(dut.i_tile_freed, frees)
                 await ctx.tick()
                 freed += frees

@@ -1,0 +1,14 @@
+"""Several signals at once, each with its name."""
+
+from typing import Any
+
+from amaranth.hdl import Signal
+
+
+def signals(names: str, shape: Any = 1) -> list[Any]:
+    """Make signals of one shape, named as in ``first, second = signals("first second", 8)``.
+
+    Amaranth finds out a signal's name from a plain assignment, but not when several are assigned
+    in one statement. A shape with fields gives its own view of the signal.
+    """
+    return [Signal(shape, name=name) for name in names.split()]

@@ -1,0 +1,1 @@
+"""Proofs: small blocks with free inputs, and what must hold in every state they can reach."""

@@ -1,0 +1,193 @@
+"""What moves data: the burst splitter, and the request and response sides of reader and writer."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.dma.burst import BOUNDARY_BYTES, BurstSplitter
+from stillflow.hw.dma.packer import BEATS_AHEAD, Packer
+from stillflow.hw.dma.reader import Reader
+from stillflow.hw.dma.writer import OUTSTANDING_WRITES, Writer
+from stillflow.hw.words import SegmentKind
+from stillflow.sim.formal.proof import Proof, assume, check, check_held, implies, previous
+from stillflow.sim.formal.queues import check_ring
+
+
+class SplitterProof(Proof):
+    """Bursts are legal, follow each other without a gap, and are as many beats as asked for."""
+
+    def __init__(self, config: AcceleratorConfig, block: Any = BurstSplitter) -> None:
+        self.config = config
+        super().__init__(block(config))
+
+    def state(self, m: Module) -> None:
+        """State the properties."""
+        splitter, config = self.block, self.config
+        shift = ceil_log2(config.axi_bytes)
+        assume(
+            m,
+            implies(splitter.i_next, splitter.o_valid),
+            implies(splitter.i_load, ~splitter.o_valid | splitter.i_next & splitter.o_last),
+            implies(splitter.i_load, splitter.i_beats != 0),
+            splitter.i_address[:shift] == 0,
+        )
+        left, address = Signal(24), Signal(32)
+        with m.If(splitter.i_next):
+            m.d.sync += [
+                left.eq(left - splitter.o_beats),
+                address.eq(address + (splitter.o_beats << shift)),
+            ]
+        with m.If(splitter.i_load):
+            m.d.sync += [left.eq(splitter.i_beats), address.eq(splitter.i_address)]
+        with m.If(splitter.i_clear):
+            m.d.sync += left.eq(0)
+        valid, beats = splitter.o_valid, splitter.o_beats
+        check(
+            m,
+            valid == (left != 0),
+            implies(valid, self.registers["beats"] == left),
+            implies(valid, splitter.o_address == address),
+            address[:shift] == 0,
+            implies(valid, (beats != 0) & (beats <= config.max_burst_beats)),
+            implies(valid, beats <= left),
+            implies(valid, (address[:12] + (beats << shift)) <= BOUNDARY_BYTES),
+            implies(valid, splitter.o_last == (beats == left)),
+            # No burst is shorter than it must be.
+            implies(
+                valid & ~splitter.o_last & (beats != config.max_burst_beats),
+                (address[:12] + (beats << shift)) == BOUNDARY_BYTES,
+            ),
+        )
+
+
+class ReaderProof(Proof):
+    """Read addresses hold until taken; room in the filter buffer and outstanding beats add up.
+
+    Assumes a legal memory, which answers no more than was asked for, and a filter buffer that
+    gives back no more lines than it was sent.
+    """
+
+    def __init__(self, config: AcceleratorConfig, block: Any = Reader) -> None:
+        self.config = config
+        super().__init__(block(config))
+
+    def state(self, m: Module) -> None:
+        """State the properties."""
+        reader, config = self.block, self.config
+        line_beats = config.filter_line_bytes // config.axi_bytes
+        free, outstanding = self.registers["free"], self.registers["outstanding"]
+        is_filter, left = self.registers["is_filter"], self.registers["splitter.beats"]
+        sent, got = reader.ar_valid & reader.ar_ready, reader.r_valid & reader.r_ready
+        beats = reader.ar_len + 1
+
+        lent = Signal.like(free)
+        lends = Mux(sent & is_filter, beats, 0)
+        returns = Signal.like(free)
+        asked = Signal(24)
+        segment = reader.i_segment
+        m.d.comb += returns.eq(reader.i_filter_freed * line_beats)
+        m.d.sync += [lent.eq(lent + lends - returns), asked.eq(asked + Mux(sent, beats, 0) - got)]
+        started = Signal()
+        with m.If(reader.i_clear):
+            m.d.sync += [started.eq(1), lent.eq(0)]
+        assume(
+            m,
+            implies(reader.r_valid, asked != 0),
+            reader.i_filter_freed <= config.filter_lines,
+            returns <= lent,
+            # A layer starts when the one before is through.
+            implies(reader.i_clear, reader.o_idle & ~segment.valid),
+            implies(
+                segment.valid,
+                (segment.p.beats != 0) & (started | (segment.p.kind != SegmentKind.FILTER)),
+            ),
+            # No more than a modest number of beats is in flight.
+            asked < 1 << 23,
+        )
+        check_held(m, reader.ar_valid, reader.ar_ready, reader.ar_address, reader.ar_len)
+        valid = self.registers["splitter.o_valid"]
+        check(
+            m,
+            implies(started, free + lent == config.filter_lines * line_beats),
+            implies(lends != 0, lends <= free),
+            implies(valid & is_filter, started),
+            implies(valid, left != 0),
+            outstanding == asked,
+            implies(got, outstanding != 0),
+            implies(reader.ar_valid, beats <= config.max_burst_beats),
+            self.registers["segments.inner_level"] <= config.outstanding_reads - 1,
+        )
+
+
+class WriterProof(Proof):
+    """Addresses and data hold until taken, data follow their address, answers find their burst.
+
+    Assumes a memory that answers each burst once, when it has its data, and an abort that lasts.
+    """
+
+    def __init__(self, config: AcceleratorConfig, block: Any = Writer) -> None:
+        self.config = config
+        super().__init__(block(config))
+
+    def state(self, m: Module) -> None:
+        """State the properties."""
+        writer = self.block
+        sent = writer.aw_valid & writer.aw_ready
+        moved = writer.w_valid & writer.w_ready
+        ended = moved & writer.w_last
+        outstanding, plans = self.registers["outstanding"], self.registers["plans.level"]
+        run, record = writer.i_run, writer.i_record
+
+        unanswered, unsent = Signal.like(outstanding), Signal.like(plans)
+        complete = Signal.like(outstanding)
+        m.d.sync += [
+            unanswered.eq(unanswered + sent - writer.b_valid),
+            unsent.eq(unsent + sent - ended),
+            complete.eq(complete + ended - writer.b_valid),
+        ]
+        assume(
+            m,
+            implies(writer.b_valid, complete != 0),
+            implies(previous(m, writer.i_abort), writer.i_abort),
+            implies(run.valid, run.p.pixels != 0),
+        )
+        check_held(m, writer.aw_valid, writer.aw_ready, writer.aw_address, writer.aw_len)
+        check_held(m, writer.w_valid, writer.w_ready, writer.w_data, writer.w_strb, writer.w_last)
+        for path in ("plans.", "packer.beats."):
+            level = self.registers[f"{path}level"]
+            check_ring(m, self.registers, level, BEATS_AHEAD, path)
+        waiting = self.registers["answers.inner_level"] + self.registers["answers.r_rdy"]
+        check(
+            m,
+            # The arbiter: a record goes before a run, and one of them at a time.
+            implies(record.valid, ~run.ready),
+            implies(run.ready, record.ready),
+            outstanding == unanswered,
+            outstanding <= OUTSTANDING_WRITES,
+            implies(sent, outstanding != OUTSTANDING_WRITES),
+            plans == unsent,
+            unanswered == complete + unsent,
+            plans <= BEATS_AHEAD,
+            implies(moved, unsent != 0),
+            waiting == outstanding,
+        )
+
+
+class PackerProof(Proof):
+    """A beat that is on its way has a place in the queue."""
+
+    def __init__(self, config: AcceleratorConfig, block: Any = Packer) -> None:
+        super().__init__(block(config))
+
+    def state(self, m: Module) -> None:
+        """State the properties."""
+        level = self.registers["beats.level"]
+        late, push = self.registers["late"], self.registers["push"]
+        assume(m, implies(self.block.i_load, self.block.o_ready))
+        check(
+            m,
+            level + late <= BEATS_AHEAD,
+            implies(push, late),
+            implies(push, level < BEATS_AHEAD),
+        )
