@@ -3,159 +3,24 @@
 import multiprocessing
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from pathlib import Path
 from random import Random
 
 import click
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
 from stillflow.boards.cli import report_errors
-from stillflow.boards.engines import cache_folder, verilog_files
 from stillflow.boards.errors import CheckFailed
-from stillflow.compiler.cost.predict import predict
-from stillflow.compiler.driver import Driver
-from stillflow.compiler.mapper import candidates
-from stillflow.compiler.program import compile_network
-from stillflow.compiler.work import Plan
-from stillflow.hw.config import AcceleratorConfig, Dataflow
-from stillflow.hw.csr import Counter
-from stillflow.hw.mapping import Mapping
-from stillflow.hw.presets import EDGE8, TINY
-from stillflow.sim.engine.library import build
-from stillflow.sim.engine.settings import DramTiming, Stalls
-from stillflow.sim.engine.verilator import VerilatorEngine
-from stillflow.sim.execute import execute
+from stillflow.boards.trial import library, presets, run_trials
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.fuzz.configs import draw_configs
-from stillflow.sim.fuzz.layers import Case, cases
-
-CHANNELS = ("ar", "aw", "w", "r", "b")
-# Cases are large and slow on purpose.
-SUPPRESSED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
-
-
-@cache
-def _library(config: AcceleratorConfig):
-    return build(verilog_files(config), cache_folder(), axi_data_bits=config.axi_data_bits)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One case on one accelerator.
-
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator.
-    case : Case
-        Layers and words.
-    nest : int | None
-        Seed of a nest to take instead of the mapper's.
-    timing : DramTiming
-        Of the DRAM.
-    stalls : Stalls | None
-        Of the bus; with them the cost model is not asked for cycles.
-    """
-
-    config: AcceleratorConfig
-    case: Case
-    nest: int | None
-    timing: DramTiming
-    stalls: Stalls | None
-
-    def _choose(self, plan: Plan, config: AcceleratorConfig) -> Mapping:
-        return Random(self.nest).choice(list(candidates(plan, config)))
-
-    def check(self) -> None:
-        """Run the trial.
-
-        Raises
-        ------
-        CheckFailed
-            If a word differs from the golden model, or a counter from the cost model.
-        """
-        config, network = self.config, self.case.network
-        program = compile_network(
-            network, config, choose=self._choose if self.nest is not None else None
-        )
-        with VerilatorEngine(
-            _library(config), axi_data_bits=config.axi_data_bits, timing=self.timing,
-            memory_bytes=program.size, stalls=self.stalls,
-        ) as engine:  # fmt: skip
-            driver = Driver(engine)
-            driver.load(program)
-            outcome = execute(driver, program, self.case.words)
-        for layer in network.layers:
-            differing = outcome.mismatches(layer.ofmap)
-            if differing:
-                raise CheckFailed(f"{layer.name}: {differing} words differ from the golden model")
-        predicted = predict(
-            config, [(layer.mapping, layer.descriptor) for layer in program.layers],
-            program_address=program.program_address, record_address=program.record_address,
-            latency=self.timing.latency, bytes_per_cycle=self.timing.bytes_per_cycle,
-        )  # fmt: skip
-        # Bursts that wait cost cycles which the model does not know; everything else is the same.
-        unknown = {Counter.CYCLES} if self.stalls else set()
-        for layer, counted, expected in zip(
-            network.layers, outcome.counters or (), predicted, strict=True
-        ):
-            for counter in set(Counter) - unknown:
-                if counted[counter] != expected[counter]:
-                    raise CheckFailed(
-                        f"{layer.name}: {counter.name} is {counted[counter]}, the cost model says "
-                        f"{expected[counter]}"
-                    )
-
-
-@st.composite
-def trials(draw: st.DrawFn, configs: Sequence[AcceleratorConfig]) -> Trial:
-    """Draw a case for one of some accelerators."""
-    config = draw(st.sampled_from(configs))
-    rate = draw(st.sampled_from([None, None, 1, config.axi_bytes // 2, config.axi_bytes + 1]))
-    stalls = None
-    if draw(st.integers(0, 2)) == 0:
-        chances = {c: draw(st.sampled_from([0.0, 0.1, 0.5, 0.95])) for c in CHANNELS}
-        stalls = Stalls(seed=draw(st.integers(0, 2**32 - 1)), **chances)
-    return Trial(
-        config=config,
-        case=draw(cases(config)),
-        nest=draw(st.one_of(st.none(), st.integers(0, 2**32 - 1))),
-        timing=DramTiming(latency=draw(st.sampled_from([40, 1, 2, 7, 200])), bytes_per_cycle=rate),
-        stalls=stalls,
-    )
-
-
-def presets() -> tuple[AcceleratorConfig, ...]:
-    """Small presets in every dataflow."""
-    return tuple(
-        replace(preset, name=f"{preset.name}_{flow}", dataflow=flow)
-        for preset in (TINY, EDGE8)
-        for flow in Dataflow
-    )
-
-
-def run_trials(configs: Sequence[AcceleratorConfig], count: int, start: int, told) -> None:
-    """Run so many trials; shrink the first that fails, print and raise it."""
-
-    @seed(start)
-    @settings(
-        max_examples=count, database=None, deadline=None, print_blob=True,
-        phases=(Phase.generate, Phase.shrink), suppress_health_check=SUPPRESSED,
-    )  # fmt: skip
-    @given(trial=trials(configs))
-    def every_trial_is_exact(trial: Trial) -> None:
-        told()
-        trial.check()
-
-    every_trial_is_exact()
+from stillflow.sim.fuzz.coverage import BINS, Coverage, Point, write_database
 
 
 def _worker(configs: Sequence[AcceleratorConfig], count: int, start: int, queue) -> None:
     try:
-        run_trials(configs, count, start, lambda: queue.put(1))
+        run_trials(configs, count, start, queue.put)
         queue.put(None)
     except BaseException as error:
         notes = "\n".join(getattr(error, "__notes__", ()))
@@ -168,7 +33,9 @@ def _worker(configs: Sequence[AcceleratorConfig], count: int, start: int, queue)
 @click.option("--configs", "drawn", default=4, show_default=True, type=click.IntRange(0),
               help="Random accelerators beside the presets.")  # fmt: skip
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1))
-def fuzz(count: int, start: int | None, drawn: int, jobs: int) -> None:
+@click.option("--coverage", "coverage_path", type=click.Path(path_type=Path), metavar="FILE",
+              help="Print what kinds of layers ran; write cocotb-coverage's XML.")  # fmt: skip
+def fuzz(count: int, start: int | None, drawn: int, jobs: int, coverage_path: Path | None) -> None:
     """Hold random layers on random accelerators to the golden model and to the cost model.
 
     Draws layers of every kind (alone or in chains), accelerators in every dataflow, nests, DRAM
@@ -182,16 +49,35 @@ def fuzz(count: int, start: int | None, drawn: int, jobs: int) -> None:
     with Progress(console=console, transient=True) as progress:
         building = progress.add_task("building accelerators", total=len(configs))
         for config in configs:
-            _library(config)
+            library(config)
             progress.advance(building)
         running = progress.add_task("cases", total=count)
-        failures = _run_all(configs, count, start, jobs, lambda: progress.advance(running))
+        coverage = Coverage("layers")
+
+        def told(points: list[Point]) -> None:
+            progress.advance(running)
+            for point in points:
+                coverage.sample(point)
+
+        failures = _run_all(configs, count, start, jobs, told)
     if failures:
         again = f"scripts/fuzz --cases {count} --seed {start} --configs {drawn} --jobs {jobs}"
         print(*failures, sep="\n")
         raise CheckFailed(f"a case fails; to repeat: {again}")
     print(f"{count} cases on {len(configs)} accelerators, seed {start}: 0 mismatches, "
           "every counter as predicted")  # fmt: skip
+    if coverage_path is not None:
+        print(*_report(coverage), sep="\n")
+        write_database(coverage_path)
+
+
+def _report(coverage: Coverage) -> list[str]:
+    lines = [
+        f"{point}: " + ", ".join(f"{name} {hits}" for name, hits in coverage.hits(point).items())
+        for point in BINS
+    ]
+    lines.append(f"cross of all: {coverage.covered} of {coverage.size} bins")
+    return lines + [f"never: {', '.join(bins)}" for bins in coverage.missing]
 
 
 def _run_all(configs, count: int, start: int, jobs: int, told) -> list[str]:
@@ -208,8 +94,8 @@ def _run_all(configs, count: int, start: int, jobs: int, told) -> list[str]:
     failures, left = [], len(workers)
     while left:
         said = queue.get()
-        if said == 1:
-            told()
+        if isinstance(said, list):
+            told(said)
             continue
         left -= 1
         if said is not None:

@@ -48,15 +48,32 @@ class Case:
 
 
 @st.composite
-def _window(draw: Draw, size: int) -> tuple[int, int, int, tuple[int, int]]:
-    """Filter size, stride, dilation and padding along one axis that fit an ifmap of ``size``."""
-    before, after = draw(st.tuples(*[st.sampled_from([0, 0, 0, 1, 2, 3])] * 2))
-    padded = size + before + after
+def _pads(draw: Draw, most: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Draw padding: none, the same on both sides, or any."""
+    kind = draw(st.sampled_from(["none", "symmetric", "any"]))
+    if kind == "none":
+        return 0, 0, 0, 0
+    top, left, bottom, right = (draw(st.integers(0, most[axis])) for axis in (0, 1, 0, 1))
+    return (top, left, top, left) if kind == "symmetric" else (top, left, bottom, right)
+
+
+@st.composite
+def _strides(draw: Draw, window: tuple[int, int]) -> tuple[int, int]:
+    """Draw a stride: one, up to the window, beyond it, or any."""
+    R, S = window
+    kind = draw(st.sampled_from(["one", "within", "beyond", "any"]))
+    ranges = {"one": (1, 1), "within": (min(2, R, S), min(R, S, 5)), "beyond": (2, 5)}
+    low, high = ranges.get(kind, (1, 5))
+    down, right = draw(st.integers(low, high)), draw(st.integers(low, high))
+    return (down, max(right, min(S + 1, 7))) if kind == "beyond" else (down, right)
+
+
+@st.composite
+def _taps(draw: Draw, padded: int) -> tuple[int, int]:
+    """Draw filter size and dilation along an axis that fit a padded ifmap."""
     taps = draw(st.one_of(st.integers(1, min(5, padded)), st.integers(1, padded), st.just(padded)))
     most = (padded - 1) // (taps - 1) if taps > 1 else 3
-    dilation = draw(st.one_of(st.just(1), st.integers(1, max(1, min(3, most)))))
-    stride = draw(st.sampled_from([1, 1, 1, 2, 3, 5]))
-    return taps, stride, dilation, (before, after)
+    return taps, draw(st.one_of(st.just(1), st.integers(1, max(1, min(3, most)))))
 
 
 @st.composite
@@ -73,11 +90,12 @@ def conv_shapes(draw: Draw, plane: Plane) -> ConvShape:
         st.sampled_from([g for g in range(1, C + 1) if C % g == 0])
     )
     per_group = draw(st.sampled_from([1, 1, 2, 3])) if G > 1 else draw(st.integers(1, 24))
-    R, stride_h, dilation_h, (top, bottom) = draw(_window(H))
-    S, stride_w, dilation_w, (left, right) = draw(_window(W))
+    pad = draw(_pads((3, 3)))
+    R, dilation_h = draw(_taps(H + pad[0] + pad[2]))
+    S, dilation_w = draw(_taps(W + pad[1] + pad[3]))
     return ConvShape(
-        N=N, G=G, C=C, H=H, W=W, M=G * per_group, R=R, S=S, stride=(stride_h, stride_w),
-        dilation=(dilation_h, dilation_w), pad=(top, left, bottom, right),
+        N=N, G=G, C=C, H=H, W=W, M=G * per_group, R=R, S=S, stride=draw(_strides((R, S))),
+        dilation=(dilation_h, dilation_w), pad=pad,
     )  # fmt: skip
 
 
@@ -88,11 +106,8 @@ def pool_shapes(draw: Draw, plane: Plane) -> PoolShape:
     if draw(st.integers(0, 4)) == 0:
         return PoolShape(N=N, C=C, H=H, W=W, R=H, S=W)
     R, S = draw(st.integers(1, min(6, H))), draw(st.integers(1, min(6, W)))
-    pads = [draw(st.integers(0, (side - 1) // 2)) for side in (R, S, R, S)]
-    return PoolShape(
-        N=N, C=C, H=H, W=W, R=R, S=S, stride=(draw(st.integers(1, 4)), draw(st.integers(1, 4))),
-        pad=(pads[0], pads[1], pads[2], pads[3]),
-    )  # fmt: skip
+    pad = draw(_pads(((R - 1) // 2, (S - 1) // 2)))
+    return PoolShape(N=N, C=C, H=H, W=W, R=R, S=S, stride=draw(_strides((R, S))), pad=pad)
 
 
 @st.composite

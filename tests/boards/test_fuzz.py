@@ -1,16 +1,31 @@
 """A share of the fuzzing in every run; `scripts/nightly` does more."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from stillflow.boards import fuzz
 from stillflow.boards.errors import CheckFailed
 from stillflow.compiler.cost import counters
+from stillflow.hw.config import Dataflow
 from stillflow.sim.fuzz.configs import draw_configs
+from stillflow.sim.fuzz.coverage import BINS
 
 
-def test_random_cases_are_exact_and_predicted(capsys):
-    fuzz.fuzz.main(["--cases", "200", "--configs", "1", "--jobs", "2"], standalone_mode=False)
-    assert "200 cases on 5 accelerators" in capsys.readouterr().out
+def test_random_cases_are_exact_and_predicted(capsys, tmp_path):
+    database = tmp_path / "coverage.xml"
+    run = "--cases 200 --configs 1 --jobs 2 --coverage"
+    fuzz.fuzz.main([*run.split(), str(database)], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "200 cases on 5 accelerators" in said
+    # Every bin of every coverpoint; the cross of them all takes a night.
+    root = ElementTree.parse(database).getroot()
+    for point, bins in BINS.items():
+        hits = {
+            hit.get("bin"): int(hit.get("hits", 0)) for hit in root.find(f"layers/{point}") or ()
+        }
+        assert set(hits) == set(bins)
+        assert all(hits.values()), (point, hits)
 
 
 def test_a_wrong_figure_is_shrunk_and_can_be_repeated(monkeypatch, capsys):
@@ -23,4 +38,4 @@ def test_a_wrong_figure_is_shrunk_and_can_be_repeated(monkeypatch, capsys):
 
 def test_configurations_follow_from_the_seed():
     assert draw_configs(3, 4) == draw_configs(3, 4) != draw_configs(4, 4)
-    assert {config.dataflow for config in draw_configs(0, 4)} == set(fuzz.Dataflow)
+    assert {config.dataflow for config in draw_configs(0, 4)} == set(Dataflow)
