@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 from stillflow.hw.layer import ConvShape, PoolShape
 
 
+def clip_range(dtype: str) -> tuple[int, int]:
+    """Smallest and largest word of an activation type."""
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
     """A quantised activation tensor.
@@ -83,6 +89,15 @@ class PoolLayer:
     ``max``: padding never wins; scale and zero point of ifmap and ofmap are the same. ``avg``: the
     mean of the window with padding counted as zero, exact sum, one rounding in mode ``f32-rne`` by
     ``scale``.
+
+    Parameters are those of `ConvLayer`, except
+
+    Parameters
+    ----------
+    scale : float
+        Of an average, exactly a float32: f32(x_scale / f32(y_scale * pixels)).
+    act_min, act_max : int
+        Saturation bounds in ofmap words, beside the type's range.
     """
 
     name: str
@@ -91,6 +106,8 @@ class PoolLayer:
     ifmap: str
     ofmap: str
     scale: float = 1.0
+    act_min: int = clip_range("int16")[0]
+    act_max: int = clip_range("int16")[1]
     fused: tuple[str, ...] = ()
 
 
@@ -129,9 +146,3 @@ class Network:
     outputs: tuple[Port, ...]
     tensors: dict[str, Tensor]
     layers: tuple[Layer, ...] = field(default=())
-
-
-def clip_range(dtype: str) -> tuple[int, int]:
-    """Smallest and largest word of an activation type."""
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)

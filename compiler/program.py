@@ -232,10 +232,9 @@ def _compile_layer(
     zero_in = source.zero_point - sign_offset(source.dtype)
     zero_out = target.zero_point - offset
     low, high = clip_range(target.dtype)
+    low, high = max(layer.act_min, low), min(layer.act_max, high)
     op, pad = Op.ACCUMULATE, zero_in
-    if isinstance(layer, ConvLayer):
-        low, high = layer.act_min, layer.act_max
-    elif layer.op == "maxpool":
+    if layer.op == "maxpool":
         op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
     mapping = choose(plan, config)
     place = Placement(

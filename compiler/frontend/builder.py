@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 
 from stillflow.compiler.graph import (
-    ConvLayer,
     Layer,
     Network,
     PoolLayer,
@@ -149,13 +148,13 @@ class NetworkBuilder:
         Raises
         ------
         ValueError
-            If something else reads the unclipped words, or no convolution computes them.
+            If something else reads the unclipped words, or no layer computes them.
         """
         readers = f"activation {', '.join(map(repr, fused))} behind {tensor!r}"
         if any(self.uses[alias] > 1 for alias in self.aliases[tensor]):
             raise ValueError(f"{readers} must be its only reader")
         for index, layer in enumerate(self._layers):
-            if layer.ofmap == tensor and isinstance(layer, ConvLayer):
+            if layer.ofmap == tensor:
                 self._layers[index] = replace(
                     layer,
                     ofmap=name,
@@ -165,7 +164,7 @@ class NetworkBuilder:
                 )
                 self.tensors[name] = replace(self.tensors.pop(tensor), name=name)
                 return name
-        raise ValueError(f"{readers} must follow a convolution or fully connected layer")
+        raise ValueError(f"{readers} must follow a layer, not a graph input")
 
     def add_input(self, name: str, shape: tuple[int, ...], dtype: str, tensor: str) -> None:
         """Add a graph input.

@@ -160,9 +160,12 @@ def _pool(
     if not maximum:
         target = draw(_tensor(target.name, ofmap, config))
         scale = float(np.float32(draw(st.floats(0.5, 2)) / (shape.R * shape.S)))
+    low, high = clip_range(target.dtype)
+    if draw(st.booleans()):
+        low, high = sorted(draw(st.tuples(st.integers(low, high), st.integers(low, high))))
     layer = PoolLayer(
         name=name, op="maxpool" if maximum else "avgpool", shape=shape, ifmap=source.name,
-        ofmap=target.name, scale=scale,
+        ofmap=target.name, scale=scale, act_min=low, act_max=high,
     )  # fmt: skip
     return layer, target
 

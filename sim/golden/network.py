@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.graph import ConvLayer, Layer, Network, Tensor
+from stillflow.compiler.graph import ConvLayer, Layer, Network, Tensor, clip_range
 from stillflow.sim.golden.conv import conv
 from stillflow.sim.golden.pool import average_pool, max_pool
 from stillflow.sim.golden.requantize import requantize
@@ -62,7 +62,8 @@ def run_layer(
             raise ValueError(f"zero point of {layer.ofmap} must be {before}, not {after!r}")
         ofmap = max_pool(ifmap, layer.shape)
     _check_tensor(ofmap_tensor, ofmap)
-    return ofmap
+    low, high = clip_range(ofmap_tensor.dtype)
+    return ofmap.clip(max(low, layer.act_min), min(high, layer.act_max))
 
 
 def run_network(

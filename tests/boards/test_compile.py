@@ -93,7 +93,7 @@ def test_the_files_alone_are_enough_to_run_the_network(compiled):
         host.words(source["tensor"], image)
         host.run()
         words = host.words(target["tensor"])
-    expected = Oracle(DIGITS, load_network(DIGITS)).run({source["name"]: image})
+    expected = Oracle(DIGITS, load_network(DIGITS)).run_whole({source["name"]: image})
     place = places["tensors"][target["tensor"]]
     scores = (words - place["zero_point"]).astype(np.float32) * np.float32(place["scale"])
     np.testing.assert_array_equal(scores.reshape(target["shape"]), expected[target["name"]])

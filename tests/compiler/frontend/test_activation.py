@@ -125,14 +125,14 @@ def test_relu_whose_ifmap_has_another_reader_is_refused(models):
         load_network(requantised(models, more=[other]))
 
 
-def test_relu_without_a_convolution_is_refused(models):
+def test_relu_of_a_graph_input_is_refused(models):
     same = (0.25, np.uint8(128))
     relu = helper.make_node("Relu", ["d"], ["r"], "relu")
     path = models.between([relu], (1, 2, 8, 8), x=same, y=same)
     with pytest.raises(
         FrontendError,
         match=r"^[^\n]*: node 'quantise y' \(QuantizeLinear\): activation 'relu' behind 'q' must "
-        r"follow a convolution or fully connected layer$",
+        r"follow a layer, not a graph input$",
     ):
         load_network(path)
 

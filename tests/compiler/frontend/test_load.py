@@ -149,8 +149,9 @@ def test_an_unsupported_operator_is_named(models):
     with pytest.raises(
         FrontendError,
         match=r"^[^\n]*: node 'probabilities' \(Softmax\): operator is not supported: use "
-        r"Clip, Constant, Conv, DequantizeLinear, Flatten, Gemm, Identity, MatMul, MaxPool, QGemm, "
-        r"QLinearConv, QLinearMatMul, QuantizeLinear, Relu, Reshape$",
+        r"AveragePool, Clip, Constant, Conv, DequantizeLinear, Flatten, Gemm, GlobalAveragePool, "
+        r"Identity, MatMul, MaxPool, QGemm, QLinearAveragePool, QLinearConv, "
+        r"QLinearGlobalAveragePool, QLinearMatMul, QuantizeLinear, ReduceMean, Relu, Reshape$",
     ):
         load_network(path)
 

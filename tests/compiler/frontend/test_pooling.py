@@ -1,4 +1,6 @@
-"""MaxPool against ONNX Runtime, on words and on real values."""
+"""Pooling against ONNX Runtime, on words and on real values."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,3 +129,125 @@ def test_another_quantisation_behind_pooling_is_refused(models):
         scale=0.5,
         node=r"'quantise y' \(QuantizeLinear\)",
     )
+
+
+AVERAGES = [
+    {"kernel_shape": [2, 2], "strides": [2, 2]},
+    {"kernel_shape": [3, 2], "strides": [1, 3]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+    {"kernel_shape": [3, 2], "pads": [2, 0, 0, 1], "count_include_pad": 1},
+    {"kernel_shape": [2, 3], "auto_pad": "SAME_UPPER", "count_include_pad": 1},
+]
+#: Scales whose sums float32 holds exactly: ONNX Runtime rounds ties the same way if zero is even.
+EXACT = {"x": (0.25, np.uint8(128)), "y": (0.5, np.int8(-4))}
+
+
+@pytest.mark.parametrize("window", AVERAGES)
+def test_means_between_dequantize_and_quantize_are_off_by_one_step_at_most(models, compare, window):
+    pool = helper.make_node("AveragePool", ["d"], ["r"], "pool", **window)
+    path = models.between([pool], (2, 4, 6, 7), x=(0.3, np.uint8(100)), y=(0.2, np.uint8(90)))
+    x = np.random.default_rng(8).normal(0, 12, (2, 4, 6, 7)).astype(np.float32)
+    network = compare(path, {"x": x}, rounded=None)
+    (layer,) = network.layers
+    assert layer.op == "avgpool"
+    pixels = layer.shape.R * layer.shape.S
+    assert layer.scale == np.float32(0.3) / (np.float32(0.2) * np.float32(pixels))
+
+
+def test_means_that_float32_holds_are_exact_in_another_type_too(models, compare):
+    pool = helper.make_node("AveragePool", ["d"], ["r"], "pool", kernel_shape=[2, 2])
+    path = models.between([pool], (2, 4, 6, 7), **EXACT)
+    x = np.random.default_rng(8).normal(0, 12, (2, 4, 6, 7)).astype(np.float32)
+    compare(path, {"x": x})
+
+
+GLOBAL = [
+    (helper.make_node("GlobalAveragePool", ["d"], ["r"], "pool"), {}),
+    (helper.make_node("ReduceMean", ["d"], ["r"], "pool", axes=[-1, 2]), {}),
+    (helper.make_node("ReduceMean", ["d"], ["r"], "pool", axes=[2, 3], keepdims=0), {}),
+]
+
+
+@pytest.mark.parametrize(("node", "constants"), GLOBAL)
+def test_the_mean_of_a_plane(models, compare, node, constants):
+    path = models.between([node], (2, 5, 4, 8), None, constants, **EXACT)
+    x = np.random.default_rng(4).normal(0, 12, (2, 5, 4, 8)).astype(np.float32)
+    (layer,) = compare(path, {"x": x}).layers
+    assert (layer.op, layer.shape.R, layer.shape.S) == ("avgpool", 4, 8)
+
+
+def test_the_mean_of_a_plane_feeds_a_matrix_product(models, compare):
+    nodes = [
+        helper.make_node("Conv", ["d", "k"], ["c"], "conv"),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"], "quantise c"),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["cd"], "dequantise c"),
+        helper.make_node("GlobalAveragePool", ["cd"], ["m"], "pool"),
+        helper.make_node("QuantizeLinear", ["m", "s", "z"], ["mq"], "quantise m"),
+        helper.make_node("DequantizeLinear", ["mq", "s", "z"], ["md"], "dequantise m"),
+        helper.make_node("Flatten", ["md"], ["f"], "flatten"),
+        helper.make_node("MatMul", ["f", "w"], ["r"], "product"),
+    ]
+    rng = np.random.default_rng(5)
+    weights = {
+        "k": (rng.integers(-64, 64, (4, 2, 3, 3)).astype(np.int8), 2.0**-6, None, 0),
+        "w": (rng.integers(-64, 64, (4, 3)).astype(np.int8), 2.0**-6, None, 0),
+    }
+    path = models.between(nodes, (1, 2, 6, 6), weights, {"s": np.float32(0.25), "z": np.uint8(64)})
+    network = compare(path, {"x": rng.normal(0, 12, (1, 2, 6, 6)).astype(np.float32)})
+    assert [layer.op for layer in network.layers] == ["conv", "avgpool", "fc"]
+
+
+def test_relu_and_clip_join_the_mean_before_them(models, compare):
+    nodes = [
+        helper.make_node("AveragePool", ["d"], ["p"], "pool", kernel_shape=[2, 2]),
+        helper.make_node("Relu", ["p"], ["a"], "relu"),
+        helper.make_node("Clip", ["a", "low", "high"], ["r"], "clip"),
+    ]
+    bounds = {"low": np.float32(1), "high": np.float32(6)}
+    path = models.between(nodes, (1, 3, 6, 7), None, bounds, **EXACT)
+    x = np.random.default_rng(6).normal(0, 12, (1, 3, 6, 7)).astype(np.float32)
+    (layer,) = compare(path, {"x": x}).layers
+    assert (layer.act_min, layer.act_max, layer.fused) == (-2, 8, ("relu", "clip"))
+
+
+@pytest.mark.parametrize("op", ["QLinearAveragePool", "QLinearGlobalAveragePool"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_means_of_words_match_onnx_runtime(models, compare, op, dtype):
+    more: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 1]} if "Global" not in op else {}
+    node = helper.make_node(
+        op, ["x", "xs", "xz", "ys", "yz"], ["p"], "pool", domain="com.microsoft", **more
+    )
+    last = helper.make_node("DequantizeLinear", ["p", "ys", "yz"], ["y"], "dequantise")
+    path = models.save(
+        [node, last],
+        {"x": (np.dtype(dtype).name, (2, 3, 7, 6))},
+        {"y": "float32"},
+        {"xs": np.float32(0.5), "xz": dtype(6), "ys": np.float32(0.25), "yz": dtype(8)},
+    )
+    info = np.iinfo(dtype)
+    x = np.random.default_rng(7).integers(info.min, info.max, (2, 3, 7, 6), dtype)
+    network = compare(path, {"x": x}, rounded=None if more else 0)
+    assert [layer.op for layer in network.layers] == ["avgpool"]
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "message"),
+    [
+        (
+            "AveragePool",
+            {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+            (
+                "count_include_pad must be 1 where there is padding: means of fewer pixels at the "
+                "edge are not supported"
+            ),
+        ),
+        ("AveragePool", {"kernel_shape": [3, 3], "ceil_mode": 1}, "ceil_mode must be 0"),
+        ("ReduceMean", {"axes": [1]}, r"axes must be the plane's, \[2, 3\], not \[1\]"),
+        ("ReduceMean", {}, r"axes must be the plane's, \[2, 3\], not \[\]"),
+    ],
+)
+def test_other_means_are_refused(models, op, attributes, message):
+    node = helper.make_node(op, ["d"], ["r"], "pool", **attributes)
+    path = models.between([node], (1, 2, 6, 6))
+    with pytest.raises(FrontendError, match=rf"^[^\n]*: node 'pool' \({op}\): {message}$"):
+        load_network(path)

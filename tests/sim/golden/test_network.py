@@ -237,6 +237,19 @@ def test_network_gives_every_tensor():
     assert words["logits"].ravel().tolist() == [24, 48, 255]
 
 
+def test_pooling_saturates_at_its_bounds():
+    network = small_network()
+    bounded = {
+        "max": {"act_min": 0, "act_max": 4},
+        "avg": {"act_min": 101, "act_max": 103},
+    }
+    layers = tuple(replace(layer, **bounded.get(layer.name, {})) for layer in network.layers)
+    ifmap = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
+    words = run_network(replace(network, layers=layers), {"image": ifmap})
+    assert words["largest"][0].tolist() == [[[0, 0], [3, 4]], [[4, 4], [1, 0]]]
+    assert words["means"][0].tolist() == [[[101, 101], [102, 103]], [[102, 102], [103, 103]]]
+
+
 def test_inputs_must_be_those_the_network_reads():
     with pytest.raises(
         ValueError, match=r"^inputs must be the words of \['image'\], not of \['picture'\]$"
