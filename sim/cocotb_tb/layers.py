@@ -8,6 +8,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from stillflow.compiler.driver import DONE, START
 from stillflow.compiler.program import RECORD_BYTES
 from stillflow.sim.cocotb_tb.bench import TIMEOUT_MS, Bench
+from stillflow.sim.cocotb_tb.memory import RHYTHMS
 from stillflow.sim.cocotb_tb.networks import make_case
 from stillflow.sim.cocotb_tb.transport import JOB_CYCLES
 
@@ -27,7 +28,16 @@ async def ofmaps_match_the_golden_model(dut: Any, network: str) -> None:
 @cocotb.parametrize(network=["conv", "chain", "odd"], turn=[0, 1])
 async def ofmaps_match_under_random_stalls(dut: Any, network: str, turn: int) -> None:
     """Give the same bits, whatever the memory's and the host's timing."""
-    await stalled(dut, network, turn, highest=0.9)
+    await stalled(dut, network, turn, highest=0.95)
+
+
+@cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")
+@cocotb.parametrize(network=["chain", "odd"], rhythm=list(RHYTHMS))
+async def ofmaps_match_in_any_rhythm(dut: Any, network: str, rhythm: str) -> None:
+    """Give the same bits when channels move in single cycles, or are silent for long."""
+    bench = await Bench.start(dut)
+    bench.dram.stall_in(rhythm, bench.seed)
+    await bench.run(bench.compile(make_case(network, seed=bench.seed)))
 
 
 @cocotb.test(timeout_time=TIMEOUT_MS, timeout_unit="ms")

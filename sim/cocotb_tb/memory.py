@@ -38,6 +38,25 @@ def coin(probability: float, seed: str) -> Iterator[bool]:
         yield generator.random() < probability
 
 
+def pulses(seed: str) -> Iterator[bool]:
+    """Pause except for single cycles, one to eight apart."""
+    generator = random.Random(seed)
+    while True:
+        yield from [True] * generator.randint(1, 8)
+        yield False
+
+
+def silences(seed: str) -> Iterator[bool]:
+    """Go on for up to a hundred cycles, pause for up to three hundred."""
+    generator = random.Random(seed)
+    while True:
+        yield from [False] * generator.randint(1, 100)
+        yield from [True] * generator.randint(1, 300)
+
+
+RHYTHMS = {"pulses": pulses, "silences": silences}
+
+
 class Dram:
     """Memory from address 0 behind the accelerator's AXI4 master.
 
@@ -63,7 +82,7 @@ class Dram:
         sides |= {"ar": self._read_side, "r": self._read_side}
         self.channels = {name: getattr(sides[name], f"{name}_channel") for name in CHANNELS}
 
-    def stall(self, seed: int, highest: float = 0.9) -> dict[str, float]:
+    def stall(self, seed: int, highest: float = 0.95) -> dict[str, float]:
         """Pause each channel at random, with a probability of its own; return these.
 
         Parameters
@@ -78,6 +97,11 @@ class Dram:
         for name, rate in rates.items():
             self.channels[name].set_pause_generator(coin(rate, f"{name} {seed}"))
         return rates
+
+    def stall_in(self, rhythm: str, seed: int) -> None:
+        """Pause each channel in a rhythm of `RHYTHMS`, each in its own time."""
+        for name, channel in self.channels.items():
+            channel.set_pause_generator(RHYTHMS[rhythm](f"{rhythm} {name} {seed}"))
 
     def silence(self, channels: tuple[str, ...] = CHANNELS) -> None:
         """Stop answering on these channels until `resume`."""

@@ -16,6 +16,7 @@ from stillflow.sim.cocotb_tb.faults import (
 from stillflow.sim.cocotb_tb.layers import (
     interrupt_is_a_level_that_the_host_enables_and_clears,
     job_without_a_record_address_writes_no_records,
+    ofmaps_match_in_any_rhythm,
     ofmaps_match_the_golden_model,
     ofmaps_match_under_random_stalls,
     one_layer_under_stalls,
@@ -36,6 +37,7 @@ __all__ = [
     "job_without_a_record_address_writes_no_records",
     "memory_silent_for_long_is_reported",
     "offsets_without_a_register_answer_decerr",
+    "ofmaps_match_in_any_rhythm",
     "ofmaps_match_the_golden_model",
     "ofmaps_match_under_random_stalls",
     "one_layer_under_stalls",

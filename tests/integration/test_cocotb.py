@@ -19,6 +19,7 @@ REGISTERS = (
 LAYERS = (
     "ofmaps_match_the_golden_model",
     "ofmaps_match_under_random_stalls",
+    "ofmaps_match_in_any_rhythm",
     "one_layer_under_stalls",
     "start_while_busy_is_ignored",
     "interrupt_is_a_level_that_the_host_enables_and_clears",
