@@ -24,10 +24,11 @@ from stillflow.sim.engine.library import build
 from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
-from stillflow.sim.fuzz.coverage import Point, point_of, tiles_of
-from stillflow.sim.fuzz.layers import Case, cases
+from stillflow.sim.fuzz.coverage import Point, every_point, point_of, tiles_of
+from stillflow.sim.fuzz.layers import Aim, Case, cases
 
 CHANNELS = ("ar", "aw", "w", "r", "b")
+FEW = 8  # trials of one kind; the first are simple
 # Cases are large and slow on purpose.
 SUPPRESSED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 
@@ -50,6 +51,8 @@ class Trial:
         Layers and words.
     nest : int | None
         Seed of a nest to take instead of the mapper's.
+    tiles : str
+        Kind of the nest's tiles, if there is such a nest; see `tiles_of`.
     timing : DramTiming
         Of the DRAM.
     stalls : Stalls | None
@@ -59,6 +62,7 @@ class Trial:
     config: AcceleratorConfig
     case: Case
     nest: int | None
+    tiles: str
     timing: DramTiming
     stalls: Stalls | None
 
@@ -67,7 +71,8 @@ class Trial:
         for mapping in candidates(plan, config):
             kinds.setdefault(tiles_of(mapping), []).append(mapping)
         random = Random(self.nest)
-        return random.choice(kinds[random.choice(list(kinds))])
+        drawn = self.tiles if self.tiles in kinds else random.choice(list(kinds))
+        return random.choice(kinds[drawn])
 
     def check(self) -> list[Point]:
         """Run the trial; return what kind each layer was of.
@@ -115,18 +120,22 @@ class Trial:
 
 
 @st.composite
-def trials(draw: st.DrawFn, configs: Sequence[AcceleratorConfig]) -> Trial:
-    """Draw a case for one of some accelerators."""
-    config = draw(st.sampled_from(configs))
+def trials(draw: st.DrawFn, configs: Sequence[AcceleratorConfig], aim: Point) -> Trial:
+    """Draw a case for one of some accelerators, its first layer of a kind if that can be."""
+    config = draw(
+        st.sampled_from([c for c in configs if c.dataflow.value == aim.dataflow] or configs)
+    )
     rate = draw(st.sampled_from([None, None, 1, config.axi_bytes // 2, config.axi_bytes + 1]))
     stalls = None
-    if draw(st.integers(0, 2)) == 0:
+    if aim.stall == "random":
         chances = {c: draw(st.sampled_from([0.0, 0.1, 0.5, 0.95])) for c in CHANNELS}
         stalls = Stalls(seed=draw(st.integers(0, 2**32 - 1)), **chances)
+    layer = Aim(op=aim.op, stride=aim.stride, padding=aim.padding, group=aim.group)
     return Trial(
         config=config,
-        case=draw(cases(config)),
-        nest=draw(st.one_of(st.none(), st.integers(0, 2**32 - 1))),
+        case=draw(cases(config, layer)),
+        tiles=aim.tiles,
+        nest=draw(st.one_of(st.none(), *[st.integers(0, 2**32 - 1)] * 2)),
         timing=DramTiming(latency=draw(st.sampled_from([40, 1, 2, 7, 200])), bytes_per_cycle=rate),
         stalls=stalls,
     )
@@ -147,14 +156,32 @@ def run_trials(
     start: int,
     told: Callable[[list[Point]], object],
 ) -> None:
-    """Run so many trials, tell of each; shrink the first that fails, print and raise it."""
+    """Run so many trials, tell of each; shrink the first that fails, print and raise it.
 
+    A few trials at a time aim at one bin of the cross of all kinds, then at the next.
+    """
+    random = Random(start)
+    aims = every_point()
+    random.shuffle(aims)
+    each = max(FEW, -(-count // len(aims)))
+    for turn, first in enumerate(range(0, count, each)):
+        aim = aims[turn % len(aims)]
+        _run_aimed(configs, min(each, count - first), aim, random.getrandbits(64), told)
+
+
+def _run_aimed(
+    configs: Sequence[AcceleratorConfig],
+    count: int,
+    aim: Point,
+    start: int,
+    told: Callable[[list[Point]], object],
+) -> None:
     @seed(start)
     @settings(
         max_examples=count, database=None, deadline=None, print_blob=True,
         phases=(Phase.generate, Phase.shrink), suppress_health_check=SUPPRESSED,
     )  # fmt: skip
-    @given(trial=trials(configs))
+    @given(trial=trials(configs, aim))
     def every_trial_is_exact(trial: Trial) -> None:
         told(trial.check())
 

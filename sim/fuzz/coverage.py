@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,20 @@ class Point:
     group: str
     tiles: str
     stall: str
+
+
+def every_point() -> list[Point]:
+    """List the bins of the cross: all that can be."""
+    every = product(*BINS.values())
+    return [
+        Point(**dict(zip(BINS, bins, strict=True)))
+        for bins in every
+        if not any(_matches(bins, ignored) for ignored in _IGNORED)
+    ]
+
+
+def _matches(bins: tuple[str, ...], ignored: tuple[str | None, ...]) -> bool:
+    return all(one in (None, other) for one, other in zip(ignored, bins, strict=True))
 
 
 def point_of(layer: ConvLayer | PoolLayer, mapping: Mapping, *, stalled: bool) -> Point:

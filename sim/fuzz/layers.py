@@ -1,6 +1,6 @@
 """Hypothesis strategies: layers of every kind, alone or in a chain, with their words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, Port, Tensor, clip_range
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.sim.fuzz.coverage import BINS
 
 MOST_WORK = 250_000  # products of a layer, counted as the slowest map takes them
 Plane = tuple[int, int, int, int]
@@ -17,6 +18,16 @@ Draw = st.DrawFn
 
 small = st.integers(1, 9)
 seeds = st.integers(0, 2**32 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """Bins that a layer is to fall into; see `stillflow.sim.fuzz.coverage.BINS`."""
+
+    op: str
+    stride: str
+    padding: str
+    group: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,24 +59,29 @@ class Case:
 
 
 @st.composite
-def _pads(draw: Draw, most: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Draw padding: none, the same on both sides, or any."""
-    kind = draw(st.sampled_from(["none", "symmetric", "any"]))
+def _pads(draw: Draw, most: tuple[int, int], kind: str) -> tuple[int, int, int, int]:
+    """Draw padding of a kind, as far as there may be any."""
     if kind == "none":
         return 0, 0, 0, 0
     top, left, bottom, right = (draw(st.integers(0, most[axis])) for axis in (0, 1, 0, 1))
-    return (top, left, top, left) if kind == "symmetric" else (top, left, bottom, right)
+    if kind == "symmetric":
+        top = max(top, min(1, most[0]))
+        return top, left, top, left
+    if (top, left) == (bottom, right):
+        top = top - 1 if top else min(1, most[0])
+    return top, left, bottom, right
 
 
 @st.composite
-def _strides(draw: Draw, window: tuple[int, int]) -> tuple[int, int]:
-    """Draw a stride: one, up to the window, beyond it, or any."""
-    R, S = window
-    kind = draw(st.sampled_from(["one", "within", "beyond", "any"]))
-    ranges = {"one": (1, 1), "within": (min(2, R, S), min(R, S, 5)), "beyond": (2, 5)}
-    low, high = ranges.get(kind, (1, 5))
-    down, right = draw(st.integers(low, high)), draw(st.integers(low, high))
-    return (down, max(right, min(S + 1, 7))) if kind == "beyond" else (down, right)
+def _strides(draw: Draw, window: tuple[int, int], kind: str) -> tuple[int, int]:
+    """Draw a stride of a kind, as far as the window allows it."""
+    if kind == "one":
+        return 1, 1
+    if kind == "beyond the window":
+        down, right = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+        return (window[0] + 1, right) if draw(st.booleans()) else (down, window[1] + 1)
+    down, right = (draw(st.integers(1, min(side, 5))) for side in window)
+    return (down, min(window[1], 2)) if down == 1 else (down, right)
 
 
 @st.composite
@@ -77,37 +93,40 @@ def _taps(draw: Draw, padded: int) -> tuple[int, int]:
 
 
 @st.composite
-def conv_shapes(draw: Draw, plane: Plane) -> ConvShape:
+def conv_shapes(draw: Draw, plane: Plane, aim: Aim) -> ConvShape:
     """Draw a convolution of an ifmap: dense, grouped, depthwise, or fully connected."""
     N, C, H, W = plane
-    kind = draw(st.sampled_from(["dense", "dense", "grouped", "depthwise", "pointwise", "fc"]))
-    if kind == "fc":
-        return ConvShape(N=N, C=C, H=H, W=W, M=draw(st.integers(1, 24)), R=H, S=W)
-    if kind == "pointwise":
-        stride = draw(st.tuples(*[st.sampled_from([1, 1, 2, 3])] * 2))
-        return ConvShape(N=N, C=C, H=H, W=W, M=draw(st.integers(1, 24)), stride=stride)
-    G = {"dense": 1, "depthwise": C}.get(kind) or draw(
-        st.sampled_from([g for g in range(1, C + 1) if C % g == 0])
-    )
+    divisors = [g for g in range(2, C) if C % g == 0] or [1]
+    G = {"dense": 1, "depthwise": C}.get(aim.group) or draw(st.sampled_from(divisors))
     per_group = draw(st.sampled_from([1, 1, 2, 3])) if G > 1 else draw(st.integers(1, 24))
-    pad = draw(_pads((3, 3)))
-    R, dilation_h = draw(_taps(H + pad[0] + pad[2]))
-    S, dilation_w = draw(_taps(W + pad[1] + pad[3]))
+    pad = draw(_pads((3, 3), aim.padding))
+    kind = draw(st.sampled_from(["any", "any", "any", "pointwise", "fc"]))
+    (R, dilation_h), (S, dilation_w) = (
+        draw(_taps(side + pad[axis] + pad[axis + 2])) for axis, side in enumerate((H, W))
+    )
+    if kind == "pointwise":
+        R, S, dilation_h, dilation_w = 1, 1, 1, 1
+    if kind == "fc":
+        R, S, dilation_h, dilation_w = H + pad[0] + pad[2], W + pad[1] + pad[3], 1, 1
     return ConvShape(
-        N=N, G=G, C=C, H=H, W=W, M=G * per_group, R=R, S=S, stride=draw(_strides((R, S))),
-        dilation=(dilation_h, dilation_w), pad=pad,
+        N=N, G=G, C=C, H=H, W=W, M=G * per_group, R=R, S=S, dilation=(dilation_h, dilation_w),
+        stride=draw(_strides((R, S), aim.stride)), pad=pad,
     )  # fmt: skip
 
 
 @st.composite
-def pool_shapes(draw: Draw, plane: Plane) -> PoolShape:
+def pool_shapes(draw: Draw, plane: Plane, aim: Aim) -> PoolShape:
     """Draw a pooling of an ifmap, global pooling among them."""
     N, C, H, W = plane
-    if draw(st.integers(0, 4)) == 0:
+    if aim.padding == "none" and aim.stride == "one" and draw(st.integers(0, 2)) == 0:
         return PoolShape(N=N, C=C, H=H, W=W, R=H, S=W)
-    R, S = draw(st.integers(1, min(6, H))), draw(st.integers(1, min(6, W)))
-    pad = draw(_pads(((R - 1) // 2, (S - 1) // 2)))
-    return PoolShape(N=N, C=C, H=H, W=W, R=R, S=S, stride=draw(_strides((R, S))), pad=pad)
+    R, S = (draw(st.integers(min(2, side), min(6, side))) for side in (H, W))
+    if aim.padding == "none" and draw(st.booleans()):
+        R = 1
+    pad = draw(_pads((R - 1, S - 1), aim.padding))
+    return PoolShape(
+        N=N, C=C, H=H, W=W, R=R, S=S, stride=draw(_strides((R, S), aim.stride)), pad=pad
+    )
 
 
 @st.composite
@@ -122,9 +141,9 @@ def _tensor(draw: Draw, name: str, shape: Plane, config: AcceleratorConfig) -> T
 
 @st.composite
 def _conv(
-    draw: Draw, name: str, source: Tensor, config: AcceleratorConfig
+    draw: Draw, name: str, source: Tensor, config: AcceleratorConfig, aim: Aim
 ) -> tuple[ConvLayer, Tensor]:
-    shape = draw(conv_shapes(source.shape))
+    shape = draw(conv_shapes(source.shape, aim))
     target = draw(_tensor(f"{name}:ofmap", (shape.N, shape.M, shape.E, shape.F), config))
     rng = np.random.default_rng(draw(seeds))
     weight_type = np.int8 if config.weight_bits == 8 else np.int16
@@ -150,11 +169,11 @@ def _conv(
 
 @st.composite
 def _pool(
-    draw: Draw, name: str, source: Tensor, config: AcceleratorConfig
+    draw: Draw, name: str, source: Tensor, config: AcceleratorConfig, aim: Aim
 ) -> tuple[PoolLayer, Tensor]:
-    shape = draw(pool_shapes(source.shape))
+    shape = draw(pool_shapes(source.shape, aim))
     ofmap = (shape.N, shape.C, shape.E, shape.F)
-    maximum = draw(st.booleans())
+    maximum = aim.op == "maxpool"
     target = replace(source, name=f"{name}:ofmap", shape=ofmap)
     scale = 1.0
     if not maximum:
@@ -180,19 +199,26 @@ def work_of(shape: ConvShape | PoolShape, config: AcceleratorConfig) -> int:
 
 
 @st.composite
-def cases(draw: Draw, config: AcceleratorConfig) -> Case:
-    """Draw a network of one to three layers for an accelerator, and its words."""
+def aims(draw: Draw) -> Aim:
+    """Draw what kind a layer is to be of."""
+    return Aim(**{f.name: draw(st.sampled_from(BINS[f.name])) for f in fields(Aim)})
+
+
+@st.composite
+def cases(draw: Draw, config: AcceleratorConfig, aim: Aim) -> Case:
+    """Draw a network for an accelerator, and its words: a layer as aimed at, up to two behind."""
     plane = (
         draw(st.sampled_from([1, 1, 1, 2, 3])),
-        draw(st.one_of(st.integers(1, 20), st.sampled_from([32, 33, 40, 65]))),
-        draw(st.integers(1, 14)),
+        draw(st.one_of(st.integers(1, 20), st.sampled_from([6, 8, 12, 16, 24, 32, 33, 40, 65]))),
+        draw(st.integers(2 if aim.stride == "up to the window" else 1, 14)),
         draw(st.integers(1, 14)),
     )
     source = draw(_tensor("ifmap", plane, config))
     tensors, layers = [source], list[Layer]()
     for number in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
-        make = draw(st.sampled_from([_conv, _conv, _pool]))
-        layer, target = draw(make(f"layer{number}", tensors[-1], config))
+        kind = draw(aims()) if layers else aim
+        make = _conv if kind.op == "conv" else _pool
+        layer, target = draw(make(f"layer{number}", tensors[-1], config, kind))
         if work_of(layer.shape, config) > MOST_WORK and layers:
             break
         layers.append(layer)

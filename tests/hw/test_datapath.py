@@ -12,15 +12,14 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.words import LineKind, SegmentKind
 from stillflow.sim import bench
+from stillflow.sim.golden.nest import Fill, FilterLine
 from stillflow.sim.golden.requantize import requantize
-from tests.hw.sequencer.interpreter import Fill, FilterLine
+from stillflow.sim.golden.walks import filter_positions, steps_of
 from tests.hw.sequencer.nests import (
     NO_SHRINK,
     config_of,
-    filter_positions,
     nests,
     nests_of,
-    steps_of,
 )
 from tests.hw.sequencer.values import draw_values, gather, scatter
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from stillflow.compiler.lower import Placement, lower, pack, unpack
 from stillflow.compiler.mapper import candidates
 from stillflow.compiler.work import plan_layer
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.tensor import blocked, packed
-from tests.hw.sequencer.interpreter import FilterLine, Nest, Step
+from stillflow.sim.golden.nest import Nest
 from tests.networks import in_window_tiles
 
 
@@ -36,6 +36,9 @@ CONFIGS = [
     config_of(3, 2, 1, 32),
 ]
 
+
+#: The same accelerators where psums stay.
+OUTPUT_STATIONARY = [replace(c, dataflow=Dataflow.OUTPUT_STATIONARY) for c in CONFIGS]
 
 #: Layers come from a seed, which has no simpler neighbours: what failed first is shown.
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -111,9 +114,9 @@ def nests_of(shape, config, **options):
     return [Nest(mapping, plan, place) for mapping in islice(candidates(plan, config), 400)]
 
 
-def draw_nest(random, most_macs, pools):
+def draw_nest(random, most_macs, pools, configs=CONFIGS):
     while True:
-        config = random.choice(CONFIGS)
+        config = random.choice(configs)
         draw = draw_pool if pools and random.random() < 0.15 else draw_conv
         shape = draw(random, most_macs)
         may_pack = isinstance(shape, ConvShape) and shape.G == 1
@@ -133,41 +136,15 @@ def _kind(nest):
     return m.m_outer, m.filter_resident, m.m_count > 1, m.c_count > 1, m.pixel_tiles > 1, m.pn > 1
 
 
-def nests(most_macs=6000, pools=True):
+def nests(most_macs=6000, pools=True, configs=CONFIGS):
     """Draw a layer with one of its nests: ``shape, nest``.
 
     From a seed: Hypothesis itself hardly leaves the simplest layers.
     """
     seeds = st.integers(0, 2**32 - 1)
-    return seeds.map(lambda seed: draw_nest(Random(seed), most_macs, pools))
+    return seeds.map(lambda seed: draw_nest(Random(seed), most_macs, pools, configs))
 
 
 def descriptor_of(nest):
     """Fields of the nest's descriptor, as the hardware sees them."""
     return unpack(pack(lower(nest.mapping, nest.plan, nest.place)))
-
-
-def steps_of(nest):
-    return [event for event in nest.walk() if isinstance(event, Step)]
-
-
-def filter_positions(nest):
-    """Filter lines in the order they are loaded, and where each was loaded for each step.
-
-    Returns
-    -------
-    positions : list[list[int]]
-        For each step: position of each of its lines (weights, biases, scales) in the order of
-        loading, counted from 0.
-    loads : int
-        Lines loaded in all.
-    """
-    latest, positions, loads = {}, [], 0
-    for event in nest.walk():
-        if isinstance(event, FilterLine):
-            latest[event.index] = loads
-            loads += 1
-        elif isinstance(event, Step):
-            lines = (*event.weights, *event.bias, *event.scale)
-            positions.append([latest[line] for line in lines])
-    return positions, loads

@@ -6,46 +6,8 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.words import LineKind
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, filter_positions, nests, steps_of
-
-
-def commands_of(step, positions, dut):
-    """``kind, position, lane_offset`` of each line command; no position for a zero line."""
-    config = dut.config
-    lines = iter(positions)
-    offsets = len(dut.o_command.lane_offset)
-    commands = []
-    for lane in range(config.rows):
-        if lane < len(step.elements):
-            ahead = (step.elements[lane] - step.elements[0] - lane) // config.ifmap_banks
-            commands.append((LineKind.WEIGHT, next(lines), ahead % (1 << offsets)))
-        else:
-            commands.append((LineKind.WEIGHT, None, None))
-    commands += [(LineKind.BIAS, next(lines), None) for _ in step.bias]
-    commands += [(LineKind.SCALE, next(lines), None) for _ in step.scale]
-    assert next(lines, None) is None
-    return commands
-
-
-def block_of(step, nest):
-    """Fields of the block of a step."""
-    images, rows, columns = step.images_rows_columns
-    lines = len(step.weights) + len(step.bias) + len(step.scale)
-    kept = nest.mapping.filter_resident and not step.lines_last
-    return {
-        "element": step.elements[0],
-        "psum": step.pixels[0].psum,
-        "groups": step.groups,
-        "images": images,
-        "rows": rows,
-        "columns": columns,
-        "lanes": len(step.elements),
-        "weights": len(step.weights),
-        "first": step.first,
-        "final": step.final,
-        "tile_last": step.tile_last,
-        "freed": 0 if kept else lines,
-    }
+from stillflow.sim.golden.walks import block_of, commands_of, filter_positions, steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
 
 
 def run_layer(nest, random, guard, rounds):
@@ -54,6 +16,7 @@ def run_layer(nest, random, guard, rounds):
     dut = BlockWalker(config, guard=guard)
     fields, steps = descriptor_of(nest), steps_of(nest)
     positions, loads = filter_positions(nest)
+    bits = len(dut.o_command.lane_offset)
     fill_rate, start_rate = random.choice([0.3, 0.7, 1]), random.choice([0.1, 0.5, 1])
     counted = 1 << len(dut.i_loaded)
 
@@ -65,9 +28,9 @@ def run_layer(nest, random, guard, rounds):
         waiting = [
             command
             for step, place in zip(steps, positions, strict=True)
-            for command in commands_of(step, place, dut)
+            for command in commands_of(step, place, nest, bits)
         ]
-        given = [len(commands_of(s, p, dut)) for s, p in zip(steps, positions, strict=True)]
+        given = [len(commands_of(s, p, nest, bits)) for s, p in zip(steps, positions, strict=True)]
         loaded, freed, started, sent = 0, 0, 0, 0
         cycle, last_start = 0, -guard - 1
         while not ctx.get(dut.o_done):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, steps_of
+from stillflow.sim.golden.walks import steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
 
 
 @settings(max_examples=15, phases=NO_SHRINK)

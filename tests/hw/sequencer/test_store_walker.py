@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, steps_of
+from stillflow.sim.golden.walks import steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
 
 
 def vectors_of(nest):

@@ -7,7 +7,8 @@ from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.streamer import FREE_DELAY, Streamer
 from stillflow.sim import bench
-from tests.hw.sequencer.nests import NO_SHRINK, config_of, descriptor_of, nests, steps_of
+from stillflow.sim.golden.walks import steps_of
+from tests.hw.sequencer.nests import NO_SHRINK, config_of, descriptor_of, nests
 from tests.hw.sequencer.test_block_walker import block_of
 
 

@@ -10,8 +10,8 @@ from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.tensors import store_tensor
 from stillflow.hw.layer import PoolShape
 from stillflow.sim.golden.conv import conv
+from stillflow.sim.golden.nest import Nest
 from stillflow.sim.golden.pool import max_pool
-from tests.hw.sequencer.interpreter import Nest
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from stillflow.hw.layer import PoolShape
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.presets import TINY
 from stillflow.hw.work import Work
-from stillflow.sim.fuzz.coverage import Coverage, Point, point_of, tiles_of
+from stillflow.sim.fuzz.coverage import Coverage, Point, every_point, point_of, tiles_of
 
 SECTION = count()
 POINT = Point(
@@ -30,6 +30,8 @@ def test_a_cross_counts_the_bins_of_one_layer_together():
     coverage = Coverage(f"test{next(SECTION)}")
     # Convolutions in three groups, two poolings in one: 5 times 2 * 3 * 3 * 3 * 2.
     assert (coverage.size, coverage.covered) == (540, 0)
+    assert len(set(every_point())) == 540
+    assert POINT in every_point()
     coverage.sample(POINT)
     coverage.sample(POINT)
     assert coverage.covered == 1

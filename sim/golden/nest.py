@@ -6,7 +6,7 @@ products. It takes the mapping and the tensors' layouts, and never sees a descri
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby, product
+from itertools import groupby, islice, product
 from typing import NamedTuple
 
 from stillflow.compiler.lower import Placement
@@ -48,16 +48,20 @@ class Pixel:
 
 @dataclass(frozen=True)
 class Step:
-    """A weight block meets the pixels of a tile.
+    """A chunk of the reduction meets the pixels of a tile, or those of a pixel group.
 
     ``elements`` of the ifmap buffer feed the rows at a pixel of offset 0; ``weights`` are lines of
-    the filter stream, one per row; ``bias`` and ``scale`` lines follow the weights in the stream.
-    ``groups`` plane groups were loaded before; ``block`` is the filter block in group ``g``.
+    the filter stream, one per element; ``bias`` and ``scale`` lines come with them. ``groups``
+    plane groups were loaded before; ``block`` is the filter block in group ``g``. ``pixels`` are
+    those of the ``pixel_group``, ``images_rows_columns`` those of the tile. The chunk ``opens`` or
+    ``ends`` its reduction tile, which is the first (``begins``) or last (``completes``) of its
+    ofmap pixels.
     """
 
     g: int
     block: int
     tile: int
+    pixel_group: int
     groups: int
     elements: tuple[int, ...]
     weights: tuple[int, ...]
@@ -65,10 +69,22 @@ class Step:
     scale: tuple[int, ...]
     pixels: tuple[Pixel, ...]
     images_rows_columns: tuple[int, int, int]
-    first: bool
-    final: bool
+    opens: bool
+    ends: bool
+    begins: bool
+    completes: bool
     tile_last: bool
     lines_last: bool
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing was added up before."""
+        return self.opens and self.begins
+
+    @property
+    def final(self) -> bool:
+        """Whether its psums are complete."""
+        return self.ends and self.completes
 
 
 class Part(NamedTuple):
@@ -113,6 +129,13 @@ class Nest:
                                     tile, groups_before, g, pixel_tile, part, block, group,
                                     slabs[g, block, part, group],
                                 )  # fmt: skip
+                            # Where psums stay, other pixels of the tile meet the same filters.
+                            for pixel_group in range(1, self._pixel_groups(pixel_tile)):
+                                for group in groups:
+                                    yield from self._steps(
+                                        tile, groups_before, g, pixel_tile, part, block, group,
+                                        slabs[g, block, part, group], pixel_group,
+                                    )  # fmt: skip
                         groups_before += len(groups)
 
     def _parts(self) -> list[Part]:
@@ -138,6 +161,10 @@ class Nest:
             for i, size, total in zip(pixel_tile, (m.pn, m.pe, m.pf), (w.N, w.E, w.F), strict=True)
         )
         return n, e, f
+
+    def _pixel_groups(self, pixel_tile: tuple[int, int, int]) -> int:
+        images, rows, columns = map(len, self._tile_range(pixel_tile))
+        return self.mapping.pixel_groups_of(images, rows, columns)
 
     # -- the filter stream ---------------------------------------------------------------------
 
@@ -214,7 +241,7 @@ class Nest:
 
     def _steps(
         self, tile: int, groups_before: int, g: int, pixel_tile: tuple[int, int, int],
-        part: Part, block: int, group: int, slab: range,
+        part: Part, block: int, group: int, slab: range, pixel_group: int = 0,
     ) -> Iterator[Step]:  # fmt: skip
         m, w, config = self.mapping, self.mapping.work, self.mapping.config
         groups, chunks = self._groups(part), self._chunks(group)
@@ -234,18 +261,27 @@ class Nest:
             )
             for i, (n, e, f) in enumerate(product(*ranges))
         )
+        pixel_groups = self._pixel_groups(pixel_tile)
+        if pixel_groups > 1:
+            pixels = pixels[pixel_group * config.rows : (pixel_group + 1) * config.rows]
         lines = iter(slab)
         for number, chunk in enumerate(chunks):
             opens = number == 0 and group == groups[0]
             ends = number == len(chunks) - 1 and group == groups[-1]
-            weights = tuple(next(lines) for _ in chunk)
-            biased, scaled = opens and part == parts[0], opens and part == parts[-1]
-            bias = tuple(next(lines) for _ in range(config.bias_lines * biased))
-            scale = tuple(next(lines) for _ in range(config.scale_lines * scaled))
+            begins, completes = part == parts[0], part == parts[-1]
+            biases = config.bias_lines * (begins and opens)
+            scales = config.scale_lines * (completes and opens)
+            if m.params_first:
+                bias, scale, weights = (_take(lines, i) for i in (biases, scales, len(chunk)))
+                if pixel_group:  # they are where they are used
+                    bias = scale = ()
+            else:
+                weights, bias, scale = (_take(lines, i) for i in (len(chunk), biases, scales))
             yield Step(
                 g=g,
                 block=block,
                 tile=tile,
+                pixel_group=pixel_group,
                 groups=groups_before + groups.index(group) + 1,
                 elements=tuple(self._element(tile, part, *line) for line in chunk),
                 weights=weights,
@@ -253,9 +289,11 @@ class Nest:
                 scale=scale,
                 pixels=pixels,
                 images_rows_columns=(len(ranges[0]), len(ranges[1]), len(ranges[2])),
-                first=biased,
-                final=ends and part == parts[-1],
-                tile_last=ends and block == blocks[-1],
+                opens=opens,
+                ends=ends,
+                begins=begins,
+                completes=completes,
+                tile_last=ends and block == blocks[-1] and pixel_group == pixel_groups - 1,
                 lines_last=all(i == n - 1 for i, n in zip(pixel_tile, m.tile_counts, strict=True)),
             )
         assert next(lines, None) is None
@@ -293,3 +331,7 @@ class Nest:
             + pixel.e * row_bytes
             + pixel.f * layout.pixel * layout.element_bytes
         )
+
+
+def _take(lines: Iterator[int], count: int) -> tuple[int, ...]:
+    return tuple(islice(lines, count))
