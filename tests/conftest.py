@@ -1,12 +1,19 @@
-"""Hypothesis profiles. Choose one with ``--hypothesis-profile`` or ``HYPOTHESIS_PROFILE``.
+"""Hypothesis profiles, and simulators that must be there.
+
+Choose a profile with ``--hypothesis-profile`` or ``HYPOTHESIS_PROFILE``.
 
 Both draw new examples in every run and print what it takes to repeat a failure: the seed
 (``--hypothesis-seed``) and the blob (``@reproduce_failure``).
 """
 
 import os
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
+
+from stillflow.sim.cocotb_tb.runner import simulator_environment
+from stillflow.sim.engine.base import EngineUnavailable
 
 settings.register_profile("default", derandomize=False, deadline=None, print_blob=True)
 # A CI machine starts afresh, so there is no database of failures to replay.
@@ -16,3 +23,18 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default")
 )
+
+
+@pytest.fixture(scope="session")
+def need_simulator() -> Callable[[str], None]:
+    """Skip without this simulator; fail where CI or STILLFLOW_CI says that it must be there."""
+
+    def need(simulator: str) -> None:
+        try:
+            simulator_environment(simulator)
+        except EngineUnavailable as error:
+            if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+
+    return need

@@ -1,53 +1,40 @@
 """The benches of blocks and bus on several configurations, simulators and netlists."""
 
 import json
-import os
 
 import pytest
 
 from stillflow.boards import verify
 from stillflow.boards.cli import main
 from stillflow.boards.verilog import emit
-from stillflow.sim.cocotb_tb.runner import simulator_environment
-from stillflow.sim.engine.base import EngineUnavailable
 
 ODD = ["--set", "rows=5", "--set", "cols=3", "--set", "requant_lanes=1", "--set", "glb_kib=4",
        "--set", "axi_data_bits=64"]  # fmt: skip
 
 
-def need(simulator):
-    """Skip without this simulator; fail where CI says that it must be there."""
-    try:
-        simulator_environment(simulator)
-    except EngineUnavailable as error:
-        if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("flow", ["ws", "os"])
 @pytest.mark.parametrize("changes", [[], ODD], ids=["tiny", "odd"])
-def test_every_block_passes_on_icarus(flow, changes, tmp_path, capsys):
-    need("icarus")
+def test_every_block_passes_on_icarus(need_simulator, flow, changes, tmp_path, capsys):
+    need_simulator("icarus")
     report = tmp_path / "report.json"
     options = ["--set", f"dataflow={flow}", "--simulator", "icarus", "--json", str(report)]
     assert main(["verify", "tiny", *changes, *options]) == 0
     benches = json.loads(report.read_text())["benches"]
-    assert len(benches) == 13
+    assert len(benches) == 15
     assert all(bench["failure"] == "" for bench in benches)
     assert "pass" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("bench", ["array", "requantiser", "reader"])
-def test_blocks_pass_on_verilator_and_as_netlists(bench, capsys):
-    need("verilator")
-    need("icarus")
+def test_blocks_pass_on_verilator_and_as_netlists(need_simulator, bench, capsys):
+    need_simulator("verilator")
+    need_simulator("icarus")
     assert main(["verify", "tiny", "--bench", bench, "--netlist", "--seed", "3"]) == 0
     assert capsys.readouterr().out.count("pass") == 4
 
 
-def test_a_bug_in_a_block_is_caught(monkeypatch, capsys):
-    need("icarus")
+def test_a_bug_in_a_block_is_caught(need_simulator, monkeypatch, capsys):
+    need_simulator("icarus")
 
     def broken(component, name):
         files = emit(component, name)

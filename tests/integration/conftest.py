@@ -1,6 +1,5 @@
 """What the whole-accelerator tests share: simulators that must be there, and Verilog."""
 
-import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -12,8 +11,6 @@ from stillflow.boards.verify import with_random_memories
 from stillflow.boards.verilog import emit
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.top import Accelerator
-from stillflow.sim.cocotb_tb.runner import simulator_environment
-from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.library import default_cache_dir
 
 # What Amaranth writes as a register's value at power-on; an ASIC has none.
@@ -23,21 +20,6 @@ _INITIAL_VALUE = re.compile(r"^( *reg (?:signed )?(?:\[\d+:0\] )?\w+) = [^;]+;$"
 def without_power_on_values(text: str) -> str:
     """Let registers start as X and memories with random words."""
     return with_random_memories(_INITIAL_VALUE.sub(r"\1;", text))
-
-
-@pytest.fixture(scope="session")
-def need_simulator() -> Callable[[str], None]:
-    """Skip without this simulator; fail where CI or STILLFLOW_CI says that it must be there."""
-
-    def need(simulator: str) -> None:
-        try:
-            simulator_environment(simulator)
-        except EngineUnavailable as error:
-            if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
-                pytest.fail(str(error))
-            pytest.skip(str(error))
-
-    return need
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,13 @@ from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.control.csr_block import CsrBlock
+from stillflow.hw.datapath import step_guard
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.sequencer.block_walker import BlockWalker
+from stillflow.hw.sequencer.chunk_walker import ChunkWalker
+from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
 
 PREFIX = "block_"  # of the top module, before the block's name
@@ -43,10 +47,15 @@ class BlockBench:
 _WEIGHT_STATIONARY = {
     "pe": BlockBench(WeightStationaryPE, "pe_keeps_its_weight"),
     "array": BlockBench(WeightStationaryArray, "array_multiplies_by_its_block"),
+    "compute_walker": BlockBench(
+        lambda config: BlockWalker(config, guard=step_guard(config)),
+        "blocks_are_those_of_a_literal_walk",
+    ),
 }
 _OUTPUT_STATIONARY = {
     "pe": BlockBench(OutputStationaryPE, "pe_keeps_its_psum"),
     "array": BlockBench(OutputStationaryArray, "array_sums_a_pixel_group"),
+    "compute_walker": BlockBench(ChunkWalker, "chunks_are_those_of_a_literal_walk"),
 }
 _ALWAYS = {
     "scratchpad": BlockBench(
@@ -57,7 +66,8 @@ _ALWAYS = {
     "filter": BlockBench(FilterBuffer, "lines_come_back_from_the_ring"),
     "ofmap": BlockBench(OfmapBuffer, "strips_come_back_as_rows"),
     "accumulator": BlockBench(Accumulator, "psums_meet_sums"),
-    "sequencer": BlockBench(StoreWalker, "every_ofmap_byte_is_stored_once"),
+    "load_walker": BlockBench(ReadWalker, "loads_are_those_of_a_literal_walk"),
+    "store_walker": BlockBench(StoreWalker, "every_ofmap_byte_is_stored_once"),
     "reader": BlockBench(Reader, "segments_become_beats_in_order"),
     "writer": BlockBench(Writer, "runs_become_bytes_in_memory"),
     "requantiser": BlockBench(PostProcessor, "words_are_the_golden_models"),

@@ -20,12 +20,20 @@ from stillflow.sim.cocotb_tb.blocks.movers import (
     runs_become_bytes_in_memory,
     segments_become_beats_in_order,
 )
+from stillflow.sim.cocotb_tb.blocks.walkers import (
+    blocks_are_those_of_a_literal_walk,
+    chunks_are_those_of_a_literal_walk,
+    loads_are_those_of_a_literal_walk,
+)
 
 __all__ = [
     "array_multiplies_by_its_block",
     "array_sums_a_pixel_group",
+    "blocks_are_those_of_a_literal_walk",
+    "chunks_are_those_of_a_literal_walk",
     "every_ofmap_byte_is_stored_once",
     "lines_come_back_from_the_ring",
+    "loads_are_those_of_a_literal_walk",
     "pe_keeps_its_psum",
     "pe_keeps_its_weight",
     "psums_meet_sums",
