@@ -50,7 +50,10 @@ def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -
 
     That is for depthwise layers on weight-stationary arrays. A pixel is read once or twice for each
     filter column and strip, as a dense block once for each tap; so not where strides skip pixels.
+    The ifmap rows of an ofmap row must fit on chip: these windows do not come in parts.
     """
+    planes = _planes_at_a_time(shape, config)
+    row = ((shape.F - 1) * shape.stride[1] + shape.S) * config.channel_block
     return (
         config.dataflow == Dataflow.WEIGHT_STATIONARY
         and shape.G == shape.C == shape.M
@@ -59,7 +62,14 @@ def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -
         and shape.dilation == (1, 1)
         and shape.stride[0] * shape.stride[1] <= shape.R * shape.S
         and shape.F + config.store_pixels <= config.psum_depth
+        and planes * (shape.R * row + config.ifmap_banks) <= config.ifmap_elements
     )
+
+
+def _planes_at_a_time(shape: ConvShape, config: AcceleratorConfig) -> int:
+    """Channel planes that the array takes at a time, a channel in each column."""
+    planes = -(-shape.C // config.channel_block)
+    return min(config.rows // config.channel_block, config.block_units, planes)
 
 
 def plan_layer(
@@ -90,7 +100,7 @@ def plan_layer(
         return Plan(work=work, pool=True)
     if suits_chains(shape, config, packed=packed):
         planes = -(-shape.C // block)
-        taken = min(config.rows // block, config.block_units, planes)
+        taken = _planes_at_a_time(shape, config)
         groups = -(-planes // taken)
         work = Work(
             G=groups, N=shape.N, C=taken * block, M=taken * block, H=shape.H, W=shape.W, R=shape.R,

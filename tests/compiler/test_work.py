@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from stillflow.compiler.graph import PoolLayer
+from stillflow.compiler.mapper import choose_mapping
 from stillflow.compiler.work import merged_groups, plan_layer
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, TINY
@@ -114,3 +117,12 @@ def test_pooled_planes_are_images_of_one_block(op):
     assert (w.H, w.W, w.R, w.S, w.E, w.F) == (6, 5, 3, 2, shape.E, shape.F)
     assert (w.stride, w.dilation, w.pad) == ((2, 1), (1, 1), (1, 0))
     assert w.maximum is (op == "maxpool")
+
+
+def test_depthwise_windows_that_do_not_fit_as_a_whole_come_in_parts():
+    """The rows of one ofmap row must be on chip to pass the weight chains."""
+    small = replace(TINY, glb_kib=2, name="small")
+    for size, depthwise in ((3, True), (18, False)):
+        made = plan(ConvShape(G=4, C=4, M=4, H=18, W=18, R=size, S=size), small)
+        assert made.work.depthwise is depthwise
+        assert (choose_mapping(made, small).windows > 1) is not depthwise
