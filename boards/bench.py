@@ -21,7 +21,8 @@ from stillflow.boards.simulation import (
 )
 from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
-from stillflow.compiler.program import compile_network
+from stillflow.compiler.objective import Objective
+from stillflow.compiler.program import Program, compile_network
 from stillflow.compiler.report import make_report
 from stillflow.compiler.synthetic import synthetic_inputs, synthetic_network
 from stillflow.compiler.workload import Workload, load_workload
@@ -39,7 +40,7 @@ def bench_workload(
     timing: DramTiming,
     seed: int,
     wave: Path | None,
-    objective: str,
+    objective: Objective,
     jobs: int = 1,
 ) -> dict[str, Any]:
     """Run a table's layers as one program from one doorbell, and report."""
@@ -79,12 +80,19 @@ def bench_workload(
 
 
 def model_workload(
-    workload: Workload, config: AcceleratorConfig, *, timing: DramTiming, objective: str
+    workload: Workload, config: AcceleratorConfig, *, timing: DramTiming, objective: Objective
 ) -> dict[str, Any]:
     """Report what the cost model predicts for a table's layers; no tensor is made."""
+    return model_program(workload, config, timing=timing, objective=objective)[1]
+
+
+def model_program(
+    workload: Workload, config: AcceleratorConfig, *, timing: DramTiming, objective: Objective
+) -> tuple[Program, dict[str, Any]]:
+    """Compile a table's layers without contents; give the program and the cost model's report."""
     network = synthetic_network(workload, config, seed=0, weights=False)
     program = compile_network(network, config, objective=objective, contents=False)
-    return make_report(
+    report = make_report(
         program,
         None,
         version=version(),
@@ -93,6 +101,7 @@ def model_workload(
         bytes_per_cycle=timing.bytes_per_cycle or config.axi_bytes,
         mismatches=[None] * len(network.layers),
     )
+    return program, report
 
 
 @click.command()
@@ -115,7 +124,7 @@ def bench(
     seed: int,
     wave: Path | None,
     jobs: int,
-    objective: str,
+    objective: Objective,
     json_path: Path | None,
 ) -> None:
     """Run layer shapes with seeded random data, every word checked.

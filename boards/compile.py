@@ -7,7 +7,7 @@ import click
 
 from stillflow.boards.configs import config_option, resolve_config
 from stillflow.boards.files import write_bytes, write_json, write_whole
-from stillflow.boards.simulation import OBJECTIVES
+from stillflow.boards.objective import objective_options
 from stillflow.compiler.frontend import load_network
 from stillflow.compiler.image import (
     DESCRIPTORS,
@@ -17,6 +17,7 @@ from stillflow.compiler.image import (
     memory_map,
     program_image,
 )
+from stillflow.compiler.objective import Objective
 from stillflow.compiler.program import compile_network
 
 
@@ -25,8 +26,7 @@ from stillflow.compiler.program import compile_network
 @config_option
 @click.option("-o", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR",
               help="Where to.")  # fmt: skip
-@click.option("--objective", type=click.Choice(OBJECTIVES), default="cycles", show_default=True,
-              help="What the mapper minimises.")  # fmt: skip
+@objective_options
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the memory map here too.")  # fmt: skip
 def compile_model(
@@ -34,7 +34,7 @@ def compile_model(
     config: str,
     sets: tuple[str, ...],
     folder: Path,
-    objective: str,
+    objective: Objective,
     json_path: Path | None,
 ) -> None:
     """Write the program image, its memory map and the descriptors of MODEL.onnx."""

@@ -1,18 +1,17 @@
-"""``stillflow map``: the loop nests that the mapper chooses."""
+"""``stillflow map``: the loop nests that the mapper chooses, and what they cost."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from stillflow.boards.bench import model_program
 from stillflow.boards.configs import config_option, resolve_config
 from stillflow.boards.files import write_json
-from stillflow.boards.simulation import OBJECTIVES
-from stillflow.boards.version import version
-from stillflow.compiler.estimate import dram_bytes, estimate_cycles
+from stillflow.boards.objective import objective_options
+from stillflow.boards.simulation import dram_timing
+from stillflow.compiler.objective import Objective
 from stillflow.compiler.printer import print_nest
-from stillflow.compiler.program import map_network
-from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import load_workload
 
 
@@ -22,10 +21,9 @@ from stillflow.compiler.workload import load_workload
 @click.option("--layers", metavar="A,B", help="Only these layers.")
 @click.option("--net", help="Value of the table's net column.")
 @click.option("--batch", type=click.IntRange(1), help="Replaces N.")
-@click.option("--objective", type=click.Choice(OBJECTIVES), default="cycles", show_default=True,
-              help="What the mapper minimises.")  # fmt: skip
+@objective_options
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the nests as JSON.")  # fmt: skip
+              help="Write the report, with the nests, as JSON.")  # fmt: skip
 def map_workload(
     workload: str,
     config: str,
@@ -33,37 +31,34 @@ def map_workload(
     layers: str | None,
     net: str | None,
     batch: int | None,
-    objective: str,
+    objective: Objective,
     json_path: Path | None,
 ) -> None:
-    """Print the loop nest of each layer of WORKLOAD, with its predicted cycles and DRAM bytes."""
+    """Print the loop nest of each layer of WORKLOAD, with its cycles, accesses and energy.
+
+    These are the cost model's, equal to the RTL's with a DRAM of the AXI width and 40 cycles.
+    """
     resolved = resolve_config(config, sets)
     table = load_workload(
         workload, net=net, layers=layers.split(",") if layers else None, batch=batch
     )
-    network = synthetic_network(table, resolved, seed=0, weights=False)
-    entries: list[dict[str, Any]] = []
-    for layer, mapping in map_network(network, resolved, objective=objective):
-        read, written = dram_bytes(mapping)
-        entry = {
-            "name": layer.name,
-            "op": layer.op,
-            "predicted_cycles": estimate_cycles(mapping),
-            "dram_read_bytes": read,
-            "dram_write_bytes": written,
-            "nest": print_nest(mapping),
-        }
-        entries.append(entry)
-        click.echo(
-            f"{layer.name} ({layer.op}): about {entry['predicted_cycles']:,} cycles, "
-            f"{read:,} bytes read, {written:,} written"
-        )
-        click.echo(entry["nest"] + "\n")
-    report = {
-        "stillflow": version(),
-        "config": resolved.keys(),
-        "workload": table.name,
-        "objective": objective,
-        "layers": entries,
-    }
+    program, report = model_program(
+        table, resolved, timing=dram_timing(40, None, resolved), objective=objective
+    )
+    report["objective"] = objective.minimise
+    for entry, layer in zip(report["layers"], program.layers, strict=True):
+        entry["nest"] = print_nest(layer.mapping)
+        click.echo(f"{_summary(entry)}\n{entry['nest']}\n")
     write_json(json_path, report)
+
+
+def _summary(entry: dict[str, Any]) -> str:
+    buffers = sum(entry[f"glb_{kind}"] for kind in ("reads", "writes", "fills", "spills"))
+    spads = entry["spad_reads"] + entry["spad_writes"]
+    return (
+        f"{entry['name']} ({entry['op']}): {entry['cycles']:,} cycles "
+        f"({100 * entry['roofline_efficiency']:.1f} % of the roofline), "
+        f"{entry['dram_read_bytes']:,} bytes read, {entry['dram_write_bytes']:,} written; "
+        f"words: {buffers:,} buffers, {spads:,} spads, {entry['noc_transfers']:,} from PE to PE; "
+        f"energy {entry['energy']:.4g}"
+    )

@@ -27,6 +27,7 @@ from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import dequantize, load_network, quantize
 from stillflow.compiler.graph import Network, Port
+from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.program import Program, compile_network
 from stillflow.compiler.report import make_report
 from stillflow.hw.config import AcceleratorConfig
@@ -148,7 +149,7 @@ def run_model(
     timing: DramTiming,
     seed: int = 0,
     wave: Path | None = None,
-    objective: str = "cycles",
+    objective: Objective = CYCLES,
     jobs: int = 1,
 ) -> tuple[dict[str, Any], Arrays]:
     """Run a model on each batch of inputs; report the first run, mismatches of all.
@@ -239,7 +240,7 @@ def run(
     seed: int,
     wave: Path | None,
     jobs: int,
-    objective: str,
+    objective: Objective,
     json_path: Path | None,
 ) -> None:
     """Run a quantised ONNX model, every tensor compared with the golden model and ONNX Runtime."""

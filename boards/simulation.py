@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -12,11 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stillflow.boards.engines import ENGINES
+from stillflow.boards.objective import objective_options
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.engine.base import DramTiming
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-OBJECTIVES = ("cycles", "dram")
+_Command = Callable[..., Any]
 MODEL = "model"  # the engine that is none: golden and cost model
 
 
@@ -35,11 +35,10 @@ def simulation_options(command: _Command) -> _Command:
                      metavar="FILE.fst", help="Write a waveform."),
         click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
                      help="Run layers side by side in so many processes."),
-        click.option("--objective", type=click.Choice(OBJECTIVES), default="cycles",
-                     show_default=True, help="What the mapper minimises."),
         click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path),
                      metavar="FILE", help="Write the report as JSON."),
     )  # fmt: skip
+    command = objective_options(command)
     for option in reversed(options):
         command = option(command)
     return command

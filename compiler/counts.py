@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 
 from stillflow.compiler.graph import Layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow
@@ -13,12 +14,25 @@ OPERANDS = ("ifmap", "filter", "psum")
 
 @dataclass(frozen=True, kw_only=True)
 class EnergyCosts:
-    """Energy of an access, in MACs: the survey's normalised costs (figure 25)."""
+    """Energy of an access, in MACs: the survey's normalised costs (figure 25), or others.
+
+    Raises
+    ------
+    ValueError
+        If a cost is no finite number or negative.
+    """
 
     spad: float = 1.0
     noc: float = 2.0
     glb: float = 6.0
     dram: float = 200.0
+
+    def __post_init__(self) -> None:
+        for key in fields(self):
+            value = getattr(self, key.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and 0 <= value < inf):
+                raise ValueError(f"{key.name} must be a number from 0 on, not {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +140,8 @@ def layer_macs(layer: Layer) -> int:
     return layer.shape.macs if isinstance(layer.shape, ConvShape) else 0
 
 
-def energy(macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts | None = None) -> float:
+def energy(macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts) -> float:
     """Energy in MACs."""
-    costs = costs or EnergyCosts()
     glb = sum(moved.of(kind) for kind in ("glb_reads", "glb_writes", "glb_fills", "glb_spills"))
     spad = moved.of("spad_reads") + moved.of("spad_writes")
     return (

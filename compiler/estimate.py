@@ -1,6 +1,12 @@
 """Rough costs of a nest by closed forms: what the mapper weighs. `compiler.cost` has exact ones."""
 
+from dataclasses import dataclass, replace
+
+from stillflow.compiler.cost.counters import array_counters
+from stillflow.compiler.counts import EnergyCosts, accesses, energy
+from stillflow.compiler.objective import Objective
 from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 
@@ -22,8 +28,13 @@ def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
     return total * mapping.k_s * mapping.k_r * w.G
 
 
-def compute_cycles(mapping: Mapping) -> int:
-    """Cycles of all steps when nothing waits for DRAM."""
+def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
+    """Cycles of all steps when nothing waits for DRAM.
+
+    ``reductions`` replaces the nest's number of reduction tiles along the channels: all else is the
+    same for every nest with these pixel and window tiles.
+    """
+    reductions = reductions or mapping.c_count
     if mapping.fir:
         return depthwise_cycles(mapping, mapping.fir)
     config, w = mapping.config, mapping.work
@@ -41,7 +52,7 @@ def compute_cycles(mapping: Mapping) -> int:
             for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
                 for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
                     groups = mapping.pixel_groups_of(images, rows, columns)
-                    step = chunks * groups * floor + parameters * mapping.c_count
+                    step = chunks * groups * floor + parameters * reductions
                     total += n_times * e_times * f_times * step
         return total * passes
     for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
@@ -56,18 +67,76 @@ def compute_cycles(mapping: Mapping) -> int:
     return total * mapping.blocks * w.G
 
 
-def dram_bytes(mapping: Mapping) -> tuple[int, int]:
-    """Bytes read and written, padding counted as read: an upper bound for choosing."""
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """DRAM bytes of a layer; of the ifmap with its padding."""
+
+    ifmap: int
+    filters: int
+    ofmap: int
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return self.ifmap + self.filters + self.ofmap
+
+
+def traffic(mapping: Mapping) -> Traffic:
+    """Bytes of a layer, an upper bound for choosing."""
     config, w = mapping.config, mapping.work
     _, e, f = mapping.tile_counts
     rows = min(mapping.rows_of(mapping.pe), w.H) * e * mapping.r_count
     width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
     reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
-    ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes * reloads
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    filters = mapping.filter_lines * config.filter_line_bytes * passes
-    ofmap = mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes
-    return ifmap + filters, ofmap
+    return Traffic(
+        ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes * reloads,
+        filters=mapping.filter_lines * config.filter_line_bytes * passes,
+        ofmap=mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes,
+    )
+
+
+def spent_energy(
+    mapping: Mapping, moved: Traffic, costs: EnergyCosts, *, reductions: int | None = None
+) -> float:
+    """Energy of a layer besides that of its MACs; ``reductions`` as in `compute_cycles`."""
+    config = mapping.config
+    counters = array_counters(mapping, reductions=reductions) | {
+        Counter.IFMAP_FILLS: moved.ifmap // config.act_bytes,
+        Counter.FILTER_FILLS: moved.filters // (config.weight_bits // 8),
+        Counter.OFMAP_SPILLS: moved.ofmap // config.act_bytes,
+    }
+    words = accesses(counters, config, depthwise=mapping.work.depthwise)
+    return energy(0, words, moved.total // config.act_bytes, costs)
+
+
+def cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
+    """Rate a nest: what an objective minimises first, and what decides among equals."""
+    moved = traffic(mapping)
+    cycles = estimate(mapping, moved)
+    if objective.minimise == "cycles":
+        return cycles, moved.total
+    if objective.minimise == "energy":
+        return spent_energy(mapping, moved, objective.costs), cycles
+    return moved.total, cycles
+
+
+def least_cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
+    """Lower bounds of `cost` for all nests with these pixel and window tiles."""
+    config, w = mapping.config, mapping.work
+    rows = min(w.H, w.E * min(w.stride[0], mapping.rows_of(1)))
+    width = min(w.W * mapping.pixel, w.F * min(w.stride[1] * mapping.pixel, mapping.width_of(1)))
+    moved = replace(
+        traffic(mapping),
+        ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes,
+        filters=mapping.filter_lines * config.filter_line_bytes,
+    )
+    cycles = max(compute_cycles(mapping, reductions=1), moved.total // config.axi_bytes)
+    if objective.minimise == "cycles":
+        return cycles, moved.total
+    if objective.minimise == "energy":
+        return spent_energy(mapping, moved, objective.costs, reductions=1), cycles
+    return moved.total, cycles
 
 
 def load_cycles(mapping: Mapping) -> int:
@@ -84,17 +153,16 @@ def load_cycles(mapping: Mapping) -> int:
 
 def estimate_cycles(mapping: Mapping) -> int:
     """Rough cycles of a layer: what the mapper minimises."""
-    return estimate(mapping, *dram_bytes(mapping))
+    return estimate(mapping, traffic(mapping))
 
 
-def estimate(mapping: Mapping, read: int, written: int) -> int:
+def estimate(mapping: Mapping, moved: Traffic) -> int:
     """Rough cycles of a layer that moves so many bytes."""
     config = mapping.config
     tile = load_cycles(mapping)
-    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    filters = mapping.filter_lines * passes * config.filter_line_bytes // config.axi_bytes
-    stores = written // min(config.axi_bytes, config.channel_block * config.act_bytes)
-    memory = max((read + written) // config.axi_bytes, mapping.tiles * tile + filters + stores)
+    filters = moved.filters // config.axi_bytes
+    stores = moved.ofmap // min(config.axi_bytes, config.channel_block * config.act_bytes)
+    memory = max(moved.total // config.axi_bytes, mapping.tiles * tile + filters + stores)
     compute = compute_cycles(mapping)
     # Before the first step: the first plane group; with one slot, every tile is waited for.
     start = tile // min(mapping.groups, mapping.plane_groups)

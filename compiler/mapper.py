@@ -1,8 +1,12 @@
 """Chooses the nest of a layer."""
 
 from collections.abc import Iterator
+from functools import cache
+from math import inf
+from operator import itemgetter
 
-from stillflow.compiler.estimate import dram_bytes, estimate
+from stillflow.compiler.estimate import cost, least_cost
+from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir, most_strip
@@ -111,17 +115,21 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
 
     The filter's window is taken in tiles only if that of a single pixel does not fit.
     """
-    work = plan.work
-    if work.depthwise:
-        yield from depthwise_candidates(work, config)
+    if plan.work.depthwise:
+        yield from depthwise_candidates(plan.work, config)
         return
+    for smallest in _smallest_nests(plan.work, config):
+        yield from _nests(smallest)
+
+
+def _smallest_nests(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
+    """Nests with the least on chip, one for each choice of pixel and window tiles."""
     fits = _smallest(config, work, (1, 1, 1)) is not None
     for pixels in _pixel_tiles(work, most_pixels(work, config)):
         if not fits:
-            for smallest in _in_windows(config, work, pixels):
-                yield from _nests(smallest)
+            yield from _in_windows(config, work, pixels)
         elif smallest := _smallest(config, work, pixels):
-            yield from _nests(smallest)
+            yield smallest
 
 
 def _nests(smallest: Mapping) -> Iterator[Mapping]:
@@ -184,7 +192,10 @@ def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapp
                         continue
 
 
-def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "cycles") -> Mapping:
+@cache
+def choose_mapping(
+    plan: Plan, config: AcceleratorConfig, *, objective: Objective = CYCLES
+) -> Mapping:
     """Best nest of a layer by closed forms; deterministic.
 
     Parameters
@@ -193,31 +204,56 @@ def choose_mapping(plan: Plan, config: AcceleratorConfig, *, objective: str = "c
         The layer.
     config : AcceleratorConfig
         The accelerator.
-    objective : str
-        ``cycles`` or ``dram``: what to minimise first.
+    objective : Objective
+        What to minimise first.
 
     Raises
     ------
     MappingError
         If the ifmap is packed and a pixel does not fit the ifmap buffer.
     """
-
-    rated: list[tuple[int, int, Mapping]] = []
-    for mapping in candidates(plan, config):
-        moved = dram_bytes(mapping)
-        rated.append((estimate(mapping, *moved), sum(moved), mapping))
-    if objective == "dram":
-        rated = [(moved, cycles, mapping) for cycles, moved, mapping in rated]
-    # Among the nests that are as good as the best, the one that is better in the other respect.
-    limit = min((first for first, _, _ in rated), default=0)
-    limit += limit // TOLERANCE if objective == "cycles" else 0
-    best = min(
-        (entry for entry in rated if entry[0] <= limit), key=lambda entry: entry[1], default=None
-    )
+    best = _best_in_turn(plan, config, objective)
     if best is None:
         w = plan.work
         raise MappingError(
             f"a packed pixel of {w.C} elements must fit the ifmap buffer of "
             f"{config.ifmap_elements} elements"
         )
-    return best[2]
+    return best
+
+
+def _best_in_turn(plan: Plan, config: AcceleratorConfig, objective: Objective) -> Mapping | None:
+    """Rate nests, those with the least bound first, until no other can be better."""
+    tolerance = TOLERANCE if objective.minimise == "cycles" else inf
+    rated: list[tuple[float, float, Mapping]] = []
+    least, limit = (inf, inf), inf
+    for bound, nests in _bounded(plan, config, objective):
+        if bound[0] > limit:
+            break
+        if tolerance == inf and bound >= least:
+            continue
+        for mapping in nests:
+            first, second = cost(mapping, objective)
+            rated.append((first, second, mapping))
+            least = min(least, (first, second))
+            limit = least[0] + least[0] // tolerance
+    # Among the nests that are as good as the best, the one that is better in the other respect.
+    return min(
+        (entry for entry in rated if entry[0] <= limit),
+        key=itemgetter(1), default=(None, None, None),
+    )[2]  # fmt: skip
+
+
+def _bounded(
+    plan: Plan, config: AcceleratorConfig, objective: Objective
+) -> Iterator[tuple[tuple[float, float], Iterator[Mapping]]]:
+    """Nests together with lower bounds of what they cost, the least bound first."""
+    if plan.work.depthwise:
+        yield (0, 0), depthwise_candidates(plan.work, config)
+        return
+    bounds = [
+        (least_cost(smallest, objective), smallest)
+        for smallest in _smallest_nests(plan.work, config)
+    ]
+    for bound, smallest in sorted(bounds, key=itemgetter(0)):
+        yield bound, _nests(smallest)

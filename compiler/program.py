@@ -9,6 +9,7 @@ from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.graph import ConvLayer, Layer, Network, Tensor, clip_range
 from stillflow.compiler.lower import Placement, lower, pack
 from stillflow.compiler.mapper import MappingError, choose_mapping
+from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.parameters import check_widths, group_parameters, pool_parameters
 from stillflow.compiler.tensors import sign_offset
 from stillflow.compiler.work import Plan, plan_layer
@@ -58,6 +59,8 @@ class Program:
         What was compiled.
     config : AcceleratorConfig
         For which accelerator.
+    objective : Objective
+        What the nests were chosen for; its costs are the reports'.
     layers : tuple[LayerProgram, ...]
         In execution order.
     layouts : dict[str, TensorLayout]
@@ -74,6 +77,7 @@ class Program:
 
     network: Network
     config: AcceleratorConfig
+    objective: Objective
     layers: tuple[LayerProgram, ...]
     layouts: dict[str, TensorLayout]
     addresses: dict[str, int]
@@ -132,7 +136,7 @@ def compile_network(
     network: Network,
     config: AcceleratorConfig,
     *,
-    objective: str = "cycles",
+    objective: Objective = CYCLES,
     contents: bool = True,
     progress: Callable[[str], None] | None = None,
     choose: Callable[[Plan, AcceleratorConfig], Mapping] | None = None,
@@ -145,7 +149,7 @@ def compile_network(
         Quantised layers.
     config : AcceleratorConfig
         The accelerator.
-    objective : str
+    objective : Objective
         What the mapper minimises: ``cycles`` or ``dram``.
     contents : bool
         False where only nests and addresses matter: no filter streams are made.
@@ -188,14 +192,14 @@ def compile_network(
         raise CompileError(f"{network.name}: {allocator.top} bytes of DRAM exceed 4 GiB")
     segments[program_address] = b"".join(pack(layer.descriptor) for layer in layers)
     return Program(
-        network=network, config=config, layers=tuple(layers), layouts=layouts, addresses=addresses,
-        program_address=program_address, record_address=record_address, segments=segments,
-        size=allocator.top,
+        network=network, config=config, objective=objective, layers=tuple(layers),
+        layouts=layouts, addresses=addresses, program_address=program_address,
+        record_address=record_address, segments=segments, size=allocator.top,
     )  # fmt: skip
 
 
 def map_network(
-    network: Network, config: AcceleratorConfig, *, objective: str = "cycles"
+    network: Network, config: AcceleratorConfig, *, objective: Objective = CYCLES
 ) -> Iterator[tuple[Layer, Mapping]]:
     """Choose each layer's nest without making a program.
 

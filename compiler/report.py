@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stillflow.compiler.cost.predict import predict
-from stillflow.compiler.counts import accesses, compulsory_bytes, energy, layer_macs
+from stillflow.compiler.counts import EnergyCosts, accesses, compulsory_bytes, energy, layer_macs
 from stillflow.compiler.program import LayerProgram, Program
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
@@ -17,6 +17,7 @@ def layer_entry(
     config: AcceleratorConfig,
     counters: Mapping[Counter, int],
     *,
+    costs: EnergyCosts,
     predicted_cycles: int,
     bytes_per_cycle: int,
     mismatches: int | None,
@@ -31,6 +32,8 @@ def layer_entry(
         The accelerator.
     counters : Mapping[Counter, int]
         What the layer added to the counters.
+    costs : EnergyCosts
+        Of accesses.
     predicted_cycles : int
         The cost model's.
     bytes_per_cycle : int
@@ -57,7 +60,7 @@ def layer_entry(
         "dram_read_bytes": read,
         "dram_write_bytes": written,
         **moved.as_report(),
-        "energy": energy(macs, moved, (read + written) // config.act_bytes),
+        "energy": energy(macs, moved, (read + written) // config.act_bytes, costs),
         "mismatches": mismatches,
     }
 
@@ -121,6 +124,7 @@ def make_report(
             compiled,
             config,
             counted,
+            costs=program.objective.costs,
             predicted_cycles=foreseen[Counter.CYCLES],
             bytes_per_cycle=bytes_per_cycle,
             mismatches=wrong,

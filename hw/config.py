@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from stillflow.hw.lazy import lazy
+
 
 class Dataflow(StrEnum):
     """Which operand stays in the PE (survey, section V-B)."""
@@ -125,27 +127,27 @@ class AcceleratorConfig:
 
     # -- derived sizes ---------------------------------------------------------------------------
 
-    @property
+    @lazy
     def pes(self) -> int:
         """Processing elements."""
         return self.rows * self.cols
 
-    @property
+    @lazy
     def act_bytes(self) -> int:
         """Bytes of an activation in DRAM."""
         return self.act_bits // 8
 
-    @property
+    @lazy
     def axi_bytes(self) -> int:
         """Bytes of one beat."""
         return self.axi_data_bits // 8
 
-    @property
+    @lazy
     def axi_elements(self) -> int:
         """Activations in one beat."""
         return self.axi_bytes // self.act_bytes
 
-    @property
+    @lazy
     def channel_block(self) -> int:
         """Channels that lie side by side in DRAM: a power of two up to 16 that suits the array.
 
@@ -158,82 +160,82 @@ class AcceleratorConfig:
             block //= 2
         return block
 
-    @property
+    @lazy
     def m_block(self) -> int:
         """Filters computed side by side: the columns in use."""
         return self.cols - self.cols % self.channel_block
 
-    @property
+    @lazy
     def block_units(self) -> int:
         """Channel blocks in the ofmap channels of one filter block."""
         return self.m_block // self.channel_block
 
-    @property
+    @lazy
     def ifmap_banks(self) -> int:
         """Banks of the ifmap buffer, one activation wide: a power of two."""
         return max(1 << ceil_log2(self.rows), self.axi_elements)
 
-    @property
+    @lazy
     def ifmap_depth(self) -> int:
         """Activations in each ifmap bank."""
         return self.glb_kib * 1024 // 2 // (self.ifmap_banks * self.act_bytes)
 
-    @property
+    @lazy
     def ifmap_elements(self) -> int:
         """Activations that the ifmap buffer holds."""
         return self.ifmap_banks * self.ifmap_depth
 
-    @property
+    @lazy
     def filter_line_bytes(self) -> int:
         """Bytes of a filter line: the weights of one array row, padded to whole beats."""
         line = 1 << ceil_log2(self.m_block * self.weight_bits // 8)
         return max(line, self.axi_bytes)
 
-    @property
+    @lazy
     def filter_lines(self) -> int:
         """Lines that the filter buffer holds."""
         return self.glb_kib * 1024 * 3 // 16 // self.filter_line_bytes
 
-    @property
+    @lazy
     def psum_depth(self) -> int:
         """Ofmap pixels whose psums fit on chip, and entries of the ofmap buffer."""
         psum = self.glb_kib * 1024 * 8 // 4 // (self.m_block * self.acc_bits)
         ofmap = self.glb_kib * 1024 * 8 // 16 // (self.m_block * self.act_bits)
         return min(psum, ofmap)
 
-    @property
+    @lazy
     def store_pixels(self) -> int:
         """Ofmap pixels that are stored in one go, at most: a burst's worth."""
         burst = self.max_burst_beats * self.axi_bytes
         return max(1, min(burst // (self.channel_block * self.act_bytes), self.psum_depth // 2))
 
-    @property
+    @lazy
     def psum_bits(self) -> int:
         """Width of the sum of one column's products."""
         return self.act_bits + self.weight_bits + ceil_log2(self.rows)
 
-    @property
+    @lazy
     def sum_bits(self) -> int:
         """Width of what a column of the array hands to the accumulator."""
         stays = self.dataflow == Dataflow.OUTPUT_STATIONARY
         return self.acc_bits if stays else self.psum_bits
 
-    @property
+    @lazy
     def drain_pixels(self) -> int:
         """Pixels whose psums leave the array together: one for each row where psums stay."""
         return self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
 
-    @property
+    @lazy
     def pace(self) -> int:
         """Cycles in which the requantiser takes one vector of psums."""
         return self.m_block // self.requant_lanes
 
-    @property
+    @lazy
     def bias_lines(self) -> int:
         """Filter-stream lines that carry the biases of a block, one slice of every column each."""
         return -(-self.acc_bits // self.weight_bits)
 
-    @property
+    @lazy
     def scale_lines(self) -> int:
         """Filter-stream lines that carry the scales of a block."""
         return 32 // self.weight_bits

@@ -5,8 +5,8 @@ descriptor, the printer shows it, the cost model counts it.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
+from stillflow.hw.lazy import lazy
 from stillflow.hw.tiling import Tiling
 
 
@@ -46,7 +46,7 @@ class Mapping(Tiling):
 
     # -- room on chip ----------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def psum_entries(self) -> int:
         """Psum entries in use: all filter blocks of a group when the reduction is tiled.
 
@@ -60,7 +60,7 @@ class Mapping(Tiling):
             return max(waiting, self.tile_pixels if self.k_s * self.k_r > 1 else 0)
         return min(self.tile_pixels, self.config.rows) if self.psums_stay else self.tile_pixels
 
-    @cached_property
+    @lazy
     def visit_lines(self) -> int:
         """Most filter lines of a filter block in a reduction tile, parameters included."""
         full, last = self.slab_lines
@@ -69,31 +69,31 @@ class Mapping(Tiling):
 
     # -- reduction -------------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def k_elements(self) -> int:
         """Contiguous elements of the K walk."""
         if self.work.packed:
             return self.work.C * (self.window[1] if self.flat_row else 1)
         return min(self.work.C, self.pixel)
 
-    @cached_property
+    @lazy
     def flat_row(self) -> bool:
         """Whether a packed filter row is one run of elements."""
         return self.work.packed and (self.work.dilation[1] == 1 or self.window[1] == 1)
 
-    @cached_property
+    @lazy
     def k_s(self) -> int:
         """Filter columns, or blocks of them, as a loop of the K walk."""
         if self.fir:
             return -(-self.work.S // self.fir.tap_columns)
         return 1 if self.flat_row else self.window[1]
 
-    @cached_property
+    @lazy
     def k_r(self) -> int:
         """Filter rows, or blocks of them, as a loop of the K walk."""
         return -(-self.work.R // self.fir.tap_rows) if self.fir else self.window[0]
 
-    @cached_property
+    @lazy
     def _crosses_s(self) -> bool:
         # A chunk may run on into the next filter column where that is the next element.
         return self.flat_row or (
@@ -105,7 +105,7 @@ class Mapping(Tiling):
             and self.work.dilation[1] == 1
         )
 
-    @cached_property
+    @lazy
     def _pitch(self) -> tuple[int, bool]:
         # A chunk may run on into the next filter row if the rows' distance keeps the banks apart:
         # dilation * pitch = columns * pixel (modulo the banks).
@@ -135,7 +135,7 @@ class Mapping(Tiling):
         whole, rest = divmod(run, rows)
         return ([rows] * whole + ([rest] if rest else [])) * times
 
-    @cached_property
+    @lazy
     def slab_lines(self) -> tuple[int, int]:
         """Filter lines of a plane group in a reduction tile, and of the last one."""
         if self.fir:
@@ -144,19 +144,19 @@ class Mapping(Tiling):
         per_plane = self.k_elements * self.k_s * self.window[0]
         return per_plane * self.k_planes, per_plane * self.k_planes_last
 
-    @cached_property
+    @lazy
     def block_lines(self) -> int:
         """Filter-stream lines of one filter block over the whole reduction."""
         full, last = self.slab_lines
         lines = (full * (self.plane_groups - 1) + last) * self.windows
         return lines + self.config.bias_lines + self.config.scale_lines
 
-    @cached_property
+    @lazy
     def resident_lines(self) -> int:
         """Filter-stream lines that all pixel tiles use in turn."""
         return self.block_lines * (self.mb if self.m_outer else self.blocks)
 
-    @cached_property
+    @lazy
     def filter_lines(self) -> int:
         """Filter-stream lines of the whole layer."""
         return self.block_lines * self.blocks * self.work.G
@@ -183,12 +183,12 @@ class Mapping(Tiling):
         """Elements from row to row in the buffer."""
         return self._pitch[0]
 
-    @cached_property
+    @lazy
     def image_stride(self) -> int:
         """Elements from image to image in the buffer."""
         return self.rows_of(self.pe) * self.pitch
 
-    @cached_property
+    @lazy
     def plane_stride(self) -> int:
         """Elements from plane to plane; keeps the planes of a chunk in different banks."""
         size = self.pn * self.image_stride
@@ -196,19 +196,19 @@ class Mapping(Tiling):
             size += (self.config.channel_block - size) % self.config.ifmap_banks
         return size
 
-    @cached_property
+    @lazy
     def slot_size(self) -> int:
         """Elements of an ifmap tile in the buffer."""
         size = min(self.groups * self.k_planes, self.planes) * self.plane_stride
         return -(-size // self.config.ifmap_banks) * self.config.ifmap_banks
 
-    @cached_property
+    @lazy
     def tiles(self) -> int:
         """Ifmap tiles loaded in all."""
         reloads = self.m_count if self.m_outer or self.tiled else 1
         return self.work.G * self.pixel_tiles * self.c_count * self.windows * reloads
 
-    @cached_property
+    @lazy
     def slots(self) -> int:
         """Tiles that the buffer holds at a time."""
         return min(255, self.config.ifmap_elements // self.slot_size)

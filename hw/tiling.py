@@ -1,11 +1,11 @@
 """Tiles of a layer on an accelerator, and how many of each. Plain Python."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir
+from stillflow.hw.lazy import lazy
 from stillflow.hw.work import Work
 
 
@@ -52,33 +52,33 @@ class Tiling:
     filter_resident: bool = False
     fir: Fir | None = None
 
-    @cached_property
+    @lazy
     def blocks(self) -> int:
         """Filter blocks of a group of the convolution."""
         return -(-self.work.M // self.config.m_block)
 
-    @cached_property
+    @lazy
     def m_count(self) -> int:
         """Groups of filter blocks."""
         return -(-self.blocks // self.mb)
 
-    @cached_property
+    @lazy
     def mb_last(self) -> int:
         """Filter blocks of the last group."""
         return _last(self.blocks, self.mb)
 
-    @cached_property
+    @lazy
     def tile_counts(self) -> tuple[int, int, int]:
         """Pixel tiles: images, rows, columns."""
         w = self.work
         return -(-w.N // self.pn), -(-w.E // self.pe), -(-w.F // self.pf)
 
-    @cached_property
+    @lazy
     def pixel_tiles(self) -> int:
         """Pixel tiles in all."""
         return prod(self.tile_counts)
 
-    @cached_property
+    @lazy
     def last_pixels(self) -> tuple[int, int, int]:
         """Images, rows, columns of the last tiles."""
         w = self.work
@@ -94,7 +94,7 @@ class Tiling:
         """Window tiles."""
         return self.r_count * self.s_count
 
-    @cached_property
+    @lazy
     def window(self) -> tuple[int, int]:
         """Filter rows and columns of a reduction tile."""
         return self.work.R // self.r_count, self.work.S // self.s_count
@@ -123,28 +123,28 @@ class Tiling:
         """Whether biases and scales stand before the weights of their chunk, not behind."""
         return self.psums_stay or self.fir is not None
 
-    @cached_property
+    @lazy
     def pixel(self) -> int:
         """Elements from pixel to pixel."""
         return self.work.C if self.work.packed else self.config.channel_block
 
-    @cached_property
+    @lazy
     def planes(self) -> int:
         """Channel planes of a group's ifmap."""
         return 1 if self.work.packed else -(-self.work.C // self.config.channel_block)
 
-    @cached_property
+    @lazy
     def k_planes(self) -> int:
         """Planes side by side in a chunk."""
         planes = min(self.config.rows // self.config.channel_block, self.planes)
         return min(planes, self.config.block_units) if self.fir else planes
 
-    @cached_property
+    @lazy
     def plane_groups(self) -> int:
         """Plane groups of the whole reduction."""
         return -(-self.planes // self.k_planes)
 
-    @cached_property
+    @lazy
     def k_planes_last(self) -> int:
         """Planes of the last plane group; depthwise, of the last group."""
         return self.work.last_planes or _last(self.planes, self.k_planes)
@@ -161,17 +161,17 @@ class Tiling:
         units, last = -(-self.work.M // self.config.channel_block), self.work.last_planes
         return self.work.G * units - (units - last if last else 0)
 
-    @cached_property
+    @lazy
     def c_count(self) -> int:
         """Reduction tiles along the channels."""
         return -(-self.plane_groups // self.groups)
 
-    @cached_property
+    @lazy
     def groups_last(self) -> int:
         """Plane groups of the last reduction tile along the channels."""
         return _last(self.plane_groups, self.groups)
 
-    @cached_property
+    @lazy
     def tiled(self) -> bool:
         """Whether the reduction comes in more than one tile."""
         return self.c_count * self.windows > 1

@@ -33,6 +33,27 @@ def predict_counters(
         All counters but ``CYCLES``.
     """
     config, w = mapping.config, mapping.work
+    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
+    filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
+    ifmap_beats, fills = _ifmap(mapping, fields)
+    return array_counters(mapping) | {
+        Counter.DRAM_READ_BYTES: BYTES + ifmap_beats * config.axi_bytes + filter_bytes,
+        Counter.DRAM_WRITE_BYTES: (
+            _ofmap_beats(mapping, fields) * config.axi_bytes + RECORD_BYTES * (1 + last)
+        ),
+        Counter.IFMAP_FILLS: fills,
+        Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
+        Counter.OFMAP_SPILLS: mapping.all_units * w.N * w.E * w.F * config.channel_block,
+        Counter.LAYERS: 1,
+    }
+
+
+def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[Counter, int]:
+    """Count what the array and the psums do, which no address changes.
+
+    ``reductions`` replaces the nest's number of reduction tiles along the channels.
+    """
+    config, w = mapping.config, mapping.work
     columns = config.m_block
     visits = w.G * mapping.blocks  # filter blocks
     pixels = w.N * w.E * w.F
@@ -52,31 +73,20 @@ def predict_counters(
         of_block = _streamed(mapping, mapping.fir) * chunks
         vectors, macs = of_block * w.G, of_block * w.G * mapping.fir.taps
         lanes = of_block * mapping.all_planes * config.channel_block
-    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
     sums = chunks
     if mapping.psums_stay and not w.maximum:
-        sums = mapping.c_count * mapping.windows
+        sums = (reductions or mapping.c_count) * mapping.windows
     psums = visits * pixels * (sums - 1) * columns
-    ifmap_beats, fills = _ifmap(mapping, fields)
     return {
-        Counter.DRAM_READ_BYTES: BYTES + ifmap_beats * config.axi_bytes + filter_bytes,
-        Counter.DRAM_WRITE_BYTES: (
-            _ofmap_beats(mapping, fields) * config.axi_bytes + RECORD_BYTES * (1 + last)
-        ),
         Counter.IFMAP_READS: lanes,
-        Counter.IFMAP_FILLS: fills,
         Counter.FILTER_READS: lines * columns,
-        Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
         Counter.PSUM_READS: psums,
         Counter.PSUM_WRITES: psums,
         Counter.OFMAP_WRITES: visits * pixels * columns,
-        Counter.OFMAP_SPILLS: mapping.all_units * pixels * config.channel_block,
         Counter.CHAIN_SHIFTS: shifts,
         Counter.WEIGHT_SWAPS: steps,
         Counter.MAC_CYCLES: vectors,
         Counter.MAC_LANES: macs,
-        Counter.LAYERS: 1,
     }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from stillflow.hw.config import ceil_log2
 from stillflow.hw.words import LineKind, SegmentKind
-from stillflow.sim.golden.nest import Fill, FilterLine, Nest, Step
+from stillflow.sim.golden.events import Fill, FilterLine, Step
+from stillflow.sim.golden.nest import Nest
 
 Segment = Mapping[str, Any]  # members of `stillflow.hw.words.Segment`
 #: Kind, position in the order of loading (None: no line), lane offset (None: any).

@@ -14,6 +14,7 @@ from stillflow.boards.simulation import (
     simulation_options,
     wide_console,
 )
+from stillflow.compiler.objective import CYCLES
 from stillflow.hw.presets import EDGE8, TINY
 from stillflow.sim.engine.settings import DramTiming
 
@@ -66,7 +67,7 @@ def options_of(arguments):
 def test_options_have_the_defaults_of_the_interface():
     assert options_of([]) == {
         "engine": None, "dram_latency": 40, "dram_bytes_per_cycle": None, "seed": 0, "wave": None,
-        "jobs": 1, "objective": "cycles", "json_path": None,
+        "jobs": 1, "objective": CYCLES, "json_path": None,
     }  # fmt: skip
 
 

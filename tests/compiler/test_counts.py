@@ -104,7 +104,7 @@ def test_energy_weighs_each_level():
     names = Accesses().as_report()
     ones = Accesses(**{name: 1 for name in names if name.endswith(OPERANDS)})
     # Two spad, one NoC and four buffer counts of three operands each.
-    assert energy(1000, ones, 10) == 1000 + 2 * 3 + 2 * 3 + 6 * 4 * 3 + 200 * 10
+    assert energy(1000, ones, 10, EnergyCosts()) == 1000 + 2 * 3 + 2 * 3 + 6 * 4 * 3 + 200 * 10
     costs = EnergyCosts(spad=3, noc=5, glb=7, dram=11)
     assert energy(0, ones, 10, costs) == 3 * 6 + 5 * 3 + 7 * 12 + 11 * 10
-    assert energy(7, Accesses(), 0) == 7
+    assert energy(7, Accesses(), 0, EnergyCosts()) == 7

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.compiler.estimate import dram_bytes, estimate_cycles
+from stillflow.compiler.estimate import cost, estimate_cycles
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import (
     TOLERANCE,
@@ -14,6 +14,7 @@ from stillflow.compiler.mapper import (
     candidates,
     choose_mapping,
 )
+from stillflow.compiler.objective import Objective
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, EDGE32, TINY
@@ -71,14 +72,19 @@ def test_the_choice_is_a_candidate_and_always_the_same(name, random):
     config = CONFIGS[name]
     plan = draw_plan(random, config)
     by_cycles = choose_mapping(plan, config)
-    by_dram = choose_mapping(plan, config, objective="dram")
+    dram, energy = Objective(minimise="dram"), Objective(minimise="energy")
+    by_dram = choose_mapping(plan, config, objective=dram)
+    by_energy = choose_mapping(plan, config, objective=energy)
     every = list(candidates(plan, config))
     assert by_cycles in every
     assert by_dram in every
-    assert by_cycles == choose_mapping(plan, config, objective="cycles")
-    assert by_dram == choose_mapping(plan, config, objective="dram")
+    assert by_energy in every
+    choose_mapping.cache_clear()
+    assert by_cycles == choose_mapping(plan, config)
+    assert by_dram == choose_mapping(plan, config, objective=dram)
     # Each is the best in its own respect, cycles up to what counts as equal.
-    assert sum(dram_bytes(by_dram)) == min(sum(dram_bytes(m)) for m in every)
+    assert cost(by_dram, dram) == min(cost(m, dram) for m in every)
+    assert cost(by_energy, energy) == min(cost(m, energy) for m in every)
     fewest = min(estimate_cycles(m) for m in every)
     assert estimate_cycles(by_cycles) <= fewest + fewest // TOLERANCE
 

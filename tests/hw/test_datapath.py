@@ -12,7 +12,7 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.words import LineKind, SegmentKind
 from stillflow.sim import bench
-from stillflow.sim.golden.nest import Fill, FilterLine
+from stillflow.sim.golden.events import Fill, FilterLine
 from stillflow.sim.golden.requantize import requantize
 from stillflow.sim.golden.walks import filter_positions, steps_of
 from tests.hw.sequencer.nests import (

@@ -14,6 +14,7 @@ from stillflow.compiler.frontend import dequantize, load_network, quantize
 from stillflow.compiler.graph import ConvLayer, Tensor
 from stillflow.compiler.mapper import MappingError, candidates
 from stillflow.compiler.models import DIGITS, load_digits
+from stillflow.compiler.objective import MINIMISED, Objective
 from stillflow.compiler.program import compile_network
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
@@ -119,7 +120,7 @@ def conv_job():
 def test_a_random_layer_is_exact(name, random):
     network = draw_network(random, CONFIGS[name])
     program = compile_network(
-        network, CONFIGS[name], objective=random.choice(["cycles", "cycles", "dram"])
+        network, CONFIGS[name], objective=Objective(minimise=random.choice(MINIMISED))
     )
     with device(program) as engine:
         assert_exact(run(engine, program, draw_words(random, network)))

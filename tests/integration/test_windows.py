@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from stillflow.boards.bench import bench_workload, model_workload
+from stillflow.compiler.objective import CYCLES
 from stillflow.compiler.program import map_network
 from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer
@@ -47,9 +48,9 @@ def test_a_window_that_does_not_fit_is_exact_and_predicted(name, config):
     timing = DramTiming(latency=40)
     report = bench_workload(
         workload, config, Console(quiet=True), engine="verilator", timing=timing, seed=0, wave=None,
-        objective="cycles",
+        objective=CYCLES,
     )  # fmt: skip
-    model = model_workload(workload, config, timing=timing, objective="cycles")
+    model = model_workload(workload, config, timing=timing, objective=CYCLES)
 
     assert report["bit_exact"]
     for found, expected in zip(report["layers"], model["layers"], strict=True):

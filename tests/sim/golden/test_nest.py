@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.sim.golden.nest import Fill, FilterLine
+from stillflow.sim.golden.events import Fill, FilterLine
 from tests.hw.sequencer.nests import CONFIGS, NO_SHRINK, OUTPUT_STATIONARY, nests
 from tests.hw.sequencer.values import draw_values, gather, join, scatter
 
