@@ -16,20 +16,23 @@ def group_parameters(
     shape, merged = layer.shape, plan.merged
     if plan.work.depthwise:
         return _channel_parameters(layer, plan, tensors)
-    groups, per_c, per_m = shape.G // merged, shape.C // shape.G, shape.M // shape.G
+    groups, per_c, per_m = plan.work.G, shape.C // shape.G, shape.M // shape.G
     filters = np.zeros(
         (groups, merged, per_m, merged, per_c, shape.R, shape.S), dtype=layer.filters.dtype
     )
-    split = layer.filters.reshape(groups, merged, per_m, per_c, shape.R, shape.S)
+    split = np.zeros((groups * merged * per_m, *layer.filters.shape[1:]), layer.filters.dtype)
+    split[: shape.M] = layer.filters
+    split = split.reshape(groups, merged, per_m, per_c, shape.R, shape.S)
     for i in range(merged):
         filters[:, i, :, i] = split[:, i]
     filters = filters.reshape(groups, merged * per_m, merged * per_c, shape.R, shape.S)
     source = tensors[layer.ifmap]
     zero_point = source.zero_point - sign_offset(source.dtype)
     sums = filters.astype(np.int64).sum(axis=(2, 3, 4))
-    bias = np.broadcast_to(layer.bias, (shape.M,)).reshape(groups, -1) - zero_point * sums
-    scale = np.broadcast_to(layer.scale, (shape.M,)).reshape(groups, -1)
-    return filters, bias, scale
+    bias = np.zeros(groups * merged * per_m, np.int64)
+    scale = np.ones(groups * merged * per_m, np.float32)
+    bias[: shape.M], scale[: shape.M] = layer.bias, layer.scale
+    return filters, bias.reshape(groups, -1) - zero_point * sums, scale.reshape(groups, -1)
 
 
 def _channel_parameters(

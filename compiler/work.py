@@ -18,7 +18,8 @@ class Plan:
     work : Work
         The loops.
     merged : int
-        Groups of the layer that are one group of the work, with zeros between them.
+        Groups of the layer that are one group of the work, with zeros between them; the last may
+        have fewer, and zeros instead.
     row_step : int
         Ifmap rows from one row of the work to the next: more than one where rows are skipped.
     flat : bool
@@ -35,12 +36,20 @@ class Plan:
 
 
 def merged_groups(shape: ConvShape, block: int) -> int:
-    """Fewest groups that together begin and end on channel blocks."""
+    """Fewest groups that together begin and end on channel blocks.
+
+    The last of the work's groups may have fewer, if it has as many channel blocks.
+    """
     if shape.G == 1:
         return 1
-    for merged in range(1, shape.G + 1):
-        c, m = shape.C // shape.G * merged, shape.M // shape.G * merged
-        if shape.G % merged == 0 and c % block == 0 and m % block == 0:
+
+    def whole(merged: int, channels: int) -> bool:
+        each = channels // shape.G * merged
+        works = -(-shape.G // merged)
+        return each % block == 0 and works * each // block == -(-channels // block)
+
+    for merged in range(1, shape.G):
+        if whole(merged, shape.C) and whole(merged, shape.M):
             return merged
     return shape.G
 
@@ -110,9 +119,9 @@ def plan_layer(
         )  # fmt: skip
         return Plan(work=work)
     merged = merged_groups(shape, block)
-    groups = shape.G // merged
+    per_c, per_m = shape.C // shape.G * merged, shape.M // shape.G * merged
     loops = {
-        "G": groups, "N": shape.N, "C": shape.C // groups, "M": shape.M // groups, "R": shape.R,
+        "G": -(-shape.G // merged), "N": shape.N, "C": per_c, "M": per_m, "R": shape.R,
         "S": shape.S, "dilation": shape.dilation, "packed": packed,
     }  # fmt: skip
     unpadded = not any(shape.pad)

@@ -35,7 +35,7 @@ def _m(block: str, path: str, old: str, new: str, tests: str) -> Mutation:
 
 _ARRAY, _SEQUENCER, _BUFFER = "tests/hw/array", "tests/hw/sequencer", "tests/hw/buffer"
 
-MUTATIONS = (
+BLOCKS = (
     _m("PE, weight stationary", "hw/array/pe.py",
        "with m.If(self.i_swap):", "with m.If(self.i_swap & ~self.i_shift):",
        f"{_ARRAY}/test_pe.py"),
@@ -153,3 +153,53 @@ MUTATIONS = (
        "Counter.MAC_LANES: (array.vector, weights)", "Counter.MAC_LANES: (array.vector, lanes)",
        "tests/hw/control/test_events.py"),
 )  # fmt: skip
+
+_COUNTED = "tests/compiler/cost/test_counters.py -k equals and tiny and not tiny_os"
+_AMOUNTS = {
+    "DRAM_READ_BYTES": "(self.i_read_beat, config.axi_bytes)",
+    "DRAM_WRITE_BYTES": "(self.i_write_beat, config.axi_bytes)",
+    "IFMAP_READS": "(array.vector, lanes)",
+    "IFMAP_FILLS": "(ifmap_fill, elements)",
+    "FILTER_READS": "(array.line, config.m_block)",
+    "FILTER_FILLS": "(filter_fill, config.axi_bytes // (config.weight_bits // 8))",
+    "PSUM_READS": "(array.psum_read, config.m_block)",
+    "PSUM_WRITES": "(array.psum_write, config.m_block)",
+    "OFMAP_WRITES": "(self.i_ofmap_write, config.m_block)",
+    "OFMAP_SPILLS": "(self.i_ofmap_spill, config.channel_block)",
+    "CHAIN_SHIFTS": "(array.shift, 1)",
+    "WEIGHT_SWAPS": "(array.step, 1)",
+    "MAC_CYCLES": "(array.vector, 1)",
+    "MAC_LANES": "(array.vector, weights)",
+    "LAYERS": "(self.i_layer_end, 1)",
+}
+#: Each counter adds one too many with each event.
+COUNTERS = tuple(
+    _m(f"counter {name.lower()}", "hw/control/events.py", f"Counter.{name}: {amount},",
+       f"Counter.{name}: {amount[:-1]} + 1),", _COUNTED)
+    for name, amount in _AMOUNTS.items()
+)  # fmt: skip
+_FORMULAS = {
+    "DRAM_READ_BYTES": "BYTES + ifmap_beats * config.axi_bytes + filter_bytes",
+    "DRAM_WRITE_BYTES": "(",
+    "IFMAP_READS": "lanes",
+    "IFMAP_FILLS": "fills",
+    "FILTER_READS": "lines * columns",
+    "FILTER_FILLS": "filter_bytes // (config.weight_bits // 8)",
+    "PSUM_READS": "psums",
+    "PSUM_WRITES": "psums",
+    "OFMAP_WRITES": "visits * pixels * columns",
+    "OFMAP_SPILLS": "mapping.all_units * w.N * w.E * w.F * config.channel_block",
+    "CHAIN_SHIFTS": "shifts",
+    "WEIGHT_SWAPS": "steps",
+    "MAC_CYCLES": "vectors",
+    "MAC_LANES": "macs",
+    "LAYERS": "1",
+}
+#: Each closed form of the cost model is one too high.
+FORMULAS = tuple(
+    _m(f"cost {name.lower()}", "compiler/cost/counters.py", f"Counter.{name}: {formula}",
+       f"Counter.{name}: 1 + {formula}", _COUNTED)
+    for name, formula in _FORMULAS.items()
+)  # fmt: skip
+
+MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS)

@@ -89,8 +89,11 @@ def test_rows_are_not_skipped_where_filters_or_padding_need_them(change):
         (6, 12, 12, 4, 2),  # half a block each
         (6, 24, 12, 4, 2),  # ifmap blocks are whole, ofmap blocks are not
         (2, 16, 16, 4, 1),  # whole blocks
-        (3, 3, 3, 4, 3),  # never whole: all
+        (3, 3, 3, 4, 3),  # less than a block: all
         (5, 15, 10, 4, 5),
+        (7, 7, 7, 4, 4),  # the last block is not full
+        (7, 7, 14, 4, 4),
+        (5, 10, 20, 4, 5),  # pairs would need a block of the ofmap too many
         (9, 9, 9, 1, 1),  # no blocks
     ],
 )
