@@ -1,14 +1,14 @@
 """A network as an image in DRAM: descriptors, filter streams, and places for its tensors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from stillflow.compiler.estimate import estimate_cycles
 from stillflow.compiler.filters import filter_stream
-from stillflow.compiler.graph import ConvLayer, Layer, Network, Tensor, clip_range
+from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range
+from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.lower import Placement, lower, pack
-from stillflow.compiler.mapper import MappingError, choose_mapping
+from stillflow.compiler.mapper import choose_mapping
 from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.parameters import check_widths, group_parameters, pool_parameters
 from stillflow.compiler.tensors import sign_offset
@@ -17,7 +17,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES, Op
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.tensor import TensorLayout, blocked, packed
+from stillflow.hw.tensor import TensorLayout
 
 ALIGNMENT = 4096  # of everything in DRAM: bursts start on a page
 RECORD_BYTES = 8 * len(Counter)
@@ -99,39 +99,6 @@ class _Allocator:
         return address
 
 
-def choose_layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -> TensorLayout:
-    """Layout of a tensor: what the hardware writes, or packed where the host does and it is faster.
-
-    A graph input that only dense convolutions read may be packed: chunks of the reduction then run
-    across filter columns and rows, which pays if the channels do not fill their blocks.
-    """
-    N, C, H, W = tensor.shape
-    size = config.act_bytes
-    in_blocks = blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
-    is_input = any(port.tensor == tensor.name for port in network.inputs)
-    is_output = any(port.tensor == tensor.name for port in network.outputs)
-    users = [layer for layer in network.layers if layer.ifmap == tensor.name]
-    dense = [user for user in users if isinstance(user, ConvLayer) and user.shape.G == 1]
-    if not is_input or is_output or not users or len(dense) < len(users):
-        return in_blocks
-    if C % config.channel_block == 0 or H * W == 1:
-        return in_blocks
-    in_pixels = packed(N, C, H, W, beat=config.axi_bytes, element_bytes=size)
-    return min((in_pixels, in_blocks), key=lambda layout: _cycles_with(layout, dense, config))
-
-
-def _cycles_with(
-    layout: TensorLayout, users: Sequence[ConvLayer], config: AcceleratorConfig
-) -> float:
-    try:
-        return sum(
-            estimate_cycles(choose_mapping(plan_layer(user, layout, config), config))
-            for user in users
-        )
-    except MappingError:
-        return float("inf")
-
-
 def compile_network(
     network: Network,
     config: AcceleratorConfig,
@@ -168,9 +135,7 @@ def compile_network(
     allocator = _Allocator()
     program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
-    layouts = {
-        name: choose_layout(network, tensor, config) for name, tensor in network.tensors.items()
-    }
+    layouts = choose_layouts(network, config)
     addresses = {name: allocator.take(layout.bytes) for name, layout in layouts.items()}
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
@@ -208,13 +173,11 @@ def map_network(
     CompileError
         If a layer does not fit the accelerator's buffers.
     """
+    layouts = choose_layouts(network, config)
     for layer in network.layers:
-        layout = choose_layout(network, network.tensors[layer.ifmap], config)
+        plan = plan_layer(layer, layouts[layer.ifmap], config)
         try:
-            yield (
-                layer,
-                choose_mapping(plan_layer(layer, layout, config), config, objective=objective),
-            )
+            yield layer, choose_mapping(plan, config, objective=objective)
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
 

@@ -45,10 +45,10 @@ def store_tensor(words: Words, layout: TensorLayout) -> bytes:
             layout.N, layout.H, -1
         )
         return image.tobytes()
-    planes = layout.planes
-    padded = np.zeros((layout.N, planes * layout.pixel, layout.H, layout.W), dtype=image.dtype)
-    padded[:, : layout.C] = words
-    blocks = padded.reshape(layout.N, planes, layout.pixel, layout.H, layout.W)
+    N, H, W, planes, groups = layout.N, layout.H, layout.W, layout.planes, layout.groups
+    padded = np.zeros((N, groups, planes // groups * layout.pixel, H, W), dtype=image.dtype)
+    padded[:, :, : layout.C // groups] = words.reshape(N, groups, -1, H, W)
+    blocks = padded.reshape(N, planes, layout.pixel, H, W)
     image[:] = blocks.transpose(0, 1, 3, 4, 2).ravel()
     return image.tobytes()
 
@@ -59,5 +59,6 @@ def load_tensor(content: bytes, layout: TensorLayout) -> Words:
     image = np.frombuffer(content, dtype=f"<i{size}").reshape(
         layout.N, layout.planes, layout.H, layout.W, layout.pixel
     )
-    words = image.transpose(0, 1, 4, 2, 3).reshape(layout.N, -1, layout.H, layout.W)
-    return np.ascontiguousarray(words[:, : layout.C])
+    shape = layout.N, layout.C, layout.H, layout.W
+    words = image.transpose(0, 1, 4, 2, 3).reshape(layout.N, layout.groups, -1, *shape[2:])
+    return np.ascontiguousarray(words[:, :, : layout.C // layout.groups]).reshape(shape)

@@ -118,7 +118,7 @@ def plan_layer(
             last_planes=planes - (groups - 1) * taken,
         )  # fmt: skip
         return Plan(work=work)
-    merged = merged_groups(shape, block)
+    merged = 1 if ifmap.groups == shape.G else merged_groups(shape, block)
     per_c, per_m = shape.C // shape.G * merged, shape.M // shape.G * merged
     loops = {
         "G": -(-shape.G // merged), "N": shape.N, "C": per_c, "M": per_m, "R": shape.R,

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 class TensorLayout:
     """Where the elements of an ``[N, C, H, W]`` tensor are, relative to its first byte.
 
-    Blocked (``pixel == block``): planes of ``block`` channels, ``[N][C / block][H][W][block]``.
+    Blocked (``pixel == block``): planes of ``block`` channels, ``[N][C / block][H][W][block]``,
+    or ``[N][groups][C / groups / block][H][W][block]``.
     Packed (``pixel == C``): one plane of interleaved pixels, ``[N][H][W][C]``, for few channels.
 
     Parameters
     ----------
     N, C, H, W : int
         Shape, in elements.
+    groups : int
+        Equal parts of the channels; each begins in a plane of its own.
     pixel : int
         Elements from pixel to pixel.
     element_bytes, row_bytes, plane_bytes, image_bytes : int
@@ -29,6 +32,7 @@ class TensorLayout:
     row_bytes: int
     plane_bytes: int
     image_bytes: int
+    groups: int = 1
 
     @property
     def packed(self) -> bool:
@@ -46,13 +50,15 @@ class TensorLayout:
         return self.N * self.image_bytes
 
 
-def blocked(N: int, C: int, H: int, W: int, *, block: int, element_bytes: int) -> TensorLayout:
-    """Layout in channel blocks: what the hardware writes."""
+def blocked(
+    N: int, C: int, H: int, W: int, *, block: int, element_bytes: int, groups: int = 1
+) -> TensorLayout:
+    """Layout in channel blocks: what the hardware writes. ``groups`` must divide ``C``."""
     row = W * block * element_bytes
-    planes = -(-C // block)
+    planes = groups * -(-(C // groups) // block)
     return TensorLayout(
         N=N, C=C, H=H, W=W, pixel=block, element_bytes=element_bytes,
-        row_bytes=row, plane_bytes=row * H, image_bytes=row * H * planes,
+        row_bytes=row, plane_bytes=row * H, image_bytes=row * H * planes, groups=groups,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
-from stillflow.compiler.program import choose_layout
+from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.layer import ConvShape, PoolShape
@@ -170,5 +170,4 @@ def draw_plan(random, config):
     """Draw a layer in the form that the hardware executes."""
     network = draw_network(random, config)
     (layer,) = network.layers
-    layout = choose_layout(network, network.tensors[layer.ifmap], config)
-    return plan_layer(layer, layout, config)
+    return plan_layer(layer, choose_layouts(network, config)[layer.ifmap], config)

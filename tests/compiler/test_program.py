@@ -1,4 +1,3 @@
-from dataclasses import replace
 from random import Random
 from typing import Literal
 
@@ -13,7 +12,6 @@ from stillflow.compiler.program import (
     ALIGNMENT,
     RECORD_BYTES,
     CompileError,
-    choose_layout,
     compile_network,
     map_network,
 )
@@ -121,42 +119,6 @@ def test_max_pooling_pads_with_the_smallest_word_and_keeps_words():
     fields = compile_network(network_of(tensors, [layer]), TINY).layers[0].descriptor
     words = [fields[name] for name in ("op", "pad_value", "zero_point", "act_min", "act_max")]
     assert words == [Op.MAXIMUM, -128, 0, -128, 127]
-
-
-# -- layouts -------------------------------------------------------------------------------------
-
-DENSE = ConvShape(C=3, M=8, H=9, W=9, R=3, S=3)
-
-
-def layout_of(network, config=EDGE8):
-    return choose_layout(network, network.tensors["x"], config)
-
-
-def test_an_image_of_few_channels_lies_packed():
-    layout = layout_of(conv_network(DENSE))
-    assert layout.packed
-    assert layout.pixel == 3
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        conv_network(DENSE, inputs=False),  # the hardware may write it
-        conv_network(replace(DENSE, G=3, M=9)),  # groups need planes
-        conv_network(replace(DENSE, C=8)),  # fills its block
-        replace(conv_network(DENSE), outputs=conv_network(DENSE).inputs),  # read back in blocks
-        replace(conv_network(DENSE), layers=()),  # nobody reads it
-    ],
-)
-def test_any_other_tensor_lies_in_blocks(network):
-    layout = layout_of(network)
-    assert layout.pixel == EDGE8.channel_block
-
-
-def test_a_pixel_that_does_not_fit_packed_lies_in_blocks():
-    network = conv_network(ConvShape(C=4097, M=1, H=1, W=2))
-    assert layout_of(network, TINY).pixel == TINY.channel_block
-    compile_network(network, TINY)
 
 
 # -- errors --------------------------------------------------------------------------------------

@@ -26,8 +26,10 @@ def draw_words(layout, seed):
 def peek(content, layout, n, c, h, w):
     """Word of one element, by the layout's distances."""
     size = layout.element_bytes
-    start = n * layout.image_bytes + c // layout.pixel * layout.plane_bytes
-    start += h * layout.row_bytes + (w * layout.pixel + c % layout.pixel) * size
+    group, channel = divmod(c, layout.C // layout.groups)
+    plane = group * (layout.planes // layout.groups) + channel // layout.pixel
+    start = n * layout.image_bytes + plane * layout.plane_bytes
+    start += h * layout.row_bytes + (w * layout.pixel + channel % layout.pixel) * size
     return int.from_bytes(content[start : start + size], "little", signed=True)
 
 
@@ -42,10 +44,12 @@ def assert_every_element_lies_in_its_place(content, layout, words):
 
 @given(
     N=small, C=st.integers(1, 20), H=small, W=small, size=sizes, seed=seeds,
-    block=st.sampled_from([1, 2, 4, 8, 16]),
+    block=st.sampled_from([1, 2, 4, 8, 16]), groups=st.integers(1, 4),
 )  # fmt: skip
-def test_a_blocked_tensor_is_stored_by_its_layout_and_comes_back(N, C, H, W, block, size, seed):
-    layout = blocked(N, C, H, W, block=block, element_bytes=size)
+def test_a_blocked_tensor_is_stored_by_its_layout_and_comes_back(
+    N, C, H, W, block, size, seed, groups
+):
+    layout = blocked(N, C * groups, H, W, block=block, element_bytes=size, groups=groups)
     words = draw_words(layout, seed)
     content = store_tensor(words, layout)
     assert_every_element_lies_in_its_place(content, layout, words)
