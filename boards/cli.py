@@ -16,6 +16,7 @@ COMMANDS = {
     "bench": "stillflow.boards.bench:bench",
     "compile": "stillflow.boards.compile:compile_model",
     "map": "stillflow.boards.map:map_workload",
+    "compare": "stillflow.boards.compare:compare",
     "configs": "stillflow.boards.configs:configs",
     "synth": "stillflow.boards.synth:synth",
     "verify": "stillflow.boards.verify:verify",
