@@ -1,6 +1,7 @@
 """Chooses the nest of a layer."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from math import inf
 from operator import itemgetter
@@ -147,19 +148,19 @@ def _nests(smallest: Mapping) -> Iterator[Mapping]:
         whole = groups >= smallest.plane_groups and smallest.windows == 1
         most = blocks if whole else max(1, config.psum_depth // smallest.tile_pixels)
         for mb in _some(_tiles(blocks, min(most, blocks)), 6):
-            for m_outer, resident in ((False, False), (False, True), (True, True)):
-                if m_outer and (mb == blocks or not whole):
-                    continue
-                if not m_outer and whole and mb != blocks:
-                    continue
-                try:
-                    yield Mapping(
-                        config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
-                        r_count=r_count, s_count=s_count, m_outer=m_outer,
-                        filter_resident=resident,
-                    )  # fmt: skip
-                except ValueError:
-                    continue
+            orders = [(False, False), (False, True)] if mb == blocks or not whole else []
+            if mb != blocks and whole:
+                orders.append((True, True))
+            try:
+                nest = Mapping(
+                    config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
+                    r_count=r_count, s_count=s_count,
+                )  # fmt: skip
+            except ValueError:
+                continue
+            for m_outer, resident in orders:
+                with suppress(ValueError):
+                    yield nest.ordered(m_outer=m_outer, filter_resident=resident)
 
 
 def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.lazy import lazy
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
@@ -203,3 +204,21 @@ def test_ifmap_rows_and_columns_of_a_tile_include_the_windows_reach():
     mapping = make(replace(CONV, stride=(2, 3), dilation=(2, 1)))
     assert mapping.rows_of(4) == 3 * 2 + 2 * 2 + 1
     assert mapping.width_of(4) == (3 * 3 + 1 + 1) * mapping.pixel
+
+
+@given(mapping=mappings(), m_outer=st.booleans(), filter_resident=st.booleans())
+def test_another_order_is_as_if_made_anew(mapping, m_outer, filter_resident):
+    order = {"m_outer": m_outer, "filter_resident": filter_resident}
+    plain = replace(mapping, m_outer=False, filter_resident=False)
+    try:
+        anew = replace(mapping, **order)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=f"^{error}$"):
+            plain.ordered(**order)
+        return
+    ordered = plain.ordered(**order)
+    assert ordered == anew
+    computed = [name for name in dir(Mapping) if isinstance(getattr(Mapping, name), lazy)]
+    assert "tiles" in computed
+    for name in computed:
+        assert getattr(ordered, name) == getattr(anew, name), name
