@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from stillflow.boards.errors import ToolError
+from stillflow.boards.files import write_bytes
 from stillflow.compiler.breakdown import LEVELS, Breakdown
 from stillflow.compiler.counts import OPERANDS
 
@@ -47,9 +49,12 @@ def write_figures(
         drawn = Figure(figsize=(5.5 * columns, 4), layout="constrained")
         yield drawn.subplots(1, columns)
         for kind in FORMATS:
-            written.append(folder / f"{name}.{kind}")
+            content = BytesIO()
             # The same input gives the same bytes.
-            drawn.savefig(written[-1], metadata={"Date": None} if kind == "svg" else None)
+            metadata = {"Date": None} if kind == "svg" else None
+            drawn.savefig(content, format=kind, metadata=metadata)
+            written.append(folder / f"{name}.{kind}")
+            write_bytes(written[-1], content.getvalue())
 
     with mpl.rc_context({"svg.hashsalt": "stillflow", "svg.fonttype": "none"}):
         with figure("energy", 2) as (by_level, by_operand):

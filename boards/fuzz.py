@@ -12,10 +12,11 @@ from rich.progress import Progress
 
 from stillflow.boards.cli import report_errors
 from stillflow.boards.errors import CheckFailed
+from stillflow.boards.files import write_whole
 from stillflow.boards.trial import library, presets, run_trials
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.fuzz.configs import draw_configs
-from stillflow.sim.fuzz.coverage import BINS, Coverage, Point, write_database
+from stillflow.sim.fuzz.coverage import BINS, Coverage, Point, database
 
 
 def _worker(configs: Sequence[AcceleratorConfig], count: int, start: int, queue) -> None:
@@ -42,6 +43,8 @@ def fuzz(count: int, start: int | None, drawn: int, jobs: int, coverage_path: Pa
     timing and stalls; every tensor must equal the golden model's and every counter the cost
     model's. What fails is made as simple as it goes and printed.
     """
+    if coverage_path is not None and not coverage_path.parent.is_dir():
+        raise ValueError(f"{coverage_path}: there must be a folder {coverage_path.parent}")
     start = Random().getrandbits(32) if start is None else start
     console = Console(stderr=True)
     console.print(f"seed {start}")
@@ -68,7 +71,7 @@ def fuzz(count: int, start: int | None, drawn: int, jobs: int, coverage_path: Pa
           "every counter as predicted")  # fmt: skip
     if coverage_path is not None:
         print(*_report(coverage), sep="\n")
-        write_database(coverage_path)
+        write_whole(coverage_path, database())
 
 
 def _report(coverage: Coverage) -> list[str]:

@@ -9,10 +9,10 @@ from stillflow.boards.bench import model_program
 from stillflow.boards.configs import config_option, resolve_config
 from stillflow.boards.files import write_json
 from stillflow.boards.objective import objective_options
-from stillflow.boards.simulation import dram_timing
 from stillflow.compiler.objective import Objective
 from stillflow.compiler.printer import print_nest
 from stillflow.compiler.workload import load_workload
+from stillflow.sim.engine.settings import DramTiming
 
 
 @click.command("map")
@@ -42,9 +42,7 @@ def map_workload(
     table = load_workload(
         workload, net=net, layers=layers.split(",") if layers else None, batch=batch
     )
-    program, report = model_program(
-        table, resolved, timing=dram_timing(40, None, resolved), objective=objective
-    )
+    program, report = model_program(table, resolved, timing=DramTiming(), objective=objective)
     report["objective"] = objective.minimise
     for entry, layer in zip(report["layers"], program.layers, strict=True):
         entry["nest"] = print_nest(layer.mapping)

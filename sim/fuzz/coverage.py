@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cocotb_coverage import coverage
@@ -154,6 +155,9 @@ class Coverage:
         return self._cross.coverage
 
 
-def write_database(path: Path) -> None:
-    """Write all counts of the process as XML, which cocotb-coverage can merge."""
-    coverage.coverage_db.export_to_xml(str(path))
+def database() -> str:
+    """Give all counts of the process as XML, which cocotb-coverage can merge."""
+    with TemporaryDirectory(prefix="stillflow-") as scratch:
+        path = Path(scratch, "coverage.xml")
+        coverage.coverage_db.export_to_xml(str(path))
+        return path.read_text()

@@ -43,3 +43,9 @@ def test_a_wrong_figure_is_shrunk_and_can_be_repeated(monkeypatch, capsys):
 def test_configurations_follow_from_the_seed():
     assert draw_configs(3, 4) == draw_configs(3, 4) != draw_configs(4, 4)
     assert {config.dataflow for config in draw_configs(0, 4)} == set(Dataflow)
+
+
+def test_a_place_that_is_not_there_is_refused_before_the_first_case(tmp_path):
+    place = tmp_path / "none" / "coverage.xml"
+    with pytest.raises(ValueError, match="there must be a folder"):
+        fuzz.fuzz.main(["--cases", "9", "--coverage", str(place)], standalone_mode=False)
