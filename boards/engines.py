@@ -9,11 +9,7 @@ from pathlib import Path
 
 from stillflow import hw
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.top import Accelerator
 from stillflow.sim.engine.base import DramTiming, Engine, EngineUnavailable
-from stillflow.sim.engine.icarus import IcarusEngine
-from stillflow.sim.engine.pysim import PysimEngine
-from stillflow.sim.engine.verilator import VerilatorEngine
 
 ENGINES = ("verilator", "icarus", "pysim")
 MEMORY_GRANULE = 1 << 20
@@ -41,6 +37,7 @@ def verilog_files(config: AcceleratorConfig, progress: Progress | None = None) -
     folder = cache_folder() / "verilog" / _source_key(config)
     if not folder.is_dir():
         from stillflow.boards.verilog import emit
+        from stillflow.hw.top import Accelerator
 
         if progress is not None:
             progress("generating Verilog")
@@ -108,7 +105,10 @@ def open_engine(
     if engine is not None and engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     size = -(-memory_bytes // MEMORY_GRANULE) * MEMORY_GRANULE
+    # An engine is imported when it is used: the cost model needs none, and no Amaranth.
     if engine == "icarus":
+        from stillflow.sim.engine.icarus import IcarusEngine
+
         return engine, IcarusEngine.from_verilog(
             verilog_files(config, progress),
             axi_data_bits=config.axi_data_bits,
@@ -119,6 +119,8 @@ def open_engine(
             progress=progress,
         )
     if engine != "pysim":
+        from stillflow.sim.engine.verilator import VerilatorEngine
+
         try:
             return "verilator", VerilatorEngine.from_verilog(
                 verilog_files(config, progress),
@@ -134,6 +136,9 @@ def open_engine(
                 raise
             if progress is not None:
                 progress(f"{error}; falling back to pysim")
+    from stillflow.hw.top import Accelerator
+    from stillflow.sim.engine.pysim import PysimEngine
+
     return "pysim", PysimEngine(Accelerator(config), timing=timing, memory_bytes=size, wave=wave)
 
 

@@ -82,12 +82,16 @@ def accesses(
     travel on broadcast wires and adder trees, not from PE to PE. Where pixels move through the
     chains (``depthwise``), activations pass from PE to PE as well.
 
+    No local reuse: a PE keeps nothing and passes nothing on.
+
     Output stationary: a PE writes its psum with every product and reads it with every product but
     the first, and once more when it leaves; the weights move from row to row.
     """
     columns = config.m_block
     products = counters[Counter.MAC_LANES] * columns
-    if config.dataflow == Dataflow.OUTPUT_STATIONARY:
+    if config.dataflow == Dataflow.NO_LOCAL_REUSE:
+        moves = {}
+    elif config.dataflow == Dataflow.OUTPUT_STATIONARY:
         moves = {"spad_reads_psum": products, "spad_writes_psum": products}
     else:
         links = (config.rows - 1) * columns

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from stillflow.compiler.cost.counters import array_counters
 from stillflow.compiler.counts import EnergyCosts, accesses, energy
 from stillflow.compiler.objective import Objective
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import HAZARD
 
 
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
@@ -43,7 +43,7 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     chunks = (len(full) * (mapping.plane_groups - 1) + len(last)) * mapping.windows
     n, e, f = mapping.tile_counts
     n_last, e_last, f_last = mapping.last_pixels
-    floor = max(config.rows, Accumulator.HAZARD)
+    floor = max(config.rows, HAZARD)
     parameters = config.bias_lines + config.scale_lines + 2
     total = 0
     if mapping.psums_stay:
@@ -63,6 +63,8 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
                 step = max(pixels, floor)
                 # Behind a filter block's last step, the next one's biases and scales are loaded.
                 final = max(pixels * config.pace, floor + parameters)
+                if config.reads_weights:  # they wait until the array rests
+                    final = max(pixels * config.pace, floor) + parameters
                 total += times * ((chunks - 1) * step + final)
     return total * mapping.blocks * w.G
 

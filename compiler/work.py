@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
-from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.tensor import TensorLayout
 from stillflow.hw.work import Work
@@ -64,7 +64,7 @@ def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -
     planes = _planes_at_a_time(shape, config)
     row = ((shape.F - 1) * shape.stride[1] + shape.S) * config.channel_block
     return (
-        config.dataflow == Dataflow.WEIGHT_STATIONARY
+        config.has_chains
         and shape.G == shape.C == shape.M
         and shape.G > 1
         and not packed

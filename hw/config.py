@@ -11,6 +11,7 @@ class Dataflow(StrEnum):
 
     WEIGHT_STATIONARY = "ws"
     OUTPUT_STATIONARY = "os"
+    NO_LOCAL_REUSE = "nlr"
 
 
 def ceil_log2(value: int) -> int:
@@ -28,7 +29,7 @@ class AcceleratorConfig:
         Shown in reports; a preset's name or the TOML file's stem.
     rows, cols : int
         PEs of the array, 1 to 128 each: filters over the columns; over the rows the reduction
-        (weight stationary) or ofmap pixels (output stationary).
+        (weight stationary, no local reuse) or ofmap pixels (output stationary).
     dataflow : Dataflow
         What stays in a PE.
     act_bits, weight_bits : int
@@ -192,9 +193,25 @@ class AcceleratorConfig:
         return max(line, self.axi_bytes)
 
     @lazy
+    def reads_weights(self) -> bool:
+        """Whether every vector reads its weights from the filter buffer, a line for each row."""
+        return self.dataflow == Dataflow.NO_LOCAL_REUSE
+
+    @lazy
+    def has_chains(self) -> bool:
+        """Whether the weight chains of the columns can take the pixels of depthwise layers."""
+        return self.dataflow == Dataflow.WEIGHT_STATIONARY
+
+    @lazy
+    def filter_banks(self) -> int:
+        """Banks of the filter buffer: lines that are read at once."""
+        return self.rows if self.reads_weights else 1
+
+    @lazy
     def filter_lines(self) -> int:
-        """Lines that the filter buffer holds."""
-        return self.glb_kib * 1024 * 3 // 16 // self.filter_line_bytes
+        """Lines that the filter buffer holds: as many in each bank."""
+        lines = self.glb_kib * 1024 * 3 // 16 // self.filter_line_bytes
+        return lines - lines % self.filter_banks
 
     @lazy
     def psum_depth(self) -> int:

@@ -9,16 +9,12 @@ from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer, filter_position_bits
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.dataflow.ports import connect_fill, delayed
+from stillflow.hw.dataflow.ports import connect_fill
 from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.signals import delayed
 from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
 
 COMMAND_DELAY = 2  # a weight line meets its lane offset's step: see Datapath
-
-
-def step_guard(config: AcceleratorConfig) -> int:
-    """Cycles from a step's start until its biases and scales are taken over."""
-    return 4 + ceil_log2(config.rows)
 
 
 class Datapath(wiring.Component):
@@ -128,7 +124,7 @@ class Datapath(wiring.Component):
             ifmap.i_lane_offset.eq(command.lane_offset),
             ifmap.i_lane_used.eq(command.lane_used),
             filters.i_read_en.eq(read.valid & ~read.zero),
-            filters.i_read_line.eq(read.line),
+            filters.i_read_line.eq(read.place.line),
             array.i_shift.eq(line.valid & (line.kind == LineKind.WEIGHT)),
             accumulator.i_bias_shift.eq(line.valid & (line.kind == LineKind.BIAS)),
             post.i_scale_shift.eq(line.valid & (line.kind == LineKind.SCALE)),

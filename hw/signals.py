@@ -1,8 +1,8 @@
-"""Several signals at once, each with its name."""
+"""Several signals at once, each with its name; a signal some cycles later."""
 
 from typing import Any
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Module, Signal, Value
 
 
 def signals(names: str, shape: Any = 1) -> list[Any]:
@@ -12,3 +12,12 @@ def signals(names: str, shape: Any = 1) -> list[Any]:
     in one statement. A shape with fields gives its own view of the signal.
     """
     return [Signal(shape, name=name) for name in names.split()]
+
+
+def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """Give a value some cycles later."""
+    for stage in range(cycles):
+        later = Signal(value.shape(), name=f"{name}_{stage + 1}")
+        m.d.sync += later.eq(value)
+        value = later
+    return value

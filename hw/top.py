@@ -10,6 +10,7 @@ from stillflow.hw.control.counters import Counters
 from stillflow.hw.control.csr_block import AXIL_INPUTS, AXIL_OUTPUTS, CsrBlock
 from stillflow.hw.control.events import CounterEvents
 from stillflow.hw.control.job import JobControl
+from stillflow.hw.dataflow.no_local_reuse import NoLocalReuse
 from stillflow.hw.dataflow.output_stationary import OutputStationary
 from stillflow.hw.dataflow.weight_stationary import WeightStationary
 from stillflow.hw.dma.reader import Reader
@@ -21,6 +22,7 @@ from stillflow.hw.words import SegmentKind
 DATAFLOWS = {
     Dataflow.WEIGHT_STATIONARY: WeightStationary,
     Dataflow.OUTPUT_STATIONARY: OutputStationary,
+    Dataflow.NO_LOCAL_REUSE: NoLocalReuse,
 }
 INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
 

@@ -1,6 +1,6 @@
 """Words that more than one block uses."""
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import ShapeLike, signed, unsigned
 from amaranth.lib import data, enum
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
@@ -59,6 +59,22 @@ class LineKind(enum.Enum, shape=unsigned(2)):
     SCALE = 2
 
 
+class FilterPlace(data.StructLayout):
+    """Where a line lies in the filter buffer: successive lines in successive banks.
+
+    Members
+    -------
+    bank : of ``filter_banks``; only where there are several
+    line : within the bank
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        banks = config.filter_banks
+        line = max(1, ceil_log2(config.filter_lines // banks))
+        bank = {"bank": ceil_log2(banks)} if banks > 1 else {}
+        super().__init__(bank | {"line": line})
+
+
 class LineCommand(data.StructLayout):
     """One cycle of weight load.
 
@@ -69,7 +85,7 @@ class LineCommand(data.StructLayout):
     zero : ``unsigned(1)``
         The line is all zero and not read.
     kind : ``LineKind``
-    line : line of the filter buffer
+    place : where it lies in the filter buffer
     lane_used : ``unsigned(1)``
         The lane carries an element.
     lane_offset : ifmap buffer lines that it lies ahead
@@ -81,7 +97,7 @@ class LineCommand(data.StructLayout):
                 "valid": 1,
                 "zero": 1,
                 "kind": LineKind,
-                "line": ceil_log2(config.filter_lines),
+                "place": FilterPlace(config),
                 "lane_used": 1,
                 "lane_offset": max(1, ceil_log2(config.ifmap_depth)),
             }
@@ -161,7 +177,7 @@ class ArrayEvents(data.StructLayout):
 
     Members
     -------
-    line : a filter line is read
+    lines : filter lines that are read
     shift : weights move from PE to PE
     step : a step starts
     vector : an ifmap vector is read
@@ -172,9 +188,11 @@ class ArrayEvents(data.StructLayout):
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        flags = ("line", "shift", "step", "vector", "psum_read", "psum_write", "progress")
+        flags = ("shift", "step", "vector", "psum_read", "psum_write", "progress")
         rows = ceil_log2(config.rows + 1)
-        super().__init__(dict.fromkeys(flags, 1) | {"lanes": rows, "weights": rows})
+        counts = ("lines", "lanes", "weights")
+        members: dict[str, ShapeLike] = {}
+        super().__init__(members | dict.fromkeys(flags, 1) | dict.fromkeys(counts, rows))
 
 
 class SegmentKind(enum.Enum, shape=unsigned(2)):

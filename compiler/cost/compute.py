@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visits
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import FREE_DELAY, HAZARD, step_guard
 
 GROUP_DELAY = 2  # cycles from a plane group's last beat until a step may use it
 ENTRY_DELAY = 2  # ... from an entry's last read until its room may be claimed
@@ -35,11 +35,12 @@ class Computer:
     ) -> None:
         self.config, self.mapping, self.state = config, mapping, state
         self.line_beats = config.filter_line_bytes // config.axi_bytes
-        self.guard = 4 + ceil_log2(config.rows)
+        self.guard = step_guard(config)
         self.latency = POST_CYCLES + ceil_log2(config.rows) + config.pace
+        self.latency += config.reads_weights  # activations are rotated to their weights
         self.load_from = begin + 1  # cycle from which the next block's lines may go out
         self.free_from = 0  # cycle from which the next step may start
-        self.started = -1 << 62
+        self.started = self.ended = -1 << 62  # of the last step
         self.position = 0  # lines taken from the stream
         self.run = 0  # of the filter stream, where the position is
         self.reread = self.keeps = False
@@ -78,7 +79,7 @@ class Computer:
                 * (e_last if visit.e_last else mapping.pe)
                 * (f_last if visit.f_last else mapping.pf)
             )
-            self.tail = max(self.pixels, Accumulator.HAZARD)
+            self.tail = max(self.pixels, HAZARD)
             self.period = max(config.rows, self.tail)
             by_group, whole = parts[visit.c_last]
             steps = sum(times for _, times in whole[0])
@@ -108,7 +109,7 @@ class Computer:
                             yield from self._step(visit, lines, False, True, block == blocks - 1)
             loaded += len(by_group)
         self.finished = True
-        self.done = max(self.started + Accumulator.HAZARD, state.tile_ends[-1] + TILE_DELAY)
+        self.done = max(self.started + HAZARD, state.tile_ends[-1] + TILE_DELAY)
 
     def _arrival(self, lines: int) -> int:
         """Cycle of the last beat of the line before stream position ``lines``, which is there."""
@@ -132,7 +133,10 @@ class Computer:
         at = self.load_from
         for part, count in enumerate(counts):
             if part == 1:  # biases and scales wait for those in use
-                at = max(at, self.started + 1 + self.guard) + 1
+                at = max(at, self.started + 1 + self.guard)
+                if config.reads_weights:  # ... and for the filter buffer
+                    at = max(at, self.ended + 1)
+                at += 1
             at += count
             if not self.reread:
                 self.position += count
@@ -151,9 +155,9 @@ class Computer:
                 while state.entries < room:
                     yield
                 at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
-        self._start(at, sum(counts), 1, 1)
         cycles = self.pixels * (config.pace if final else 1)
-        self.free_from = at + max(cycles, Accumulator.HAZARD)
+        self._start(at, sum(counts), 1, 1, cycles)
+        self.free_from = at + max(cycles, HAZARD)
         if final:
             state.complete(at + 1 + self.latency, config.pace, self.pixels)
         if closes and tile_last:
@@ -183,18 +187,23 @@ class Computer:
                         count = free
                     else:
                         self.position += count * lines
-                        self._start(at, lines, count, pitch)
+                        self._start(at, lines, count, pitch, self.pixels)
                         self.free_from = self.load_from + self.tail
                         steps -= count
                         continue
                 self.position += count * lines
-            self._start(at, lines, count, period)
+            self._start(at, lines, count, period, self.pixels)
             self.free_from = self.load_from + self.tail
             steps -= count
 
-    def _start(self, at: int, lines: int, steps: int, period: int) -> None:
+    def _start(self, at: int, lines: int, steps: int, period: int, cycles: int) -> None:
         self.started = self.load_from = at + (steps - 1) * period
+        self.ended = self.started + cycles
         self.left -= steps
         self.state.progress += 1
         if not self.keeps:
-            self.state.free(lines, at, period, steps)
+            self.state.free(lines, at + self._held(lines, cycles), period, steps)
+
+    def _held(self, lines: int, cycles: int) -> int:
+        """Cycles from a step's start until its lines are free."""
+        return cycles + FREE_DELAY if self.config.reads_weights else 0

@@ -67,6 +67,9 @@ def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[C
     parameter_lines = mapping.filter_lines // visits - weight_lines
     lines = visits * (passed * weight_lines + mapping.pixel_tiles * parameter_lines)
     shifts = visits * passed * weight_lines if mapping.psums_stay else steps * config.rows
+    if config.reads_weights:
+        shifts = 0
+        lines = visits * (pixels * weight_lines + mapping.pixel_tiles * parameter_lines)
     vectors = visits * pixels * chunks
     lanes = macs = visits * pixels * weight_lines
     if mapping.fir:

@@ -178,9 +178,6 @@ class GroupComputer(Computer):
         while self.state.filter_beats < self.position * self.line_beats:
             yield
 
-    def _start(self, at: int, lines: int, steps: int, period: int) -> None:
-        self.started = self.load_from = at + (steps - 1) * period
-        self.left -= steps
-        self.state.progress += 1
-        if not self.keeps:
-            self.state.free(lines, at + lines, period, steps)
+    def _held(self, lines: int, cycles: int) -> int:
+        """Lines are free with the last one that is played."""
+        return lines

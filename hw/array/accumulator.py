@@ -107,7 +107,8 @@ class Accumulator(wiring.Component):
 
     The control members belong to cycle ``t``, ``i_sums`` to cycle ``t + 1``; a psum is read in
     ``t``, written in ``t + 2``, and ``o_psums`` with ``o_valid`` shows in ``t + 2``. So a pixel may
-    come back after ``HAZARD`` cycles. Never stalls. ``o_psums`` holds until the next valid vector.
+    come back after `stillflow.hw.timing.HAZARD` cycles. Never stalls. ``o_psums`` holds until the
+    next valid vector.
 
     Parameters
     ----------
@@ -130,7 +131,6 @@ class Accumulator(wiring.Component):
         The psum memory is read, written: for the counters.
     """
 
-    HAZARD = 3
     LATENCY = 2  # from the control members to `o_psums`
 
     i_valid: Signal

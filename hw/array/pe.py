@@ -158,3 +158,56 @@ class OutputStationaryPE(wiring.Component):
             m.d.comb += self.o_psum.eq(psum)
 
         return m
+
+
+class NoLocalReusePE(wiring.Component):
+    """Multiplier that keeps nothing.
+
+    ``o_product`` follows its operands by one cycle: a pipeline register. Never stalls.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Word widths.
+
+    Members
+    -------
+    i_act : ``In(signed(act_bits))``
+    i_weight : ``In(signed(weight_bits))``
+    i_used : ``In(1)``
+        There is a weight; else the product is zero, whatever the memory shows.
+    o_product : ``Out(signed(act_bits + weight_bits))``
+
+    References
+    ----------
+    Survey, section V-B, figure 22c (no local reuse).
+    """
+
+    i_act: Signal
+    i_weight: Signal
+    i_used: Signal
+    o_product: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        act, weight = config.act_bits, config.weight_bits
+        self.unit_name = f"pe_nlr_{act}x{weight}"
+        self.unit_key = (act, weight)
+        super().__init__(
+            {
+                "i_act": In(signed(act)),
+                "i_weight": In(signed(weight)),
+                "i_used": In(1),
+                "o_product": Out(signed(act + weight)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the PE."""
+        m = Module()
+
+        product = Signal.like(self.o_product, reset_less=True)
+        weight = Signal.like(self.i_weight)
+        m.d.comb += [weight.eq(Mux(self.i_used, self.i_weight, 0)), self.o_product.eq(product)]
+        m.d.sync += product.eq(self.i_act * weight)
+
+        return m

@@ -1,6 +1,6 @@
 """What each performance counter counts, and what the watchdog takes for progress."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -93,7 +93,7 @@ class CounterEvents(wiring.Component):
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
             Counter.IFMAP_READS: (array.vector, lanes),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
-            Counter.FILTER_READS: (array.line, config.m_block),
+            Counter.FILTER_READS: (Const(1), array.lines * config.m_block),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
             Counter.PSUM_READS: (array.psum_read, config.m_block),
             Counter.PSUM_WRITES: (array.psum_write, config.m_block),

@@ -8,12 +8,13 @@ from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dataflow.ports import connect_fill, dataflow_ports, delayed
+from stillflow.hw.dataflow.ports import connect_fill, dataflow_ports
 from stillflow.hw.descriptor import Op
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
 from stillflow.hw.sequencer.drain import DrainSequencer
 from stillflow.hw.sequencer.group_streamer import GroupStreamer
+from stillflow.hw.signals import delayed
 from stillflow.hw.words import Drain, LineKind, PlayedLine
 
 LINE_DELAY = 2  # a line is read so long after its command, to meet the vector of the same cycle
@@ -156,7 +157,7 @@ class OutputStationary(wiring.Component):
         ]
         command, events = streamer.o_line, self.o_events
         m.d.comb += [
-            events.line.eq(command.valid),
+            events.lines.eq(command.valid),
             events.shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_valid),

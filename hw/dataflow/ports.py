@@ -5,6 +5,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Member, Out
 
 from stillflow.hw.buffer.filter import FilterBuffer
+from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.words import ArrayEvents, LayerDescriptor, SegmentKind
@@ -51,7 +52,7 @@ def dataflow_ports(config: AcceleratorConfig) -> dict[str, Member]:
 def connect_fill(
     m: Module,
     ifmap: IfmapBuffer,
-    filters: FilterBuffer,
+    filters: FilterBuffer | FilterBanks,
     *,
     beat: Signal,
     kind: Value,
@@ -74,12 +75,3 @@ def connect_fill(
         ifmap.i_fill_data[lane].eq(Mux(padding, pad_value, elements[lane]))
         for lane in range(len(mask))
     ]
-
-
-def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """Give a value some cycles later."""
-    for stage in range(cycles):
-        later = Signal(value.shape(), name=f"{name}_{stage + 1}")
-        m.d.sync += later.eq(value)
-        value = later
-    return value

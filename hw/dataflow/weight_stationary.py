@@ -1,13 +1,14 @@
 """Weight stationary: weights stay in the PEs while a tile's pixels pass them."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, wiring
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.dataflow.ports import dataflow_ports
-from stillflow.hw.datapath import Datapath, step_guard
+from stillflow.hw.datapath import Datapath
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.streamer import Streamer
+from stillflow.hw.timing import step_guard
 from stillflow.hw.words import LineKind
 
 
@@ -86,7 +87,7 @@ class WeightStationary(wiring.Component):
             datapath.i_zero_point.eq(layer.zero_point),
             datapath.i_min.eq(layer.act_min),
             datapath.i_max.eq(layer.act_max),
-            self.o_filter_freed.eq(Mux(streamer.o_start, blocks.o_block.freed, 0)),
+            self.o_filter_freed.eq(streamer.o_filter_freed),
             self.o_tile_freed.eq(streamer.o_tile_freed),
             self.o_done.eq(blocks.o_done & streamer.o_idle),
             self.o_valid.eq(datapath.o_valid),
@@ -96,7 +97,7 @@ class WeightStationary(wiring.Component):
         ]
         command, events = blocks.o_command, self.o_events
         m.d.comb += [
-            events.line.eq(command.valid & ~command.zero),
+            events.lines.eq(command.valid & ~command.zero),
             events.shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_vector.valid),

@@ -3,6 +3,7 @@
 from amaranth.lib import data
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.words import FilterPlace
 
 
 class Block(data.StructLayout):
@@ -19,6 +20,7 @@ class Block(data.StructLayout):
     first, final : the reduction begins, is complete
     tile_last : the last step that reads the ifmap tile
     freed : lines of the filter buffer that are not needed again
+    place : of the first line; only where every vector reads its weights
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -37,4 +39,5 @@ class Block(data.StructLayout):
                 "tile_last": 1,
                 "freed": ceil_log2(config.filter_lines + 1),
             }
+            | ({"place": FilterPlace(config)} if config.reads_weights else {})
         )

@@ -1,6 +1,6 @@
 """Compute side of the nest: weight blocks, and where each one is used."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,7 @@ from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
-from stillflow.hw.sequencer.nest import LoopNest
+from stillflow.hw.sequencer.nest import LoopNest, loop_counts
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
@@ -51,6 +51,9 @@ class BlockWalker(wiring.Component):
     block of a filter block's reduction tile also brings biases or scales, which wait ``guard``
     cycles after the last start so that those in use are not overtaken. A line waits until it is in
     the filter buffer. The first line of the next block may go out in the cycle of ``i_start``.
+
+    Where every vector reads its weights, a block's lines are not read but must be there, and biases
+    and scales wait until no step needs the filter buffer.
 
     Depthwise, lanes and weight lines go their own ways: the lanes are the channels of a pixel, the
     lines the taps of a filter with zeros between them. Biases and scales come before the weights,
@@ -116,19 +119,7 @@ class BlockWalker(wiring.Component):
         m.submodules.nest = nest = LoopNest(len(Level))
         m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
-        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        counts = {
-            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
-            Level.S: layer.s_count,
-            Level.R: layer.r_count,
-            Level.C: layer.c_count,
-            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
-            Level.F: layer.f_count,
-            Level.E: layer.e_count,
-            Level.N: layer.n_count,
-            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
-            Level.G: layer.g_count,
-        }
+        counts = loop_counts(Level, layer, last)
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
         m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
@@ -138,8 +129,11 @@ class BlockWalker(wiring.Component):
         linear = Signal(element_bits)
         m.submodules.stream = stream = FilterPosition(config)
         m.submodules.tile = tile = TilePlace(config)
-        m.submodules.taps = taps = FirLines(config)
         new_group = Signal()
+
+        # Depthwise, zeros stand between the taps.
+        depthwise = layer.depthwise if config.has_chains else Const(0, 1)
+        gap = Signal()
 
         # Phases. The first line of a block may go out while the earlier one still waits as full.
         phase = Signal(Phase)
@@ -148,6 +142,7 @@ class BlockWalker(wiring.Component):
         ended = Signal()  # its chunk has no more elements
         wants_bias, wants_scale, wants_move = signals("wants_bias wants_scale wants_move")
         guard = Signal(range(self.guard + 1))
+        buffer_in_use = self.i_streaming if config.reads_weights else Const(0, 1)
         held = Signal(Block(config))
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
@@ -155,12 +150,12 @@ class BlockWalker(wiring.Component):
         over, no_line = signals("over no_line")  # no element is left; the line is made up of zeros
         command = self.o_command
         m.d.comb += [
-            fresh.eq((phase == Phase.FULL) & self.i_start & ~finished & ~layer.depthwise),
+            fresh.eq((phase == Phase.FULL) & self.i_start & ~finished & ~depthwise),
             weights.eq((phase == Phase.WEIGHTS) | fresh),
             over.eq(ended & ~fresh),
-            no_line.eq(Mux(layer.depthwise, taps.o_zero, over)),
+            no_line.eq(Mux(depthwise, gap, over)),
             available.eq(self.i_loaded != stream.o_here.position),
-            command.line.eq(stream.o_here.line),
+            command.place.eq(stream.o_here.place),
             reads.eq(command.valid & ~command.zero),
         ]
         base = Signal(element_bits)
@@ -181,7 +176,7 @@ class BlockWalker(wiring.Component):
                     finished,
                     Phase.IDLE,
                     Mux(
-                        layer.depthwise,
+                        depthwise,
                         Mux(k.o_first, Phase.GUARD, Phase.HOLD),
                         Phase.WEIGHTS,
                     ),
@@ -194,13 +189,15 @@ class BlockWalker(wiring.Component):
         scale_now = Mux(count == 0, closes, wants_scale)
         moves_now = tile_step & moved[Level.F :].any()
         after = Signal(Phase)  # where a complete block goes
-        m.d.comb += after.eq(
-            Mux(layer.depthwise, Phase.HOLD, Mux(wants_move, Phase.MOVE, Phase.FULL))
-        )
-        m.d.comb += [
-            taps.i_layer.eq(layer),
-            taps.i_restart.eq(self.i_begin | (taps.i_step & (count == config.rows - 1))),
-        ]
+        m.d.comb += after.eq(Mux(depthwise, Phase.HOLD, Mux(wants_move, Phase.MOVE, Phase.FULL)))
+        if config.has_chains:
+            m.submodules.taps = taps = FirLines(config)
+            m.d.comb += [
+                gap.eq(taps.o_zero),
+                taps.i_layer.eq(layer),
+                taps.i_step.eq(weights & command.valid),
+                taps.i_restart.eq(self.i_begin | (taps.i_step & (count == config.rows - 1))),
+            ]
 
         with m.If(weights):
             m.d.comb += [
@@ -210,14 +207,16 @@ class BlockWalker(wiring.Component):
             ]
         with m.If(weights & command.valid):
             m.d.sync += [count.eq(count + 1), linear.eq(base + 1)]
-            m.d.comb += [k_step.eq(~over), taps.i_step.eq(1)]
+            m.d.comb += k_step.eq(~over)
             with m.If(count == config.rows - 1):
                 m.d.sync += count.eq(0)
-                with m.If((bias_now | scale_now) & ~layer.depthwise):
+                with m.If((bias_now | scale_now) & ~depthwise):
                     m.d.sync += phase.eq(Phase.GUARD)
                 with m.Else():
                     m.d.sync += phase.eq(Mux(wants_move | moves_now, Phase.MOVE, Phase.FULL))
             with m.If(count == 0):
+                if config.reads_weights:
+                    m.d.sync += held.place.eq(stream.o_here.place)
                 m.d.sync += [
                     held.element.eq(tile.o_element + offset),
                     held.psum.eq(tile.o_psum),
@@ -243,15 +242,15 @@ class BlockWalker(wiring.Component):
                 ]
         with m.Switch(phase):
             with m.Case(Phase.GUARD):
-                with m.If(guard == 0):
-                    no_bias = ~layer.depthwise & ~wants_bias
+                with m.If((guard == 0) & ~buffer_in_use):
+                    no_bias = ~depthwise & ~wants_bias
                     m.d.sync += phase.eq(Mux(no_bias, Phase.SCALE, Phase.BIAS))
             with m.Case(Phase.BIAS):
                 m.d.comb += [command.valid.eq(available), command.kind.eq(LineKind.BIAS)]
                 with m.If(available):
                     m.d.sync += count.eq(count + 1)
                     with m.If(count == config.bias_lines - 1):
-                        also_scale = layer.depthwise | wants_scale
+                        also_scale = depthwise | wants_scale
                         m.d.sync += [count.eq(0), phase.eq(Mux(also_scale, Phase.SCALE, after))]
             with m.Case(Phase.SCALE):
                 m.d.comb += [command.valid.eq(available), command.kind.eq(LineKind.SCALE)]
@@ -289,7 +288,7 @@ class BlockWalker(wiring.Component):
             self.o_block.freed.eq(Mux(keeps, 0, taken)),
         ]
         with m.If(self.i_begin):
-            m.d.sync += phase.eq(Mux(layer.depthwise, Phase.GUARD, Phase.WEIGHTS))
+            m.d.sync += phase.eq(Mux(depthwise, Phase.GUARD, Phase.WEIGHTS))
             m.d.sync += [
                 register.eq(0)
                 for register in (count, ended, finished, guard, wants_move, taken, held.weights)

@@ -10,7 +10,7 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.k_walk import KWalk
-from stillflow.hw.sequencer.nest import LoopNest
+from stillflow.hw.sequencer.nest import LoopNest, loop_counts
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LaneShift, LayerDescriptor
@@ -176,7 +176,7 @@ class ChunkWalker(wiring.Component):
                 self._open(m, held, nest, k, tile)
                 m.d.sync += [
                     held.element.eq(tile.o_element + offset),
-                    held.line.eq(Mux(has_start_line, start_line, here.line)),
+                    held.line.eq(Mux(has_start_line, start_line, here.place.line)),
                     held.bias.eq(begins & new_filters),
                     held.scale.eq(closes & new_filters),
                     held.restarts.eq(k.o_first & new_filters),
@@ -195,7 +195,11 @@ class ChunkWalker(wiring.Component):
                 ]
         with m.If(phase == Phase.PARAMETERS):
             with m.If(passes):
-                m.d.sync += [phase.eq(Phase.LANES), start_line.eq(here.line), has_start_line.eq(1)]
+                m.d.sync += [
+                    phase.eq(Phase.LANES),
+                    start_line.eq(here.place.line),
+                    has_start_line.eq(1),
+                ]
         with m.If(phase == Phase.MOVE):
             m.d.sync += [phase.eq(Phase.FULL), wants_move.eq(0)]
 
@@ -245,20 +249,9 @@ class ChunkWalker(wiring.Component):
             Mux(last[Level.F], layer.pixel_groups_f, layer.pixel_groups),
         )
         whole_images = last[Level.E] & last[Level.F] & ~last[Level.N]
-        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        return {
-            Level.PIXELS: Mux(whole_images, layer.pixel_groups_n, in_last_image),
-            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
-            Level.S: layer.s_count,
-            Level.R: layer.r_count,
-            Level.C: layer.c_count,
-            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
-            Level.F: layer.f_count,
-            Level.E: layer.e_count,
-            Level.N: layer.n_count,
-            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
-            Level.G: layer.g_count,
-        }
+        counts = loop_counts(Level, layer, last)
+        counts[Level.PIXELS] = Mux(whole_images, layer.pixel_groups_n, in_last_image)
+        return counts
 
     def _open(self, m: Module, held: data.View, nest: LoopNest, k: KWalk, tile: TilePlace) -> None:
         """Note what a chunk's first element says."""

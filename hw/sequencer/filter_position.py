@@ -5,8 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
-from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.signals import signals
+from stillflow.hw.words import FilterPlace
 
 
 class StreamPlace(data.StructLayout):
@@ -15,13 +16,11 @@ class StreamPlace(data.StructLayout):
     Members
     -------
     position : lines before it, counted as `filter_position_bits` allow
-    line : where it lies in the filter buffer
+    place : where it lies in the filter buffer
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        super().__init__(
-            {"position": filter_position_bits(config), "line": ceil_log2(config.filter_lines)}
-        )
+        super().__init__({"position": filter_position_bits(config), "place": FilterPlace(config)})
 
 
 class FilterPosition(wiring.Component):
@@ -36,7 +35,7 @@ class FilterPosition(wiring.Component):
     -------
     i_begin : ``In(1)``
         Start of a layer: all at line 0.
-    i_lines : lines to walk on
+    i_lines : lines to walk on; with several banks one at most
     i_mark_block : ``In(1)``
         The block's mark is here, before any step of this cycle.
     i_to_block : ``In(1)``
@@ -71,18 +70,25 @@ class FilterPosition(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the step around the ring's end, and the marks."""
         m = Module()
-        lines = self.config.filter_lines
-        here, place = self.o_here, StreamPlace(self.config)
+        banks = self.config.filter_banks
+        lines = self.config.filter_lines // banks
+        here = self.o_here
 
-        block, block_now, group = signals("block block_now group", place)
+        block, block_now, group = signals("block block_now group", StreamPlace(self.config))
+        # Lines to walk on within a bank.
+        ahead, line = self.i_lines, here.place.line
+        if banks > 1:
+            bank = here.place.bank
+            ahead = self.i_lines[0] & (bank == banks - 1)
+            m.d.sync += bank.eq(Mux(ahead, 0, bank + self.i_lines[0]))
         total = Signal(range(2 * lines))
         m.d.comb += [
-            total.eq(here.line + self.i_lines),
+            total.eq(line + ahead),
             block_now.eq(Mux(self.i_mark_block, here.as_value(), block.as_value())),
         ]
         m.d.sync += [
             here.position.eq(here.position + self.i_lines),
-            here.line.eq(Mux(total >= lines, total - lines, total)),
+            line.eq(Mux(total >= lines, total - lines, total)),
             block.eq(block_now),
         ]
         with m.If(self.i_mark_group):

@@ -4,19 +4,17 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import FREE_DELAY, HAZARD
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
-
-FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
 
 
 def least_period(config: AcceleratorConfig) -> int:
     """Fewest cycles of a step, parameters apart: a vector for each row."""
-    return max(config.rows, Accumulator.HAZARD)
+    return max(config.rows, HAZARD)
 
 
 class GroupStreamer(wiring.Component):

@@ -1,8 +1,12 @@
 """Nested counters, and addresses that follow them."""
 
+from typing import TypeVar
+
 from amaranth.hdl import Const, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
+
+_Level = TypeVar("_Level", bound=enum.IntEnum)
 
 
 class LoopNest(wiring.Component):
@@ -152,3 +156,31 @@ class NestAddress(wiring.Component):
         m.d.comb += self.o_address.eq(outer)
 
         return m
+
+
+def loop_counts(levels: type[_Level], layer: data.View, last: Signal) -> dict[_Level, Value]:
+    """Count the iterations of a walker's loops, for those that have a name all walkers share.
+
+    Parameters
+    ----------
+    levels : type
+        The walker's loops.
+    layer : View
+        Descriptor of the layer.
+    last : Signal
+        Flags of the walker's nest.
+    """
+    last_m = last[levels["M_INNER"]] & last[levels["M_OUTER"]]
+    counts = {
+        "MB": Mux(last_m, layer.mb_count_last, layer.mb_count),  # filter blocks
+        "S": layer.s_count,  # window tiles
+        "R": layer.r_count,
+        "C": layer.c_count,
+        "M_INNER": Mux(layer.m_outer, 1, layer.m_count),
+        "F": layer.f_count,
+        "E": layer.e_count,
+        "N": layer.n_count,
+        "M_OUTER": Mux(layer.m_outer, layer.m_count, 1),
+        "G": layer.g_count,
+    }
+    return {level: counts[level.name] for level in levels if level.name in counts}

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.group_rows import GroupRows
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
@@ -88,20 +88,8 @@ class ReadWalker(wiring.Component):
         step = Signal()
         m.submodules.nest = nest = LoopNest(len(Level))
         last, first = nest.o_last, nest.o_first
-        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        counts = {
-            Level.GROUP: Mux(last[Level.C], layer.k_groups_last, layer.k_groups),
-            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
-            Level.S: layer.s_count,
-            Level.R: layer.r_count,
-            Level.C: layer.c_count,
-            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
-            Level.F: layer.f_count,
-            Level.E: layer.e_count,
-            Level.N: layer.n_count,
-            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
-            Level.G: layer.g_count,
-        }
+        counts = loop_counts(Level, layer, last)
+        counts[Level.GROUP] = Mux(last[Level.C], layer.k_groups_last, layer.k_groups)
         m.d.comb += [nest.i_restart.eq(self.i_start), nest.i_step.eq(step)]
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, StoreRun
 
@@ -80,17 +80,9 @@ class StoreWalker(wiring.Component):
         m.submodules.nest = nest = LoopNest(len(Level))
         last = nest.o_last
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        counts = {
-            Level.RUN: Mux(last[Level.E], layer.runs_last, layer.runs),
-            Level.IMAGE: Mux(last[Level.N], layer.pn_last, layer.pn),
-            Level.MB: Mux(last_m, layer.mb_count_last, layer.mb_count),
-            Level.M_INNER: Mux(layer.m_outer, 1, layer.m_count),
-            Level.F: layer.f_count,
-            Level.E: layer.e_count,
-            Level.N: layer.n_count,
-            Level.M_OUTER: Mux(layer.m_outer, layer.m_count, 1),
-            Level.G: layer.g_count,
-        }
+        counts = loop_counts(Level, layer, last)
+        counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
+        counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
         strides = {
             Level.RUN: layer.ofmap_stride_run,
             Level.IMAGE: layer.ofmap_stride_n,

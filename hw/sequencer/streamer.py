@@ -1,18 +1,16 @@
 """Streams a tile's pixels past a weight block: one step."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
-from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor, Vector
-
-FREE_DELAY = 4  # cycles from the last address of a tile to the last use of its slot
+from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import FREE_DELAY, HAZARD
+from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
 
 
 class Streamer(wiring.Component):
@@ -20,10 +18,13 @@ class Streamer(wiring.Component):
 
     A step starts when its block is full, its plane groups are loaded and, where it completes
     psums, the ofmap buffer has room for the largest tile; then it never stalls. It takes the pixels
-    times the pace, at least ``Accumulator.HAZARD`` cycles. ``o_start`` comes one cycle before the
+    times the pace, at least ``HAZARD`` cycles. ``o_start`` comes one cycle before the
     first ``o_vector``; there is no bubble between steps.
 
     A depthwise step is walked by `FirWalk`: strip by strip, each when there is room for it.
+
+    A block's lines are free when its step starts, or, where every vector reads its weights, when
+    its tile would be.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ class Streamer(wiring.Component):
         The block's step starts.
     o_vector : ``Out(Vector)``
     o_lanes, o_weights : elements of this vector, rows that hold a weight for it
+    o_place : the first of its lines; only where every vector reads its weights
+    o_filter_freed : lines of the filter buffer that are free from the next cycle on
     o_streaming : ``Out(1)``
         A step goes on.
     o_tile_freed : ``Out(1)``
@@ -61,12 +64,15 @@ class Streamer(wiring.Component):
     o_vector: data.View
     o_lanes: Signal
     o_weights: Signal
+    o_place: data.View
+    o_filter_freed: Signal
     o_streaming: Signal
     o_tile_freed: Signal
     o_idle: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        place = {"o_place": Out(FilterPlace(config))} if config.reads_weights else {}
         super().__init__(
             {
                 "i_begin": In(1),
@@ -79,10 +85,12 @@ class Streamer(wiring.Component):
                 "o_vector": Out(Vector(config)),
                 "o_lanes": Out(ceil_log2(config.rows + 1)),
                 "o_weights": Out(ceil_log2(config.rows + 1)),
+                "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
                 "o_streaming": Out(1),
                 "o_tile_freed": Out(1),
                 "o_idle": Out(1),
             }
+            | place
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -91,11 +99,12 @@ class Streamer(wiring.Component):
         config, layer, block = self.config, self.i_layer, self.i_block
         element_bits = ceil_log2(config.ifmap_elements)
 
-        m.submodules.fir = fir = FirWalk(config)
+        depthwise = layer.depthwise if config.has_chains else Const(0, 1)
+        fir_active, fir_finishing = signals("fir_active fir_finishing")
         active, starts, finishing = signals("active starts finishing")
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
-        hold = Signal(range(Accumulator.HAZARD))
+        hold = Signal(range(HAZARD))
         groups = Signal(16)
         occupied = Signal(range(config.psum_depth + 1))
         column, row, image = signals("column row image", 16)
@@ -113,7 +122,7 @@ class Streamer(wiring.Component):
             image_last.eq(image + 1 == step.images),
             pixel_end.eq(~step.final | (phase == config.pace - 1)),
             finishing.eq(
-                (active & pixel_end & column_last & row_last & image_last) | fir.o_finishing
+                (active & pixel_end & column_last & row_last & image_last) | fir_finishing
             ),
         ]
 
@@ -133,11 +142,7 @@ class Streamer(wiring.Component):
                 & (hold == 0)
             ),
             self.o_start.eq(starts),
-            self.o_streaming.eq(active | fir.o_active),
-            fir.i_layer.eq(layer),
-            fir.i_start.eq(starts & layer.depthwise),
-            fir.i_block.eq(block),
-            fir.i_room.eq(room),
+            self.o_streaming.eq(active | fir_active),
         ]
         m.d.sync += [
             groups.eq(groups + self.i_group),
@@ -172,9 +177,9 @@ class Streamer(wiring.Component):
         with m.If(starts):
             m.d.sync += [
                 step.eq(block),
-                active.eq(~layer.depthwise),
+                active.eq(~depthwise),
                 begin.eq(1),
-                hold.eq(Accumulator.HAZARD - 1),
+                hold.eq(HAZARD - 1),
                 address.eq(block.element),
                 row_start.eq(block.element),
                 image_start.eq(block.element),
@@ -182,29 +187,56 @@ class Streamer(wiring.Component):
             ]
             m.d.sync += [register.eq(0) for register in (phase, column, row, image)]
 
-        vector, deep = self.o_vector, layer.depthwise
-        pixel = active & (phase == 0)
+        vector = self.o_vector
         m.d.comb += [
-            vector.valid.eq(pixel | fir.o_valid),
-            vector.address.eq(Mux(deep, fir.o_address, address)),
-            vector.emits.eq(pixel | fir.o_emits),
-            vector.column_last.eq(deep & fir.o_column_last),
-            vector.strip_last.eq(~deep | fir.o_strip_last),
-            vector.psum.eq(Mux(deep, fir.o_psum, psum)),
-            vector.start.eq(Mux(deep, fir.o_first, begin) & vector.valid),
+            vector.valid.eq(active & (phase == 0)),
+            vector.address.eq(address),
+            vector.emits.eq(vector.valid),
+            vector.strip_last.eq(1),
+            vector.psum.eq(psum),
+            vector.start.eq(begin & vector.valid),
             vector.first.eq(step.first),
             vector.final.eq(step.final),
             vector.maximum.eq(layer.op == Op.MAXIMUM),
             self.o_lanes.eq(step.lanes),
             self.o_weights.eq(step.weights),
         ]
+        if config.has_chains:
+            m.submodules.fir = fir = FirWalk(config)
+            m.d.comb += [
+                fir.i_layer.eq(layer),
+                fir.i_start.eq(starts & depthwise),
+                fir.i_block.eq(block),
+                fir.i_room.eq(room),
+                fir_active.eq(fir.o_active),
+                fir_finishing.eq(fir.o_finishing),
+            ]
+            with m.If(depthwise):
+                m.d.comb += [
+                    vector.valid.eq(fir.o_valid),
+                    vector.address.eq(fir.o_address),
+                    vector.emits.eq(fir.o_emits),
+                    vector.column_last.eq(fir.o_column_last),
+                    vector.strip_last.eq(fir.o_strip_last),
+                    vector.psum.eq(fir.o_psum),
+                    vector.start.eq(fir.o_first & fir.o_valid),
+                ]
 
+        # What a step gives back.
         freed = Signal(FREE_DELAY)
         m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))
         m.d.comb += [
             self.o_tile_freed.eq(freed[-1]),
             self.o_idle.eq(~self.o_streaming & (freed == 0) & (hold == 0)),
         ]
+        if config.reads_weights:
+            lines = Mux(finishing, step.freed, 0)
+            m.d.comb += [
+                self.o_place.eq(step.place),
+                self.o_filter_freed.eq(delayed(m, lines, FREE_DELAY, "lines_freed")),
+            ]
+        else:
+            m.d.comb += self.o_filter_freed.eq(Mux(starts, block.freed, 0))
         with m.If(self.i_begin):
             m.d.sync += [groups.eq(0), occupied.eq(0)]
 

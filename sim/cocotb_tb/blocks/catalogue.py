@@ -15,7 +15,6 @@ from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.control.csr_block import CsrBlock
-from stillflow.hw.datapath import step_guard
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.post import PostProcessor
@@ -23,6 +22,7 @@ from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
+from stillflow.hw.timing import step_guard
 
 PREFIX = "block_"  # of the top module, before the block's name
 Make = Callable[[AcceleratorConfig], wiring.Component]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.timing import HAZARD
 from stillflow.sim import bench
 
 CONFIGS = [
@@ -36,8 +37,8 @@ class Model:
 
 def draw_vector(random, model, config, last_used, cycle):
     """Draw a vector that keeps to the hazard distance, often exactly; or none."""
-    entries = [e for e, used in last_used.items() if cycle - used >= Accumulator.HAZARD]
-    exact = [e for e in entries if cycle - last_used[e] == Accumulator.HAZARD]
+    entries = [e for e, used in last_used.items() if cycle - used >= HAZARD]
+    exact = [e for e in entries if cycle - last_used[e] == HAZARD]
     fresh = [e for e in range(config.psum_depth) if e not in last_used]
     if random.random() < 0.1:
         return None
@@ -100,7 +101,7 @@ def test_psums_match_a_model_at_the_closest_distance(config, random):
             ctx.set(dut.i_valid, vector is not None)
             ctx.set(dut.i_sums, sums)
             if vector is not None:
-                closest += cycle - last_used.get(vector["entry"], -9) == dut.HAZARD
+                closest += cycle - last_used.get(vector["entry"], -9) == HAZARD
                 # No psum overflows; the larger of two never does.
                 large = max(map(abs, model.psums.get(vector["entry"], [0])))
                 vector["first"] |= large >= limit and not vector["maximum"]

@@ -21,7 +21,7 @@ FLAGS = {
 }
 
 ARRAY = {
-    "line": (Counter.FILTER_READS, 10),
+    "lines": (Counter.FILTER_READS, 10),
     "shift": (Counter.CHAIN_SHIFTS, 1),
     "step": (Counter.WEIGHT_SWAPS, 1),
     "psum_read": (Counter.PSUM_READS, 10),

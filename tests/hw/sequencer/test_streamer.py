@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.descriptor import Op
-from stillflow.hw.sequencer.streamer import FREE_DELAY, Streamer
+from stillflow.hw.sequencer.streamer import Streamer
+from stillflow.hw.timing import FREE_DELAY, HAZARD
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import steps_of
 from tests.hw.sequencer.nests import NO_SHRINK, config_of, descriptor_of, nests
@@ -38,7 +38,7 @@ class Timeline:
                 "lanes": len(step.elements),
             }
         cycles = len(step.pixels) * pace
-        self.next_start = cycle + max(cycles, Accumulator.HAZARD)
+        self.next_start = cycle + max(cycles, HAZARD)
         self.idle_after = max(self.idle_after, cycle + cycles, self.next_start - 1)
         if step.tile_last:
             self.frees.append(cycle + cycles + FREE_DELAY)

@@ -1,0 +1,181 @@
+"""No local reuse: every multiplier takes an activation and a weight from the buffers each cycle."""
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, wiring
+
+from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
+from stillflow.hw.buffer.filter_banks import FilterBanks
+from stillflow.hw.buffer.ifmap import IfmapBuffer
+from stillflow.hw.buffer.rotate import rotate_right
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.dataflow.ports import connect_fill, dataflow_ports
+from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.sequencer.block_walker import BlockWalker
+from stillflow.hw.sequencer.streamer import Streamer
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import step_guard
+from stillflow.hw.words import FilterPlace, LineKind, Vector
+
+LINE_DELAY = 2  # from a vector, or a bias or scale line, to the read of the filter buffer
+
+
+class NoLocalReuse(wiring.Component):
+    """Buffers, multipliers with adder trees, accumulator and post-processing, with their sequencer.
+
+    A vector of cycle ``t`` has its activations in ``t + 3`` and rotated to the banks of its weights
+    in ``t + 4``; these are read for it with ``LINE_DELAY`` and come in ``t + 4``, too. Biases and
+    scales take the same way, while no vector does: the block walker waits for that. So a filter
+    line stays in the buffer until its step's last vector has read it.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+
+    Members
+    -------
+    As `stillflow.hw.dataflow.ports.dataflow_ports`.
+
+    References
+    ----------
+    Survey, section V-B, figure 22c.
+    """
+
+    i_reset: Signal
+    i_begin: Signal
+    i_layer: data.View
+    i_beat: Signal
+    i_kind: Signal
+    i_data: Signal
+    i_element: Signal
+    i_mask: Signal
+    i_group: Signal
+    i_entry_freed: Signal
+    o_filter_freed: Signal
+    o_tile_freed: Signal
+    o_done: Signal
+    o_valid: Signal
+    o_words: data.View
+    o_column_last: Signal
+    o_strip_last: Signal
+    o_events: data.View
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(dataflow_ports(config))
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the stages with the delays of the contract."""
+        m = Module()
+        config, layer = self.config, self.i_layer
+
+        blocks, streamer = BlockWalker(config, guard=step_guard(config)), Streamer(config)
+        m.submodules.blocks = ResetInserter(self.i_reset)(blocks)
+        m.submodules.streamer = ResetInserter(self.i_reset)(streamer)
+        m.submodules.ifmap = ifmap = IfmapBuffer(config)
+        m.submodules.filters = filters = FilterBanks(config)
+        m.submodules.array = array = NoLocalReuseArray(config)
+        m.submodules.accumulator = accumulator = Accumulator(config)
+        m.submodules.post = post = PostProcessor(config)
+
+        connect_fill(
+            m, ifmap, filters, beat=self.i_beat, kind=self.i_kind, words=self.i_data,
+            element=self.i_element, mask=self.i_mask, pad_value=layer.pad_value,
+        )  # fmt: skip
+        for walker in (blocks, streamer):
+            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+        command, vector = blocks.o_command, streamer.o_vector
+        m.d.comb += [
+            filters.i_clear.eq(self.i_begin),
+            blocks.i_loaded.eq(filters.o_loaded),
+            blocks.i_start.eq(streamer.o_start),
+            blocks.i_streaming.eq(streamer.o_streaming),
+            streamer.i_full.eq(blocks.o_full),
+            streamer.i_block.eq(blocks.o_block),
+            streamer.i_group.eq(self.i_group),
+            streamer.i_entry_freed.eq(self.i_entry_freed),
+            self.o_filter_freed.eq(streamer.o_filter_freed),
+            self.o_tile_freed.eq(streamer.o_tile_freed),
+            self.o_done.eq(blocks.o_done & streamer.o_idle),
+            ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
+            ifmap.i_lane_offset.eq(command.lane_offset),
+            ifmap.i_lane_used.eq(command.lane_used),
+            ifmap.i_lane_swap.eq(streamer.o_start),
+            ifmap.i_read_en.eq(vector.valid),
+            ifmap.i_read_address.eq(vector.address),
+        ]
+
+        # Lines: those of a vector, or one that carries biases or scales.
+        parameter = command.valid & (command.kind != LineKind.WEIGHT)
+        count = Signal.like(filters.i_count)
+        place = Signal(FilterPlace(config))
+        m.d.comb += [
+            count.eq(Mux(vector.valid, streamer.o_weights, parameter)),
+            place.eq(Mux(vector.valid, streamer.o_place.as_value(), command.place.as_value())),
+            filters.i_count.eq(delayed(m, count, LINE_DELAY, "count")),
+        ]
+        asked = FilterPlace(config)(delayed(m, place.as_value(), LINE_DELAY, "place"))
+        shown = FilterPlace(config)(
+            delayed(m, asked.as_value(), filters.READ_LATENCY, "place_shown")
+        )
+        to_line = LINE_DELAY + filters.READ_LATENCY
+        bias = command.valid & (command.kind == LineKind.BIAS)
+        scale = command.valid & (command.kind == LineKind.SCALE)
+        line = filters.o_lines[shown.bank] if config.filter_banks > 1 else filters.o_lines[0]
+        m.d.comb += [
+            filters.i_place.eq(asked),
+            accumulator.i_bias_shift.eq(delayed(m, bias, to_line, "bias")),
+            post.i_scale_shift.eq(delayed(m, scale, to_line, "scale")),
+            accumulator.i_line.eq(line),
+            post.i_line.eq(line),
+        ]
+
+        # Activations meet the weights in the banks where these lie.
+        first = delayed(m, asked.as_value(), filters.READ_LATENCY - 1, "place_ahead")
+        first = FilterPlace(config)(first).bank if config.filter_banks > 1 else Signal()
+        acts = [ifmap.o_acts[row] for row in range(config.rows)]
+        for row, act in enumerate(rotate_right(m, acts, first, "acts")):
+            m.d.sync += array.i_acts[row].eq(act)
+        m.d.comb += [
+            array.i_lines.eq(filters.o_lines),
+            array.i_used.eq(filters.o_read),
+            accumulator.i_sums.eq(array.o_sums),
+        ]
+
+        # Psums.
+        to_psum = ifmap.READ_LATENCY + array.latency
+        summed = Vector(config)(delayed(m, vector.as_value(), to_psum, "vector"))
+        marks = Cat(summed.column_last, summed.strip_last)
+        marks = delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
+        m.d.comb += [
+            accumulator.i_valid.eq(summed.emits),
+            accumulator.i_address.eq(summed.psum),
+            accumulator.i_first.eq(summed.first),
+            accumulator.i_final.eq(summed.final),
+            accumulator.i_maximum.eq(summed.maximum),
+            accumulator.i_bias_swap.eq(summed.start & summed.first),
+            post.i_scale_swap.eq(delayed(m, summed.start & summed.final, 1, "scale_swap")),
+            post.i_valid.eq(accumulator.o_valid),
+            post.i_psums.eq(accumulator.o_psums),
+            post.i_zero_point.eq(layer.zero_point),
+            post.i_min.eq(layer.act_min),
+            post.i_max.eq(layer.act_max),
+            self.o_valid.eq(post.o_valid),
+            self.o_words.eq(post.o_words),
+            Cat(self.o_column_last, self.o_strip_last).eq(marks),
+        ]
+
+        events = self.o_events
+        m.d.comb += [
+            events.lines.eq(count),
+            events.step.eq(streamer.o_start),
+            events.vector.eq(vector.valid),
+            events.lanes.eq(streamer.o_lanes),
+            events.weights.eq(streamer.o_weights),
+            events.psum_read.eq(accumulator.o_read),
+            events.psum_write.eq(accumulator.o_write),
+            events.progress.eq(command.valid | vector.valid),
+        ]
+
+        return m
