@@ -26,7 +26,12 @@ TALL_OS = AcceleratorConfig(
     name="tall_os", rows=18, cols=6, dataflow=Dataflow.OUTPUT_STATIONARY, glb_kib=16,
     axi_data_bits=64, requant_lanes=6,
 )  # fmt: skip
-CONFIGS = {config.name: config for config in (TINY, EDGE8, ODD, WIDE, TINY_OS, TALL_OS)}
+# Nothing stays: rows that are a power of two, then rows and lines that are not.
+TINY_NLR = replace(TINY, name="tiny_nlr", dataflow=Dataflow.NO_LOCAL_REUSE)
+ODD_NLR = replace(ODD, name="odd_nlr", dataflow=Dataflow.NO_LOCAL_REUSE)
+CONFIGS = {
+    config.name: config for config in (TINY, EDGE8, ODD, WIDE, TINY_OS, TALL_OS, TINY_NLR, ODD_NLR)
+}
 
 
 def draw_conv(random, name, source, target, config):

@@ -1,6 +1,6 @@
 """Filter buffer in banks: a ring of which a line for every row is read at once."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -99,7 +99,7 @@ class FilterBanks(wiring.Component):
             reads.eq(Cat(*rotate_right(m, wanted, first, "wanted"))),
             here.eq(self.i_place.line),
             after.eq(following),
-            wraps.eq(Cat(*(number < first for number in range(banks)))),
+            wraps.eq(Cat(*(number < first for number in range(banks - 1)), Const(0, 1))),
             self.o_read.eq(reads),
         ]
         for number in range(banks):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillflow.hw.config import ceil_log2
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.words import LineKind, SegmentKind
 from stillflow.sim.golden.events import Fill, FilterLine, Step
 from stillflow.sim.golden.nest import Nest
@@ -125,8 +125,14 @@ def commands_of(step: Step, positions: Sequence[int], nest: Nest, bits: int) -> 
     return commands
 
 
+def filter_place(position: int, config: AcceleratorConfig) -> dict[str, int]:
+    """Members of `stillflow.hw.words.FilterPlace` for a line, by its place in the stream."""
+    line, bank = divmod(position % config.filter_lines, config.filter_banks)
+    return {"line": line} | ({"bank": bank} if config.filter_banks > 1 else {})
+
+
 def block_of(step: Step, nest: Nest) -> dict[str, int]:
-    """Members of `stillflow.hw.sequencer.block.Block` for a step."""
+    """Members of `stillflow.hw.sequencer.block.Block` for a step, except its ``place``."""
     images, rows, columns = step.images_rows_columns
     lines = len(step.weights) + len(step.bias) + len(step.scale)
     kept = nest.mapping.filter_resident and not step.lines_last

@@ -15,7 +15,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import TINY
-from tests.networks import ODD, WIDE
+from tests.networks import ODD, ODD_NLR, WIDE
 
 OPERANDS = ("ifmap", "filter", "psum")
 #: A prime for each counter, so that every product shows where it comes from.
@@ -46,6 +46,13 @@ def test_counters_become_words_by_level_and_operand(config, rows, columns):
         "spad_writes_filter": p[Counter.WEIGHT_SWAPS] * rows * columns,
         "noc_transfers_filter": p[Counter.CHAIN_SHIFTS] * (rows - 1) * columns,
     }
+
+
+def test_without_local_reuse_every_word_comes_from_the_buffers():
+    moved = accesses(PRIMES | {Counter.CHAIN_SHIFTS: 0}, ODD_NLR)  # there are no chains
+    assert moved.of("spad_reads") == moved.of("spad_writes") == moved.of("noc_transfers") == 0
+    assert moved.glb_reads_filter == PRIMES[Counter.FILTER_READS]
+    assert moved.glb_reads_ifmap == PRIMES[Counter.IFMAP_READS]
 
 
 def test_each_kind_is_the_sum_of_its_operands_under_the_names_of_the_interface():

@@ -81,7 +81,7 @@ def schedule(nest):
             if lane < len(step.elements):
                 ahead = step.elements[lane] - step.elements[0] - lane
                 offset = ahead // config.ifmap_banks % (1 << ceil_log2(config.ifmap_depth))
-                command = {"line": next(ring), "lane_used": 1, "lane_offset": offset}
+                command = {"place": {"line": next(ring)}, "lane_used": 1, "lane_offset": offset}
             else:
                 command = {"zero": 1}
             commands[cycle + lane] = command | {"kind": LineKind.WEIGHT}
@@ -90,7 +90,7 @@ def schedule(nest):
             cycle = max(cycle, start + step_guard(config) + 1)
         for kind, lines in ((LineKind.BIAS, step.bias), (LineKind.SCALE, step.scale)):
             for _ in lines:
-                commands[cycle] = {"kind": kind, "line": next(ring)}
+                commands[cycle] = {"kind": kind, "place": {"line": next(ring)}}
                 cycle += 1
         start = max(cycle, next_start)
         starts.add(start)

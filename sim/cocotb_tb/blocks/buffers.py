@@ -4,7 +4,11 @@ from typing import Any
 
 import cocotb
 
+from stillflow.hw.buffer.filter_banks import FilterBanks
+from stillflow.hw.words import FilterPlace
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
+from stillflow.sim.cocotb_tb.blocks.movers import bits_of
+from stillflow.sim.golden.walks import filter_place
 
 TIMEOUT: dict[str, Any] = {"timeout_time": 2, "timeout_unit": "ms"}
 
@@ -108,6 +112,41 @@ async def lines_come_back_from_the_ring(handle: Any) -> None:
             part = []
         assert dut.get("o_loaded") == len(lines) % counted
         assert line is None or dut.get("o_line") == line & ((1 << bits) - 1)
+
+
+@cocotb.test(**TIMEOUT)
+async def lines_come_from_successive_banks(handle: Any) -> None:
+    """Beats fill lines from bank to bank; up to a line of each bank is read at once."""
+    dut = await Dut.start(handle)
+    config = dut.config
+    beats, size = config.filter_line_bytes // config.axi_bytes, config.filter_lines
+    bits = config.m_block * config.weight_bits
+    layout = FilterPlace(config)
+    dut.set(i_clear=1, i_count=0)
+    await dut.tick()
+    dut.set(i_clear=0)
+    lines: list[int] = []
+    part: list[int] = []
+    asked: list[dict[int, int]] = [{}]
+    for _ in range(size * beats + 80):
+        comes = dut.coin(0.8)
+        beat = dut.random.getrandbits(config.axi_data_bits)
+        oldest = max(0, len(lines) - size + 2)
+        count = min(dut.random.randint(0, config.rows), max(0, len(lines) - oldest))
+        first = dut.random.choice([oldest, len(lines) - count])
+        place = bits_of(layout, filter_place(first, config))
+        dut.set(i_write_valid=comes, i_write_data=beat, i_count=count, i_place=place)
+        asked.append({n % config.rows: lines[n] for n in range(first, first + count)})
+        if comes:
+            part.append(beat)
+        await dut.tick()
+        if len(part) == beats:
+            lines.append(sum(b << (config.axi_data_bits * i) for i, b in enumerate(part)))
+            part = []
+        wanted = asked[-FilterBanks.READ_LATENCY]
+        assert dut.get("o_read") == sum(1 << bank for bank in wanted)
+        for bank, line in wanted.items():
+            assert dut.part("o_lines", bank, bits) == line & ((1 << bits) - 1)
 
 
 @cocotb.test(**TIMEOUT)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from stillflow.hw.array.accumulator import Accumulator
+from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
 from stillflow.hw.array.output_stationary import OutputStationaryArray
-from stillflow.hw.array.pe import OutputStationaryPE, WeightStationaryPE
+from stillflow.hw.array.pe import NoLocalReusePE, OutputStationaryPE, WeightStationaryPE
 from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer
+from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.buffer.sram import Sram
@@ -44,18 +46,30 @@ class BlockBench:
     test: str
 
 
-_WEIGHT_STATIONARY = {
-    "pe": BlockBench(WeightStationaryPE, "pe_keeps_its_weight"),
-    "array": BlockBench(WeightStationaryArray, "array_multiplies_by_its_block"),
-    "compute_walker": BlockBench(
-        lambda config: BlockWalker(config, guard=step_guard(config)),
-        "blocks_are_those_of_a_literal_walk",
-    ),
-}
-_OUTPUT_STATIONARY = {
-    "pe": BlockBench(OutputStationaryPE, "pe_keeps_its_psum"),
-    "array": BlockBench(OutputStationaryArray, "array_sums_a_pixel_group"),
-    "compute_walker": BlockBench(ChunkWalker, "chunks_are_those_of_a_literal_walk"),
+_FILTER = BlockBench(FilterBuffer, "lines_come_back_from_the_ring")
+_BLOCKS = BlockBench(
+    lambda config: BlockWalker(config, guard=step_guard(config)),
+    "blocks_are_those_of_a_literal_walk",
+)
+_OF_DATAFLOW = {
+    Dataflow.WEIGHT_STATIONARY: {
+        "pe": BlockBench(WeightStationaryPE, "pe_keeps_its_weight"),
+        "array": BlockBench(WeightStationaryArray, "array_multiplies_by_its_block"),
+        "filter": _FILTER,
+        "compute_walker": _BLOCKS,
+    },
+    Dataflow.OUTPUT_STATIONARY: {
+        "pe": BlockBench(OutputStationaryPE, "pe_keeps_its_psum"),
+        "array": BlockBench(OutputStationaryArray, "array_sums_a_pixel_group"),
+        "filter": _FILTER,
+        "compute_walker": BlockBench(ChunkWalker, "chunks_are_those_of_a_literal_walk"),
+    },
+    Dataflow.NO_LOCAL_REUSE: {
+        "pe": BlockBench(NoLocalReusePE, "pe_keeps_nothing"),
+        "array": BlockBench(NoLocalReuseArray, "array_multiplies_what_it_sees"),
+        "filter": BlockBench(FilterBanks, "lines_come_from_successive_banks"),
+        "compute_walker": _BLOCKS,
+    },
 }
 _ALWAYS = {
     "scratchpad": BlockBench(
@@ -63,7 +77,6 @@ _ALWAYS = {
         "scratchpad_keeps_its_words",
     ),
     "ifmap": BlockBench(IfmapBuffer, "vectors_come_from_any_element"),
-    "filter": BlockBench(FilterBuffer, "lines_come_back_from_the_ring"),
     "ofmap": BlockBench(OfmapBuffer, "strips_come_back_as_rows"),
     "accumulator": BlockBench(Accumulator, "psums_meet_sums"),
     "load_walker": BlockBench(ReadWalker, "loads_are_those_of_a_literal_walk"),
@@ -77,5 +90,4 @@ _ALWAYS = {
 
 def block_benches(config: AcceleratorConfig) -> dict[str, BlockBench]:
     """Benches of a configuration's blocks, by name."""
-    stays = config.dataflow == Dataflow.OUTPUT_STATIONARY
-    return (_OUTPUT_STATIONARY if stays else _WEIGHT_STATIONARY) | _ALWAYS
+    return _OF_DATAFLOW[config.dataflow] | _ALWAYS

@@ -95,6 +95,38 @@ async def check_sums(dut: Dut, wanted: dict[int, list[int]], cycle: int, columns
 
 
 @cocotb.test(**TIMEOUT)
+async def pe_keeps_nothing(handle: Any) -> None:
+    """Multiply the words of the cycle before; without a weight the product is zero."""
+    dut = await Dut.start(handle)
+    config = dut.config
+    for _ in range(300):
+        act, weight = dut.word(config.act_bits), dut.word(config.weight_bits)
+        used = dut.coin(0.7)
+        dut.set(i_act=act, i_weight=weight, i_used=used)
+        await dut.tick()
+        assert dut.words("o_product", 1) == [act * weight * used]
+
+
+@cocotb.test(**TIMEOUT)
+async def array_multiplies_what_it_sees(handle: Any) -> None:
+    """Activations and weights of a cycle meet; rows without weights add nothing."""
+    dut = await Dut.start(handle)
+    config = dut.config
+    rows, columns = config.rows, config.m_block
+    latency = 1 + ceil_log2(rows)
+    wanted: dict[int, list[int]] = {}
+    for cycle in range(60):
+        acts = dut.rng.integers(-128, 128, rows)
+        lines = dut.rng.integers(-128, 128, (rows, columns))
+        used = dut.rng.random(rows) < 0.8
+        mask = sum(int(use) << row for row, use in enumerate(used))
+        dut.set(i_acts=acts, i_lines=lines.ravel(), i_used=mask)
+        wanted[cycle + latency] = (np.where(used, acts, 0) @ lines).tolist()
+        await dut.tick()
+        await check_sums(dut, wanted, cycle + 1, columns)
+
+
+@cocotb.test(**TIMEOUT)
 async def array_sums_a_pixel_group(handle: Any) -> None:
     """Each row adds up its own pixel's reduction; psums leave row by row."""
     dut = await Dut.start(handle)

@@ -2,15 +2,18 @@
 
 from stillflow.sim.cocotb_tb.blocks.buffers import (
     lines_come_back_from_the_ring,
+    lines_come_from_successive_banks,
     scratchpad_keeps_its_words,
     strips_come_back_as_rows,
     vectors_come_from_any_element,
 )
 from stillflow.sim.cocotb_tb.blocks.compute import (
     array_multiplies_by_its_block,
+    array_multiplies_what_it_sees,
     array_sums_a_pixel_group,
     pe_keeps_its_psum,
     pe_keeps_its_weight,
+    pe_keeps_nothing,
     psums_meet_sums,
     words_are_the_golden_models,
 )
@@ -28,14 +31,17 @@ from stillflow.sim.cocotb_tb.blocks.walkers import (
 
 __all__ = [
     "array_multiplies_by_its_block",
+    "array_multiplies_what_it_sees",
     "array_sums_a_pixel_group",
     "blocks_are_those_of_a_literal_walk",
     "chunks_are_those_of_a_literal_walk",
     "every_ofmap_byte_is_stored_once",
     "lines_come_back_from_the_ring",
+    "lines_come_from_successive_banks",
     "loads_are_those_of_a_literal_walk",
     "pe_keeps_its_psum",
     "pe_keeps_its_weight",
+    "pe_keeps_nothing",
     "psums_meet_sums",
     "registers_keep_their_bits",
     "runs_become_bytes_in_memory",

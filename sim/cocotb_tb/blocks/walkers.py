@@ -26,6 +26,7 @@ from stillflow.sim.golden.walks import (
     chunk_of,
     commands_of,
     complete_tiles,
+    filter_place,
     filter_positions,
     lane_offset,
     steps_of,
@@ -120,7 +121,7 @@ async def blocks_are_those_of_a_literal_walk(handle: Any) -> None:
             assert LineKind(command.kind) == kind
             assert command.zero == (position is None)
             if position is not None:
-                assert command.line == position % config.filter_lines
+                assert same_place(command.place, position, config)
                 assert position < loaded
             if ahead is not None:
                 assert command.lane_offset == ahead
@@ -130,6 +131,8 @@ async def blocks_are_those_of_a_literal_walk(handle: Any) -> None:
             block = blocks.from_bits(dut.get("o_block"))
             wanted = block_of(steps[step], nest)  # noqa: B023
             assert {key: block[key] for key in wanted} == wanted
+            if config.reads_weights:
+                assert same_place(block.place, positions[step][0], config)  # noqa: B023
 
         await run_steps(dut, positions, loads, see, check)
 
@@ -165,6 +168,12 @@ async def chunks_are_those_of_a_literal_walk(handle: Any) -> None:
             assert {key: chunk[key] for key in wanted} == wanted
 
         await run_steps(dut, positions, loads, see, check)
+
+
+def same_place(shown: Any, position: int, config: AcceleratorConfig) -> bool:
+    """Whether a place of the filter buffer is that of a line, counted along the stream."""
+    wanted = filter_place(position, config)
+    return {key: shown[key] for key in wanted} == wanted
 
 
 def offset_bits(config: AcceleratorConfig) -> int:

@@ -40,6 +40,11 @@ CONFIGS = [
 #: The same accelerators where psums stay.
 OUTPUT_STATIONARY = [replace(c, dataflow=Dataflow.OUTPUT_STATIONARY) for c in CONFIGS]
 
+#: ... and where nothing does: the filter buffer holds as many lines in each bank.
+NO_LOCAL_REUSE = [
+    replace(c, dataflow=Dataflow.NO_LOCAL_REUSE, glb_kib=c.glb_kib + 1) for c in CONFIGS
+]
+
 #: Layers come from a seed, which has no simpler neighbours: what failed first is shown.
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
 

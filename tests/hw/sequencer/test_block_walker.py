@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.words import LineKind
 from stillflow.sim import bench
-from stillflow.sim.golden.walks import block_of, commands_of, filter_positions, steps_of
-from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
+from stillflow.sim.golden.walks import (
+    block_of,
+    commands_of,
+    filter_place,
+    filter_positions,
+    steps_of,
+)
+from tests.hw.sequencer.nests import CONFIGS, NO_LOCAL_REUSE, NO_SHRINK, descriptor_of, nests
 
 
 def run_layer(nest, random, guard, rounds):
@@ -32,31 +38,40 @@ def run_layer(nest, random, guard, rounds):
         ]
         given = [len(commands_of(s, p, nest, bits)) for s, p in zip(steps, positions, strict=True)]
         loaded, freed, started, sent = 0, 0, 0, 0
-        cycle, last_start = 0, -guard - 1
+        cycle, last_start, streams_until = 0, -guard - 1, 0
         while not ctx.get(dut.o_done):
             full = ctx.get(dut.o_full)
             start = full and random.random() < start_rate
             ctx.set(dut.i_start, start)
+            ctx.set(dut.i_streaming, last_start < cycle <= streams_until)
             if full:
                 assert sent == sum(given[: started + 1])
                 block = ctx.get(dut.o_block)
                 wanted = block_of(steps[started], nest)
                 assert {key: block[key] for key in wanted} == wanted
+                if config.reads_weights:
+                    place = filter_place(positions[started][0], config)
+                    assert {key: block.place[key] for key in place} == place
                 if start:
                     freed += wanted["freed"]
                     started, last_start = started + 1, cycle
+                    streams_until = cycle + random.choice([1, 3, 30])
             if ctx.get(dut.o_command.valid):
                 command = ctx.get(dut.o_command)
                 kind, position, ahead = waiting[sent]
                 assert LineKind(command.kind) == kind
                 assert command.zero == (position is None)
                 if position is not None:
-                    assert command.line == position % config.filter_lines
+                    place = filter_place(position, config)
+                    assert {key: command.place[key] for key in place} == place
                     assert position < loaded
                 if ahead is not None:
                     assert command.lane_offset == ahead
                 if kind != LineKind.WEIGHT:
                     assert cycle > last_start + guard
+                    assert not (config.reads_weights and cycle <= streams_until)
+                elif fields["depthwise"]:
+                    assert cycle > streams_until
                 sent += 1
             await ctx.tick()
             cycle += 1
@@ -79,7 +94,7 @@ def run_layer(nest, random, guard, rounds):
 
 @settings(max_examples=25, phases=NO_SHRINK)
 @given(
-    drawn=nests(most_macs=1500),
+    drawn=nests(most_macs=1500, configs=CONFIGS + NO_LOCAL_REUSE),
     random=st.randoms(use_true_random=True),
     guard=st.integers(1, 12),
 )
@@ -89,7 +104,10 @@ def test_blocks_are_those_of_a_literal_walk(drawn, random, guard):
 
 
 @settings(max_examples=4, phases=NO_SHRINK)
-@given(drawn=nests(most_macs=400), random=st.randoms(use_true_random=True))
+@given(
+    drawn=nests(most_macs=400, configs=CONFIGS + NO_LOCAL_REUSE),
+    random=st.randoms(use_true_random=True),
+)
 def test_a_walker_starts_anew_with_each_layer(drawn, random):
     _, nest = drawn
     run_layer(nest, random, 6, rounds=2)

@@ -8,7 +8,14 @@ from stillflow.hw.sequencer.streamer import Streamer
 from stillflow.hw.timing import FREE_DELAY, HAZARD
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import steps_of
-from tests.hw.sequencer.nests import NO_SHRINK, config_of, descriptor_of, nests
+from tests.hw.sequencer.nests import (
+    CONFIGS,
+    NO_LOCAL_REUSE,
+    NO_SHRINK,
+    config_of,
+    descriptor_of,
+    nests,
+)
 from tests.hw.sequencer.test_block_walker import block_of
 
 
@@ -21,6 +28,7 @@ class Timeline:
         self.next_start = 0  # first cycle in which the next step may start
         self.idle_after = 0
         self.frees = []
+        self.lines_freed = {}  # by cycle
 
     def start(self, step, cycle):
         pace = self.config.pace if step.final else 1
@@ -40,6 +48,8 @@ class Timeline:
         cycles = len(step.pixels) * pace
         self.next_start = cycle + max(cycles, HAZARD)
         self.idle_after = max(self.idle_after, cycle + cycles, self.next_start - 1)
+        held = cycles + FREE_DELAY if self.config.reads_weights else 0
+        self.lines_freed[cycle + held] = block_of(step, self.nest)["freed"]
         if step.tile_last:
             self.frees.append(cycle + cycles + FREE_DELAY)
             self.idle_after = self.frees[-1]
@@ -85,6 +95,7 @@ def run_layer(nest, random, rounds):
             if may_start:
                 timeline.start(step, cycle)
                 started, full = started + 1, False
+            assert ctx.get(dut.o_filter_freed) == timeline.lines_freed.get(cycle, 0)
             if ctx.get(dut.o_tile_freed):
                 tile_frees.append(cycle)
             brings = groups < all_groups and random.random() < group_rate
@@ -112,14 +123,20 @@ def run_layer(nest, random, rounds):
 
 
 @settings(max_examples=40, phases=NO_SHRINK)
-@given(drawn=nests(most_macs=2500), random=st.randoms(use_true_random=True))
+@given(
+    drawn=nests(most_macs=2500, configs=CONFIGS + NO_LOCAL_REUSE),
+    random=st.randoms(use_true_random=True),
+)
 def test_vectors_are_those_of_a_literal_walk_in_exact_cycles(drawn, random):
     _, nest = drawn
     run_layer(nest, random, rounds=1)
 
 
 @settings(max_examples=4, phases=NO_SHRINK)
-@given(drawn=nests(most_macs=400), random=st.randoms(use_true_random=True))
+@given(
+    drawn=nests(most_macs=400, configs=CONFIGS + NO_LOCAL_REUSE),
+    random=st.randoms(use_true_random=True),
+)
 def test_a_streamer_starts_anew_with_each_layer(drawn, random):
     _, nest = drawn
     run_layer(nest, random, rounds=2)

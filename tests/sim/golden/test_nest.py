@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.sim.golden.events import Fill, FilterLine
-from tests.hw.sequencer.nests import CONFIGS, NO_SHRINK, OUTPUT_STATIONARY, nests
+from tests.hw.sequencer.nests import CONFIGS, NO_LOCAL_REUSE, NO_SHRINK, OUTPUT_STATIONARY, nests
 from tests.hw.sequencer.values import draw_values, gather, join, scatter
 
 
@@ -46,7 +46,10 @@ def execute(nest, values):
 
 
 @settings(max_examples=120, phases=NO_SHRINK)
-@given(drawn=nests(configs=CONFIGS + OUTPUT_STATIONARY), seed=st.integers(0, 2**32 - 1))
+@given(
+    drawn=nests(configs=CONFIGS + OUTPUT_STATIONARY + NO_LOCAL_REUSE),
+    seed=st.integers(0, 2**32 - 1),
+)
 def test_a_literal_walk_of_any_nest_gives_the_golden_psums(drawn, seed):
     shape, nest = drawn
     values = draw_values(shape, nest, np.random.default_rng(seed))
@@ -67,7 +70,7 @@ def test_no_two_lanes_of_a_vector_meet_in_a_bank(drawn):
 
 
 @settings(max_examples=80, phases=NO_SHRINK)
-@given(drawn=nests(configs=CONFIGS + OUTPUT_STATIONARY))
+@given(drawn=nests(configs=CONFIGS + OUTPUT_STATIONARY + NO_LOCAL_REUSE))
 def test_counts_of_the_mapping_are_those_of_the_walk(drawn):
     _, nest = drawn
     mapping = nest.mapping
