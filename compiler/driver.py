@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.program import RECORD_BYTES, Program
+from stillflow.compiler.program import Program
 from stillflow.compiler.tensors import from_signed, load_tensor, store_tensor, to_signed
-from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, Counter, ErrorCode
+from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, OFFSETS, RECORD_BYTES, Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
 
 START, SOFT_RESET = 1, 2

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 from stillflow.hw import descriptor
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import COUNTER_BASE, ID_VALUE, REGISTERS, Access, Counter, ErrorCode, Register
+from stillflow.hw.csr import (
+    COUNTER_BASE,
+    ID_VALUE,
+    RECORD_BYTES,
+    REGISTERS,
+    Access,
+    Counter,
+    ErrorCode,
+    Register,
+)
 
 COUNTER_BYTES = 8
 ACCESS_WORDS = {
@@ -117,7 +126,7 @@ def _counters() -> Iterator[str]:
         offset = f"(STILLFLOW_COUNTER_BASE + {COUNTER_BYTES}u * (unsigned)(counter) + {step}u)"
         yield _define(f"COUNTER_{word}_OFFSET(counter)", offset)
     yield "/* After each layer they go to RECORD_ADDRESS + layer * STILLFLOW_RECORD_BYTES. */"
-    yield _define("RECORD_BYTES", f"{COUNTER_BYTES * len(Counter)}u")
+    yield _define("RECORD_BYTES", f"{RECORD_BYTES}u")
 
 
 def _descriptor() -> Iterator[str]:

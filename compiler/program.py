@@ -14,13 +14,12 @@ from stillflow.compiler.parameters import check_widths, group_parameters, pool_p
 from stillflow.compiler.tensors import sign_offset
 from stillflow.compiler.work import Plan, plan_layer
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.descriptor import BYTES, Op
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.tensor import TensorLayout
 
 ALIGNMENT = 4096  # of everything in DRAM: bursts start on a page
-RECORD_BYTES = 8 * len(Counter)
 
 
 class CompileError(ValueError):

@@ -1,11 +1,27 @@
-"""Cycle counts that blocks and the cost model agree on. Plain Python: no Amaranth."""
+"""Cycle counts and depths of queues that the cost model needs, too. Plain Python: no Amaranth."""
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 
 HAZARD = 3  # cycles until a pixel's psum may be added to again
+DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates on their way out
+BEATS_AHEAD = 4  # beats and bursts that wait to be written
+OUTSTANDING_WRITES = 16
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
 
 def step_guard(config: AcceleratorConfig) -> int:
     """Cycles from a step's start until its biases and scales are taken over."""
     return 4 + ceil_log2(config.rows)
+
+
+def drain_latency(config: AcceleratorConfig) -> int:
+    """Levels of gates, each with a register, between the psums of a column and its end."""
+    levels, rows = 1, -(-config.rows // DRAIN_FAN_IN)
+    while rows > 1:
+        levels, rows = levels + 1, -(-rows // DRAIN_FAN_IN)
+    return levels
+
+
+def least_period(config: AcceleratorConfig) -> int:
+    """Fewest cycles of a step where psums stay, parameters apart: a vector for each row."""
+    return max(config.rows, HAZARD)

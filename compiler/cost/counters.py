@@ -4,12 +4,10 @@ from collections.abc import Mapping as Fields
 from itertools import product
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import RECORD_BYTES, Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
-
-RECORD_BYTES = 8 * len(Counter)
 
 
 def predict_counters(

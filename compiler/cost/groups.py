@@ -11,10 +11,9 @@ from stillflow.compiler.cost.compute import (
 )
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, runs_of, visits
-from stillflow.hw.array.output_stationary import drain_latency
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.sequencer.group_streamer import least_period
+from stillflow.hw.timing import drain_latency, least_period
 
 SWAP_DELAY = 6  # cycles from a group's last line until its parameters are in use, drain apart
 POST_CYCLES = 16  # ... until its first ofmap word is in the buffer, drain and pace apart

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Fields
+from itertools import pairwise
 
-from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, PADDING, BeatSide
+from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, BeatSide
 from stillflow.compiler.cost.memory import Memory, ReadRun
+from stillflow.compiler.cost.pieces import ifmap_pieces
 from stillflow.compiler.cost.state import State
-from stillflow.compiler.cost.visits import Bursts, Visit, blocks_of, groups_of, runs_of, visits
+from stillflow.compiler.cost.visits import Bursts, blocks_of, groups_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
 
@@ -80,7 +82,7 @@ class Loader:
                         self.at = max(self.at, state.tile_ends[free] + SLOT_DELAY)
                     tile += 1
                 self.at += 1
-                for row in self._rows(mapping, d, visit, group):
+                for row in ifmap_pieces(mapping, d, visit, group):
                     while not self._accept(*row):
                         yield
                 if needs:
@@ -155,14 +157,20 @@ class Loader:
                 freed = state.freed_at(lines)
                 if freed >= send:
                     send = freed + 1
+            # Only the DRAM and the queue hold this segment up.
+            steady = whole and send == take + 1
             moved = send + latency
-            if now > moved:
+            if now >= moved:
                 moved = now
+            else:
+                steady = False
             if moved > limit:
                 break
             head = take + 2
             if popped >= head:
                 head = popped + 1
+            else:
+                steady = False
             heads.append(head)
             queue.accepted += 1
             first = moved if moved > head else head
@@ -173,58 +181,46 @@ class Loader:
             needed += beats
             place = (place + beats) % page
             done += 1
+            if steady:
+                # Room: what is free by now, or what every step gives back.
+                room = (line_beats * state.freed_before(send) - needed) // beats + 1
+                room = max(room, state.frees_left(send, beats // line_beats, beats))
+                count = min(times - done, (limit - moved) // beats, room)
+                if place % beats or page % beats:  # one of them will cross a page
+                    count = min(count, (page - place) // beats)
+                later = count * beats
+                if count > 1 and self._keeps_pace(count, beats, now + later - beats - latency):
+                    # So it stays: the next ones follow at a distance of their beats.
+                    heads.extend(range(head + beats, head + later + 1, beats))
+                    queue.accepted += count
+                    state.filter_arrives(first + beats, later)
+                    waits = queue.accepted - 1 - depth
+                    take = max(take + 3 * count, heads[waits] if waits >= 0 else 0)
+                    at, sent, now, popped = take + 2, take + 1, now + later, popped + later
+                    needed += later
+                    place = (place + later) % page
+                    done += count
         if done:
             self.at, self.sent, memory.now, queue.popped = at, sent, now, popped
             self.taken += done * beats
             state.progress += 1
         return done
 
-    def _rows(
-        self, mapping: Mapping, d: Fields[str, int], visit: Visit, group: int
-    ) -> Iterator[tuple[int, int, int, bool]]:
-        """Pieces of the ifmap rows of a plane group: kind, address, beats, last."""
-        size, beat = self.config.act_bytes, self.config.axi_bytes
-        width = d["load_width_last"] if visit.f_last else d["load_width"]
-        rows = d["load_rows_last"] if visit.e_last else d["load_rows"]
-        images = mapping.last_pixels[0] if visit.n_last else mapping.pn
-        last_group = visit.planes_last and group == mapping.groups_last - 1
-        planes = mapping.k_planes_last if last_group else mapping.k_planes
-        element = d["w_origin"] + visit.f * d["w_step"] + visit.s * d["w_step_st"]
-        first, end = max(element, 0), min(element + width, d["w_size"])
-        left, filled, right = first - element, max(0, end - first), element + width - end
-        row0 = d["h_origin"] + visit.e * d["h_step"] + visit.r * d["h_step_rt"]
-        low = max(0, -row0) if filled else rows
-        high = min(rows, d["h_size"] - row0) if filled else rows
-        whole = (PADDING, 0, -(-width * size // beat), False)
-        head = (PADDING, 0, -(-left * size // beat), False)
-        tail = (PADDING, 0, -(-right * size // beat), False)
-        corner = (
-            d["ifmap_address"] + visit.g * d["ifmap_stride_g"] + visit.n * d["ifmap_stride_nt"]
-            + visit.e * d["ifmap_stride_et"] + visit.f * d["ifmap_stride_ft"]
-            + visit.c * d["ifmap_stride_ct"] + visit.r * d["ifmap_stride_rt"]
-            + visit.s * d["ifmap_stride_st"] + group * d["ifmap_stride_group"] + left * size
-        )  # fmt: skip
-        held: tuple[int, int, int, bool] | None = None  # emitted when it is known not to be last
-        for plane in range(planes):
-            for image in range(images):
-                here = corner + plane * d["ifmap_stride_plane"] + image * d["ifmap_stride_n"]
-                for row in range(rows):
-                    if held:
-                        yield held
-                    if not low <= row < high:
-                        held = whole
-                        continue
-                    if left:
-                        yield head
-                    address = here + row * d["ifmap_stride_h"]
-                    beats = -(-(address % beat + filled * size) // beat)
-                    held = (IFMAP, address, beats, False)
-                    if right:
-                        yield held
-                        held = tail
-        assert held is not None
-        kind, address, beats, _ = held
-        yield kind, address, beats, True
+    def _keeps_pace(self, count: int, beats: int, moves: int) -> bool:
+        """Whether the queue lets so many segments follow at a distance of their beats.
+
+        Each takes the place of the one ``depth`` before it: that must leave in time for the last of
+        them to be asked for before cycle ``moves``, and all of them at least as far apart.
+        """
+        heads, depth = self.beats.heads, self.depth
+        leaving = heads[max(0, len(heads) - depth) :]
+        last = len(heads) - 1 + count - depth
+        due = heads[last] if 0 <= last < len(heads) else heads[-1] + (last - len(heads) + 1) * beats
+        return (
+            beats > 2  # ... and the walker takes less than these for each
+            and due < moves
+            and all(after - before >= beats for before, after in pairwise(leaving))
+        )
 
     def _accept(self, kind: int, address: int, beats: int, group_last: bool) -> bool:
         """Give the reader a segment, if the queue's place for it is known."""

@@ -14,11 +14,10 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.store import Storer
 from stillflow.compiler.cost.visits import Bursts
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.mapping import Mapping
 
-RECORD_BYTES = 8 * len(Counter)
 FETCH_DELAY = 2  # cycles from a layer's end until the next descriptor is asked for
 BEGIN_DELAY = 3  # ... from its last beat until the walkers begin
 

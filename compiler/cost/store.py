@@ -7,9 +7,9 @@ from stillflow.compiler.cost.memory import Memory, WriteRun
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dma.packer import BEATS_AHEAD, RECORD_BYTES
-from stillflow.hw.dma.writer import OUTSTANDING_WRITES
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
 
 
 class Storer:

@@ -7,9 +7,8 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.pe import OutputStationaryPE
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import DRAIN_FAN_IN, drain_latency
 from stillflow.hw.unit import unit
-
-DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates
 
 
 class OutputStationaryColumn(wiring.Component):
@@ -97,14 +96,6 @@ def any_of(words: list[Value]) -> Value:
         return words[0]
     half = len(words) // 2
     return any_of(words[:half]) | any_of(words[half:])
-
-
-def drain_latency(config: AcceleratorConfig) -> int:
-    """Levels of gates, each with a register, between the psums of a column and its end."""
-    levels, rows = 1, -(-config.rows // DRAIN_FAN_IN)
-    while rows > 1:
-        levels, rows = levels + 1, -(-rows // DRAIN_FAN_IN)
-    return levels
 
 
 class OutputStationaryArray(wiring.Component):

@@ -6,12 +6,10 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import RECORD_BYTES, Counter
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import BEATS_AHEAD
 from stillflow.hw.words import StoreRun
-
-BEATS_AHEAD = 4
-RECORD_BYTES = 8 * len(Counter)
 
 
 class Beat(data.StructLayout):

@@ -8,11 +8,10 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
-from stillflow.hw.dma.packer import BEATS_AHEAD, Packer
+from stillflow.hw.dma.packer import Packer
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
 from stillflow.hw.words import StoreRun
-
-OUTSTANDING_WRITES = 16
 
 
 class Writer(wiring.Component):

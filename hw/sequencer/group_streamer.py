@@ -8,13 +8,8 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, HAZARD
+from stillflow.hw.timing import FREE_DELAY, least_period
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
-
-
-def least_period(config: AcceleratorConfig) -> int:
-    """Fewest cycles of a step, parameters apart: a vector for each row."""
-    return max(config.rows, HAZARD)
 
 
 class GroupStreamer(wiring.Component):

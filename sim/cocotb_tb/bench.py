@@ -11,8 +11,8 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from stillflow.compiler.driver import DONE, FAILED, SOFT_RESET, START, Driver, JobCounters
-from stillflow.compiler.program import RECORD_BYTES, Program, compile_network
-from stillflow.hw.csr import OFFSETS, Counter, ErrorCode
+from stillflow.compiler.program import Program, compile_network
+from stillflow.hw.csr import OFFSETS, RECORD_BYTES, Counter, ErrorCode
 from stillflow.sim.cocotb_tb.memory import Dram, coin
 from stillflow.sim.cocotb_tb.monitor import Monitor
 from stillflow.sim.cocotb_tb.networks import Case

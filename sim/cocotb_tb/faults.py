@@ -8,9 +8,8 @@ from cocotbext.axi import AxiResp
 
 from stillflow.compiler.driver import DONE, FAILED, SOFT_RESET, START
 from stillflow.compiler.lower import pack
-from stillflow.compiler.program import RECORD_BYTES
 from stillflow.hw.control.job import DRAIN_CYCLES
-from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.csr import RECORD_BYTES, Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES, Op
 from stillflow.sim.cocotb_tb.bench import MEMORY_BYTES, TIMEOUT_MS, Bench, Job
 from stillflow.sim.cocotb_tb.memory import CHANNELS, Fault, coin

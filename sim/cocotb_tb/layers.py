@@ -6,7 +6,7 @@ import cocotb
 from cocotb.triggers import ReadOnly, RisingEdge
 
 from stillflow.compiler.driver import DONE, START
-from stillflow.compiler.program import RECORD_BYTES
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.sim.cocotb_tb.bench import TIMEOUT_MS, Bench
 from stillflow.sim.cocotb_tb.memory import RHYTHMS
 from stillflow.sim.cocotb_tb.networks import make_case

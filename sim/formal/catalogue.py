@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dma.packer import BEATS_AHEAD
-from stillflow.hw.dma.writer import OUTSTANDING_WRITES
+from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
 from stillflow.sim.formal.control import RegistersProof, TilesProof
 from stillflow.sim.formal.movers import PackerProof, ReaderProof, SplitterProof, WriterProof
 from stillflow.sim.formal.proof import Proof

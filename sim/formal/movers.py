@@ -6,9 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.dma.burst import BOUNDARY_BYTES, BurstSplitter
-from stillflow.hw.dma.packer import BEATS_AHEAD, Packer
+from stillflow.hw.dma.packer import Packer
 from stillflow.hw.dma.reader import Reader
-from stillflow.hw.dma.writer import OUTSTANDING_WRITES, Writer
+from stillflow.hw.dma.writer import Writer
+from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
 from stillflow.hw.words import SegmentKind
 from stillflow.sim.formal.proof import Proof, assume, check, check_held, implies, previous
 from stillflow.sim.formal.queues import check_ring

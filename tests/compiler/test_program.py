@@ -10,11 +10,11 @@ from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Tensor
 from stillflow.compiler.lower import pack, unpack
 from stillflow.compiler.program import (
     ALIGNMENT,
-    RECORD_BYTES,
     CompileError,
     compile_network,
     map_network,
 )
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.descriptor import BYTES, Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, TINY

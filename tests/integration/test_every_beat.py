@@ -7,8 +7,8 @@ import pytest
 
 from stillflow.compiler.driver import DeviceError, Driver
 from stillflow.compiler.graph import ConvLayer, Tensor
-from stillflow.compiler.program import RECORD_BYTES, compile_network
-from stillflow.hw.csr import OFFSETS
+from stillflow.compiler.program import compile_network
+from stillflow.hw.csr import OFFSETS, RECORD_BYTES
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.presets import TINY

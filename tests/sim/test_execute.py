@@ -6,8 +6,8 @@ import pytest
 
 from stillflow.boards.engines import open_engine
 from stillflow.compiler.driver import Driver
-from stillflow.compiler.program import RECORD_BYTES, compile_network
-from stillflow.hw.csr import ID_VALUE, OFFSETS, Counter
+from stillflow.compiler.program import compile_network
+from stillflow.hw.csr import ID_VALUE, OFFSETS, RECORD_BYTES, Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.presets import TINY
 from stillflow.sim.execute import execute, execute_layers, golden_outcome

@@ -5,9 +5,10 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from stillflow.hw.array.output_stationary import OutputStationaryArray, drain_latency
+from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.config import ceil_log2
 from stillflow.hw.scale import encode_scale
+from stillflow.hw.timing import drain_latency
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.golden.requantize import requantize
 

@@ -19,7 +19,8 @@ from stillflow.sim import bench
 def test_sums_are_those_of_the_words_of_one_cycle(rows, cols, bits, seed):
     act_bits, weight_bits = bits
     config = AcceleratorConfig(
-        rows=rows, cols=cols, glb_kib=64, axi_data_bits=32, requant_lanes=1, dataflow=Dataflow.NO_LOCAL_REUSE,
+        rows=rows, cols=cols, glb_kib=64, axi_data_bits=32, requant_lanes=1,
+        dataflow=Dataflow.NO_LOCAL_REUSE,
         act_bits=act_bits, weight_bits=weight_bits, acc_bits=48,
     )  # fmt: skip
     dut = NoLocalReuseArray(config)

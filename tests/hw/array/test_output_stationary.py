@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.hw.array.output_stationary import OutputStationaryArray, drain_latency
+from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.config import AcceleratorConfig, Dataflow
+from stillflow.hw.timing import drain_latency
 from stillflow.sim import bench
 
 

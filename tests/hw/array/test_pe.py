@@ -52,7 +52,8 @@ def test_products_use_the_weight_that_was_swapped_in(bits, random):
 def test_a_multiplier_keeps_nothing(bits, random):
     act_bits, weight_bits = bits
     config = AcceleratorConfig(
-        rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1, dataflow=Dataflow.NO_LOCAL_REUSE,
+        rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1,
+        dataflow=Dataflow.NO_LOCAL_REUSE,
         act_bits=act_bits, weight_bits=weight_bits, acc_bits=48,
     )  # fmt: skip
     dut = NoLocalReusePE(config)

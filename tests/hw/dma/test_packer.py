@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.hw.csr import Counter
-from stillflow.hw.dma.packer import BEATS_AHEAD, Packer
+from stillflow.hw.dma.packer import Packer
+from stillflow.hw.timing import BEATS_AHEAD
 from stillflow.sim import bench
 from tests.hw.dma.test_writer import CONFIGS, draw_runs, write_job
 

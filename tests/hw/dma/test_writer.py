@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import Counter, ErrorCode
-from stillflow.hw.dma.packer import RECORD_BYTES
+from stillflow.hw.csr import RECORD_BYTES, Counter, ErrorCode
 from stillflow.hw.dma.writer import Writer
 from stillflow.sim import bench
 from tests.hw.dma.memories import WriteMemory
