@@ -34,6 +34,8 @@ WORKLOADS = (
 
 TYPES = ("conv", "fc", "maxpool", "avgpool")
 NETWORKS_CSV = Path(__file__).with_name("workloads") / "networks.csv"
+#: Layers of NVDLA's own tests, with the cycles that its Verilog (nv_small) takes in simulation.
+NVDLA_SMALL_CSV = NETWORKS_CSV.with_name("nvdla_small.csv")
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""The performance that stillflow aims at, and what it measures: ``scripts/targets``."""
