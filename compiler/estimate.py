@@ -1,6 +1,7 @@
 """Rough costs of a nest by closed forms: what the mapper weighs. `compiler.cost` has exact ones."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from stillflow.compiler.cost.counters import array_counters
 from stillflow.compiler.counts import EnergyCosts, accesses, energy
@@ -14,17 +15,13 @@ from stillflow.hw.timing import HAZARD
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
     """Cycles of all steps of a depthwise layer when nothing waits for DRAM."""
     config, w = mapping.config, mapping.work
-    n, e, _ = mapping.tile_counts
-    n_last, e_last, _ = mapping.last_pixels
     columns = (w.F - 1) * w.stride[1] + fir.tap_columns
     load = config.rows + 5 + (config.bias_lines + config.scale_lines) // (mapping.k_s * mapping.k_r)
     total = 0
-    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-            strips = -(-rows // fir.strip)
-            emitting = rows * w.F * (config.pace - 1)
-            step = images * (strips * (columns * fir.rows + 1) + emitting) + load
-            total += n_times * e_times * step
+    for times, images, rows, _ in mapping.tile_sizes:
+        strips = -(-rows // fir.strip)
+        emitting = rows * w.F * (config.pace - 1)
+        total += times * (images * (strips * (columns * fir.rows + 1) + emitting) + load)
     return total * mapping.k_s * mapping.k_r * w.G
 
 
@@ -38,34 +35,21 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     if mapping.fir:
         return depthwise_cycles(mapping, mapping.fir)
     config, w = mapping.config, mapping.work
-    full = mapping.chunk_lengths(mapping.k_planes)
-    last = mapping.chunk_lengths(mapping.k_planes_last)
-    chunks = (len(full) * (mapping.plane_groups - 1) + len(last)) * mapping.windows
-    n, e, f = mapping.tile_counts
-    n_last, e_last, f_last = mapping.last_pixels
     floor = max(config.rows, HAZARD)
     parameters = config.bias_lines + config.scale_lines + 2
-    total = 0
-    if mapping.psums_stay:
-        passes = w.G * mapping.blocks
-        for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-            for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-                for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
-                    groups = mapping.pixel_groups_of(images, rows, columns)
-                    step = chunks * groups * floor + parameters * reductions
-                    total += n_times * e_times * f_times * step
-        return total * passes
-    for images, n_times in ((mapping.pn, n - 1), (n_last, 1)):
-        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1)):
-            for columns, f_times in ((mapping.pf, f - 1), (f_last, 1)):
-                times = n_times * e_times * f_times
-                pixels = images * rows * columns
-                step = max(pixels, floor)
-                # Behind a filter block's last step, the next one's biases and scales are loaded.
-                final = max(pixels * config.pace, floor + parameters)
-                if config.reads_weights:  # they wait until the array rests
-                    final = max(pixels * config.pace, floor) + parameters
-                total += times * ((chunks - 1) * step + final)
+    chunks, total = mapping.chunks, 0
+    for times, images, rows, columns in mapping.tile_sizes:
+        pixels = images * rows * columns
+        if mapping.psums_stay:
+            groups = mapping.pixel_groups_of(images, rows, columns)
+            total += times * (chunks * groups * floor + parameters * reductions)
+            continue
+        # Behind a filter block's last step, the next one's biases and scales are loaded; without
+        # local reuse they wait until the array rests.
+        final = max(pixels * config.pace, floor + parameters)
+        if config.reads_weights:
+            final = max(pixels * config.pace, floor) + parameters
+        total += times * ((chunks - 1) * max(pixels, floor) + final)
     return total * mapping.blocks * w.G
 
 
@@ -112,10 +96,17 @@ def spent_energy(
     return energy(0, words, moved.total // config.act_bytes, costs)
 
 
-def cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
-    """Rate a nest: what an objective minimises first, and what decides among equals."""
+def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[float, float]:
+    """Rate a nest: what an objective minimises first, and what decides among equals.
+
+    Infinite where the first is seen to pass the limit.
+    """
     moved = traffic(mapping)
-    cycles = estimate(mapping, moved)
+    memory = memory_cycles(mapping, moved)
+    least = {"cycles": memory, "energy": 0, "dram": moved.total}
+    if least[objective.minimise] > limit:
+        return inf, inf
+    cycles = estimate(mapping, memory)
     if objective.minimise == "cycles":
         return cycles, moved.total
     if objective.minimise == "energy":
@@ -155,21 +146,26 @@ def load_cycles(mapping: Mapping) -> int:
 
 def estimate_cycles(mapping: Mapping) -> int:
     """Rough cycles of a layer: what the mapper minimises."""
-    return estimate(mapping, traffic(mapping))
+    return estimate(mapping, memory_cycles(mapping, traffic(mapping)))
 
 
-def estimate(mapping: Mapping, moved: Traffic) -> int:
-    """Rough cycles of a layer that moves so many bytes."""
+def memory_cycles(mapping: Mapping, moved: Traffic) -> int:
+    """Rough cycles in which DRAM and read engine move so many bytes."""
     config = mapping.config
-    tile = load_cycles(mapping)
+    loads = mapping.tiles * load_cycles(mapping)
     filters = moved.filters // config.axi_bytes
     stores = moved.ofmap // min(config.axi_bytes, config.channel_block * config.act_bytes)
-    memory = max(moved.total // config.axi_bytes, mapping.tiles * tile + filters + stores)
-    compute = compute_cycles(mapping)
+    return max(moved.total // config.axi_bytes, loads + filters + stores)
+
+
+def estimate(mapping: Mapping, memory: int) -> int:
+    """Rough cycles of a layer of which the DRAM needs so many."""
+    config = mapping.config
+    tile = load_cycles(mapping)
     # Before the first step: the first plane group; with one slot, every tile is waited for.
     start = tile // min(mapping.groups, mapping.plane_groups)
     waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
     drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
     if mapping.psums_stay:
         drain = config.rows * config.block_units
-    return max(compute + waits, memory) + start + drain
+    return max(compute_cycles(mapping) + waits, memory) + start + drain

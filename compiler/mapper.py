@@ -135,9 +135,7 @@ def _smallest_nests(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
 
 def _nests(smallest: Mapping) -> Iterator[Mapping]:
     """Nests with the pixel and window tiles of one that has the least on chip."""
-    config, work, blocks = smallest.config, smallest.work, smallest.blocks
-    pn, pe, pf = smallest.pn, smallest.pe, smallest.pf
-    r_count, s_count = smallest.r_count, smallest.s_count
+    config, blocks = smallest.config, smallest.blocks
     per_slot = config.ifmap_elements // max(1, smallest.slot_size)
     if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
         parameters = config.bias_lines + config.scale_lines
@@ -152,10 +150,7 @@ def _nests(smallest: Mapping) -> Iterator[Mapping]:
             if mb != blocks and whole:
                 orders.append((True, True))
             try:
-                nest = Mapping(
-                    config=config, work=work, pn=pn, pe=pe, pf=pf, mb=mb, groups=groups,
-                    r_count=r_count, s_count=s_count,
-                )  # fmt: skip
+                nest = smallest.regrouped(mb=mb, groups=groups)
             except ValueError:
                 continue
             for m_outer, resident in orders:
@@ -234,10 +229,11 @@ def _best_in_turn(plan: Plan, config: AcceleratorConfig, objective: Objective) -
         if tolerance == inf and bound >= least:
             continue
         for mapping in nests:
-            first, second = cost(mapping, objective)
-            rated.append((first, second, mapping))
-            least = min(least, (first, second))
-            limit = least[0] + least[0] // tolerance
+            rate = cost(mapping, objective, limit)
+            if rate[0] <= limit:
+                rated.append((*rate, mapping))
+                least = min(least, rate)
+                limit = least[0] + least[0] // tolerance
     # Among the nests that are as good as the best, the one that is better in the other respect.
     return min(
         (entry for entry in rated if entry[0] <= limit),

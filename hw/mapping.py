@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from stillflow.hw.lazy import lazy
 from stillflow.hw.tiling import Tiling
 
+#: What follows from the groups of filter blocks and plane groups.
+_OF_GROUPS = frozenset(
+    {
+        "m_count", "mb_last", "c_count", "groups_last", "tiled", "psum_entries", "visit_lines",
+        "resident_lines", "slot_size", "tiles", "slots",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping(Tiling):
@@ -47,6 +55,22 @@ class Mapping(Tiling):
                 f"{self.resident_lines} filter lines must fit the buffer of "
                 f"{self.config.filter_lines}"
             )
+
+    def regrouped(self, *, mb: int, groups: int) -> "Mapping":
+        """Take the same tiles of pixels and windows with other groups; quicker than to make anew.
+
+        Only of a nest in the plain order.
+
+        Raises
+        ------
+        ValueError
+            If the tiles do not fit the buffers.
+        """
+        other = object.__new__(Mapping)
+        kept = {key: value for key, value in self.__dict__.items() if key not in _OF_GROUPS}
+        other.__dict__.update(kept | {"mb": mb, "groups": groups})
+        other.__post_init__()
+        return other
 
     def ordered(self, *, m_outer: bool, filter_resident: bool) -> "Mapping":
         """Take the same tiles in another order; quicker than to make them anew.
@@ -154,6 +178,12 @@ class Mapping(Tiling):
         }[self.k_break]
         whole, rest = divmod(run, rows)
         return ([rows] * whole + ([rest] if rest else [])) * times
+
+    @lazy
+    def chunks(self) -> int:
+        """Chunks of the whole reduction."""
+        full, last = self.chunk_lengths(self.k_planes), self.chunk_lengths(self.k_planes_last)
+        return (len(full) * (self.plane_groups - 1) + len(last)) * self.windows
 
     @lazy
     def slab_lines(self) -> tuple[int, int]:

@@ -89,6 +89,19 @@ class Tiling:
         """Pixels of a full tile."""
         return self.pn * self.pe * self.pf
 
+    @lazy
+    def tile_sizes(self) -> list[tuple[int, int, int, int]]:
+        """How many pixel tiles have each size; their images, rows and columns."""
+        n, e, f = self.tile_counts
+        n_last, e_last, f_last = self.last_pixels
+        return [
+            (n_times * e_times * f_times, images, rows, columns)
+            for images, n_times in ((self.pn, n - 1), (n_last, 1))
+            for rows, e_times in ((self.pe, e - 1), (e_last, 1))
+            for columns, f_times in ((self.pf, f - 1), (f_last, 1))
+            if n_times * e_times * f_times
+        ]
+
     @property
     def windows(self) -> int:
         """Window tiles."""

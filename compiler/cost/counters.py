@@ -55,9 +55,7 @@ def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[C
     columns = config.m_block
     visits = w.G * mapping.blocks  # filter blocks
     pixels = w.N * w.E * w.F
-    chunks = len(mapping.chunk_lengths(mapping.k_planes)) * (mapping.plane_groups - 1)
-    chunks += len(mapping.chunk_lengths(mapping.k_planes_last))
-    chunks *= mapping.windows
+    chunks = mapping.chunks
     weight_lines = mapping.block_lines - config.bias_lines - config.scale_lines
     # Each step plays its lines: once a pixel tile where weights stay, once a pixel group otherwise.
     passed = _passes(mapping)
@@ -107,13 +105,9 @@ def _streamed(mapping: Mapping, fir: Fir) -> int:
 
 def _passes(mapping: Mapping) -> int:
     """How often a filter block's weights pass, or are passed by, the pixels of the layer."""
-    n, e, f = mapping.tile_counts
-    n_last, e_last, f_last = mapping.last_pixels
     return sum(
-        n_times * e_times * f_times * mapping.pixel_groups_of(images, rows, columns)
-        for images, n_times in ((mapping.pn, n - 1), (n_last, 1))
-        for rows, e_times in ((mapping.pe, e - 1), (e_last, 1))
-        for columns, f_times in ((mapping.pf, f - 1), (f_last, 1))
+        times * mapping.pixel_groups_of(images, rows, columns)
+        for times, images, rows, columns in mapping.tile_sizes
     )
 
 

@@ -206,6 +206,19 @@ def test_ifmap_rows_and_columns_of_a_tile_include_the_windows_reach():
     assert mapping.width_of(4) == (3 * 3 + 1 + 1) * mapping.pixel
 
 
+@given(mapping=mappings())
+def test_other_groups_are_as_if_made_anew(mapping):
+    plain = replace(mapping, m_outer=False, filter_resident=False)
+    smallest = replace(plain, mb=1, groups=1)
+    computed = [name for name in dir(Mapping) if isinstance(getattr(Mapping, name), lazy)]
+    for name in computed:
+        getattr(smallest, name)
+    regrouped = smallest.regrouped(mb=plain.mb, groups=plain.groups)
+    assert regrouped == plain
+    for name in computed:
+        assert getattr(regrouped, name) == getattr(plain, name), name
+
+
 @given(mapping=mappings(), m_outer=st.booleans(), filter_resident=st.booleans())
 def test_another_order_is_as_if_made_anew(mapping, m_outer, filter_resident):
     order = {"m_outer": m_outer, "filter_resident": filter_resident}

@@ -8,10 +8,15 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 
+from stillflow.compiler.cost.load import Loader
 from stillflow.compiler.cost.predict import predict
+from stillflow.compiler.program import compile_network
+from stillflow.compiler.synthetic import synthetic_network
+from stillflow.compiler.workload import Workload, WorkloadLayer
+from stillflow.hw.config import Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
-from stillflow.hw.presets import TINY
+from stillflow.hw.presets import EDGE8, EDGE16, TINY
 from stillflow.sim.engine.settings import DramTiming
 from tests.compiler.cost.devices import (
     counted,
@@ -49,6 +54,34 @@ def test_single_beats_and_few_reads_in_flight_are_replayed_exactly(random):
     program = draw_program(random, config)
     timing = draw_timing(random, config)
     assert predicted(program, timing) == counted(program, timing)
+
+
+@pytest.mark.parametrize("flow", Dataflow)
+@pytest.mark.parametrize(
+    ("config", "latency"), [(EDGE16, 40), (EDGE16, 400), (EDGE8, 7), (replace(EDGE8, cols=24), 1)]
+)
+def test_a_steady_filter_stream_is_the_same_segment_by_segment(config, latency, flow, monkeypatch):
+    config = replace(config, dataflow=flow, requant_lanes=8)
+    jumps = []
+    keeps_pace = Loader._keeps_pace
+
+    def noted(self, count, beats, moves):
+        jumps.append(keeps_pace(self, count, beats, moves))
+        return jumps[-1]
+
+    entries = (
+        WorkloadLayer(name="a", type="fc", shape=ConvShape(C=1100, M=350)),
+        WorkloadLayer(name="b", type="fc", shape=ConvShape(N=2, C=24, H=5, W=5, R=5, S=5, M=90)),
+        WorkloadLayer(name="c", type="conv", shape=ConvShape(C=512, M=64, H=3, W=3, R=3, S=3)),
+    )
+    network = synthetic_network(Workload(name="fc", entries=entries), config, seed=0, weights=False)
+    program = compile_network(network, config, contents=False)
+    timing = DramTiming(latency=latency, bytes_per_cycle=config.axi_bytes)
+    monkeypatch.setattr(Loader, "_keeps_pace", noted)
+    at_once = predicted(program, timing)
+    monkeypatch.setattr(Loader, "_keeps_pace", lambda self, count, beats, moves: False)
+    assert predicted(program, timing) == at_once
+    assert latency != 40 or any(jumps)
 
 
 def full_buffers():
