@@ -27,6 +27,13 @@ def test_a_line_shows_the_figure_between_target_and_bound(monkeypatch):
     assert slow.split() == ["slow", "cycles", "1,001", "≤", "1,000", "-", "no"]
 
 
+def test_markdown_has_the_same_cells(monkeypatch):
+    lines = run(monkeypatch, [GOOD, SLOW], "--markdown").output.splitlines()
+    assert lines[0].startswith("| figure | unit | measured |")
+    assert lines[2] == "| good | % | 97.3 | ≥ 97.0 | 99.6 | yes | others 51 |"
+    assert lines[3] == "| slow | cycles | 1,001 | ≤ 1,000 | - | no |  |"
+
+
 def test_a_miss_is_an_error_only_where_that_is_asked_for(monkeypatch, tmp_path):
     path = tmp_path / "figures.json"
     assert run(monkeypatch, [GOOD, SLOW], "--json", str(path)).exit_code == 0
