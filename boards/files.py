@@ -24,6 +24,18 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_bytes(path, content.getvalue())
 
 
+def check_folder(path: Path | None) -> None:
+    """Refuse a file for which there is no folder, before the work for its content is done.
+
+    Raises
+    ------
+    ValueError
+        Naming the file and the folder.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"{path}: there must be a folder {path.parent}")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there.
 

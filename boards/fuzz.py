@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from stillflow.boards.cli import report_errors
 from stillflow.boards.errors import CheckFailed
-from stillflow.boards.files import write_whole
+from stillflow.boards.files import check_folder, write_whole
 from stillflow.boards.trial import library, presets, run_trials
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.fuzz.configs import draw_configs
@@ -43,8 +43,7 @@ def fuzz(count: int, start: int | None, drawn: int, jobs: int, coverage_path: Pa
     timing and stalls; every tensor must equal the golden model's and every counter the cost
     model's. What fails is made as simple as it goes and printed.
     """
-    if coverage_path is not None and not coverage_path.parent.is_dir():
-        raise ValueError(f"{coverage_path}: there must be a folder {coverage_path.parent}")
+    check_folder(coverage_path)
     start = Random().getrandbits(32) if start is None else start
     console = Console(stderr=True)
     console.print(f"seed {start}")

@@ -9,7 +9,7 @@ from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer, filter_position_bits
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.dataflow.ports import connect_fill
+from stillflow.hw.dataflow.ports import connect_fill, connect_psums
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.signals import delayed
 from stillflow.hw.words import LineCommand, LineKind, SegmentKind, Vector
@@ -151,18 +151,8 @@ class Datapath(wiring.Component):
         ]
         to_psum = ifmap.READ_LATENCY - 1 + array.latency
         vector = Vector(config)(delayed(m, self.i_vector.as_value(), to_psum, "vector"))
-        marks = Cat(vector.column_last, vector.strip_last)
-        marks = delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
+        marks = connect_psums(m, vector, accumulator, post)
         m.d.comb += [
-            accumulator.i_valid.eq(vector.emits),
-            accumulator.i_address.eq(vector.psum),
-            accumulator.i_first.eq(vector.first),
-            accumulator.i_final.eq(vector.final),
-            accumulator.i_maximum.eq(vector.maximum),
-            accumulator.i_bias_swap.eq(vector.start & vector.first),
-            post.i_scale_swap.eq(delayed(m, vector.start & vector.final, 1, "scale_swap")),
-            post.i_valid.eq(accumulator.o_valid),
-            post.i_psums.eq(accumulator.o_psums),
             post.i_zero_point.eq(self.i_zero_point),
             post.i_min.eq(self.i_min),
             post.i_max.eq(self.i_max),

@@ -153,7 +153,7 @@ BLOCKS = (
        "weight.eq(Mux(self.i_used, self.i_weight, 0))", "weight.eq(self.i_weight)",
        "tests/hw/array/test_no_local_reuse.py"),
     _m("array without local reuse", "hw/array/no_local_reuse.py",
-       "self.i_lines[row][col]", "self.i_lines[rows[-1] - row][col]",
+       "for line in self.i_lines", "for line in self.i_lines[::-1]",
        "tests/hw/array/test_no_local_reuse.py"),
     _m("filter banks", "hw/buffer/filter_banks.py",
        "Mux(self.i_place.line == depth - 1, 0, self.i_place.line + 1)", "self.i_place.line + 1",

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from stillflow.boards.cli import report_errors
 from stillflow.boards.errors import CheckFailed
-from stillflow.boards.files import write_json
+from stillflow.boards.files import check_folder, write_json
 from stillflow.boards.simulation import progress_line, wide_console
 from stillflow.boards.targets.figure import Figure
 from stillflow.boards.targets.measure import RANDOM_SEED, measure
@@ -61,6 +61,7 @@ def targets(seed: int, markdown: bool, strict: bool, json_path: Path | None) -> 
 
     Cycles come from the cost model, which equals the RTL; processor time is this machine's.
     """
+    check_folder(json_path)
     with progress_line(Console(stderr=True)) as say:
         figures = list(measure(say, seed=seed))
     if markdown:

@@ -182,9 +182,7 @@ class Loader:
             place = (place + beats) % page
             done += 1
             if steady:
-                # Room: what is free by now, or what every step gives back.
                 room = (line_beats * state.freed_before(send) - needed) // beats + 1
-                room = max(room, state.frees_left(send, beats // line_beats, beats))
                 count = min(times - done, (limit - moved) // beats, room)
                 if place % beats or page % beats:  # one of them will cross a page
                     count = min(count, (page - place) // beats)

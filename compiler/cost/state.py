@@ -96,15 +96,6 @@ class State:
             return before
         return before + per * min(count, (cycle - 1 - start) // period + 1)
 
-    def frees_left(self, cycle: int, lines: int, period: int) -> int:
-        """Of the run that `freed_before` found: steps from a cycle on; 0 at another pace."""
-        if not self._freed:
-            return 0
-        _, per, start, gap, count = self._freed[self._freed_for]
-        if (per, gap) != (lines, period) or start >= cycle:
-            return 0
-        return max(0, count - 1 - (cycle - 1 - start) // gap)
-
     # -- ofmap vectors ---------------------------------------------------------------------------
 
     def complete(self, first: int, pace: int, vectors: int) -> None:

@@ -1,6 +1,6 @@
 """Array without local reuse: reduction over the rows, filters over the columns, nothing kept."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -80,15 +80,15 @@ class NoLocalReuseArray(wiring.Component):
     Members
     -------
     i_acts : ``In(ArrayLayout(signed(act_bits), rows))``
-    i_lines : ``In(ArrayLayout(ArrayLayout(signed(weight_bits), m_block), rows))``
-        The weights of each row.
+    i_lines : ``In(ArrayLayout(signed(weight_bits), m_block))`` for each row
+        Its weights: a port each, since Amaranth takes no signal of 2**16 bits.
     i_used : ``In(rows)``
         Rows that have weights.
     o_sums : ``Out(ArrayLayout(signed(psum_bits), m_block))``
     """
 
     i_acts: data.View
-    i_lines: data.View
+    i_lines: list[data.View]
     i_used: Signal
     o_sums: data.View
 
@@ -99,7 +99,7 @@ class NoLocalReuseArray(wiring.Component):
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(config.act_bits), config.rows)),
-                "i_lines": In(data.ArrayLayout(line, config.rows)),
+                "i_lines": In(line).array(config.rows),
                 "i_used": In(config.rows),
                 "o_sums": Out(data.ArrayLayout(signed(config.psum_bits), config.m_block)),
             }
@@ -109,15 +109,14 @@ class NoLocalReuseArray(wiring.Component):
         """Build the columns."""
         m = Module()
 
-        rows = range(self.config.rows)
         for col in range(self.config.m_block):
             column = NoLocalReuseColumn(self.config)
             m.submodules[f"column_{col}"] = unit(platform, column)
             m.d.comb += [
                 column.i_acts.eq(self.i_acts),
                 column.i_used.eq(self.i_used),
+                column.i_weights.eq(Cat(line[col] for line in self.i_lines)),
                 self.o_sums[col].eq(column.o_sum),
             ]
-            m.d.comb += [column.i_weights[row].eq(self.i_lines[row][col]) for row in rows]
 
         return m

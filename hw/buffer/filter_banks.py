@@ -33,8 +33,8 @@ class FilterBanks(wiring.Component):
         The next beat.
     i_count, i_place
         Lines to read, none to all banks; where the first one lies.
-    o_lines : ``Out(ArrayLayout(ArrayLayout(signed(weight_bits), m_block), rows))``
-        Bank by bank.
+    o_lines : ``Out(ArrayLayout(signed(weight_bits), m_block))`` for each bank
+        A port each, since Amaranth takes no signal of 2**16 bits.
     o_read : ``Out(rows)``
         Banks of which a line was read.
     o_loaded : ``Out(position_bits)``
@@ -47,7 +47,7 @@ class FilterBanks(wiring.Component):
     i_write_data: Signal
     i_count: Signal
     i_place: data.View
-    o_lines: data.View
+    o_lines: list[data.View]
     o_read: Signal
     o_loaded: Signal
 
@@ -61,7 +61,7 @@ class FilterBanks(wiring.Component):
                 "i_write_data": In(config.axi_data_bits),
                 "i_count": In(range(config.rows + 1)),
                 "i_place": In(FilterPlace(config)),
-                "o_lines": Out(data.ArrayLayout(line, config.rows)),
+                "o_lines": Out(line).array(config.rows),
                 "o_read": Out(config.rows),
                 "o_loaded": Out(filter_position_bits(config)),
             }

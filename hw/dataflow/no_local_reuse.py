@@ -1,15 +1,13 @@
 """No local reuse: every multiplier takes an activation and a weight from the buffers each cycle."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import data, wiring
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
 from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.buffer.rotate import rotate_right
-from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dataflow.ports import connect_fill, dataflow_ports
+from stillflow.hw.dataflow.ports import DataflowComponent, connect_fill, connect_psums
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.streamer import Streamer
@@ -20,7 +18,7 @@ from stillflow.hw.words import FilterPlace, LineKind, Vector
 LINE_DELAY = 2  # from a vector, or a bias or scale line, to the read of the filter buffer
 
 
-class NoLocalReuse(wiring.Component):
+class NoLocalReuse(DataflowComponent):
     """Buffers, multipliers with adder trees, accumulator and post-processing, with their sequencer.
 
     A vector of cycle ``t`` has its activations in ``t + 3`` and rotated to the banks of its weights
@@ -28,42 +26,12 @@ class NoLocalReuse(wiring.Component):
     scales take the same way, while no vector does: the block walker waits for that. So a filter
     line stays in the buffer until its step's last vector has read it.
 
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator.
-
-    Members
-    -------
-    As `stillflow.hw.dataflow.ports.dataflow_ports`.
+    Parameters and members are those of `DataflowComponent`.
 
     References
     ----------
     Survey, section V-B, figure 22c.
     """
-
-    i_reset: Signal
-    i_begin: Signal
-    i_layer: data.View
-    i_beat: Signal
-    i_kind: Signal
-    i_data: Signal
-    i_element: Signal
-    i_mask: Signal
-    i_group: Signal
-    i_entry_freed: Signal
-    o_filter_freed: Signal
-    o_tile_freed: Signal
-    o_done: Signal
-    o_valid: Signal
-    o_words: data.View
-    o_column_last: Signal
-    o_strip_last: Signal
-    o_events: data.View
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        self.config = config
-        super().__init__(dataflow_ports(config))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the stages with the delays of the contract."""
@@ -122,7 +90,9 @@ class NoLocalReuse(wiring.Component):
         to_line = LINE_DELAY + filters.READ_LATENCY
         bias = command.valid & (command.kind == LineKind.BIAS)
         scale = command.valid & (command.kind == LineKind.SCALE)
-        line = filters.o_lines[shown.bank] if config.filter_banks > 1 else filters.o_lines[0]
+        line = filters.o_lines[0].as_value()
+        if config.filter_banks > 1:
+            line = Array(bank.as_value() for bank in filters.o_lines)[shown.bank]
         m.d.comb += [
             filters.i_place.eq(asked),
             accumulator.i_bias_shift.eq(delayed(m, bias, to_line, "bias")),
@@ -138,7 +108,7 @@ class NoLocalReuse(wiring.Component):
         for row, act in enumerate(rotate_right(m, acts, first, "acts")):
             m.d.sync += array.i_acts[row].eq(act)
         m.d.comb += [
-            array.i_lines.eq(filters.o_lines),
+            *(row.eq(bank) for row, bank in zip(array.i_lines, filters.o_lines, strict=True)),
             array.i_used.eq(filters.o_read),
             accumulator.i_sums.eq(array.o_sums),
         ]
@@ -146,18 +116,8 @@ class NoLocalReuse(wiring.Component):
         # Psums.
         to_psum = ifmap.READ_LATENCY + array.latency
         summed = Vector(config)(delayed(m, vector.as_value(), to_psum, "vector"))
-        marks = Cat(summed.column_last, summed.strip_last)
-        marks = delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
+        marks = connect_psums(m, summed, accumulator, post)
         m.d.comb += [
-            accumulator.i_valid.eq(summed.emits),
-            accumulator.i_address.eq(summed.psum),
-            accumulator.i_first.eq(summed.first),
-            accumulator.i_final.eq(summed.final),
-            accumulator.i_maximum.eq(summed.maximum),
-            accumulator.i_bias_swap.eq(summed.start & summed.first),
-            post.i_scale_swap.eq(delayed(m, summed.start & summed.final, 1, "scale_swap")),
-            post.i_valid.eq(accumulator.o_valid),
-            post.i_psums.eq(accumulator.o_psums),
             post.i_zero_point.eq(layer.zero_point),
             post.i_min.eq(layer.act_min),
             post.i_max.eq(layer.act_max),

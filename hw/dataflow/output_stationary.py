@@ -1,14 +1,12 @@
 """Output stationary: psums stay in the PEs while a group of pixels meets the whole reduction."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, ResetInserter
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.ifmap import IfmapBuffer
-from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dataflow.ports import connect_fill, dataflow_ports
+from stillflow.hw.dataflow.ports import DataflowComponent, connect_fill
 from stillflow.hw.descriptor import Op
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
@@ -20,7 +18,7 @@ from stillflow.hw.words import Drain, LineKind, PlayedLine
 LINE_DELAY = 2  # a line is read so long after its command, to meet the vector of the same cycle
 
 
-class OutputStationary(wiring.Component):
+class OutputStationary(DataflowComponent):
     """Chunk walker, streamer, array, drain and post-processing.
 
     With a step's start in cycle ``s``, the vector for row ``i`` is addressed in ``s + 1 + i`` and
@@ -28,42 +26,12 @@ class OutputStationary(wiring.Component):
     in ``w + 3`` and row ``i`` ``i`` cycles later. So vectors and lines of a step begin together.
     With a group's last line commanded in ``w``, its first psum leaves the array in ``w + 6``.
 
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator.
-
-    Members
-    -------
-    As `stillflow.hw.dataflow.ports.dataflow_ports`.
+    Parameters and members are those of `DataflowComponent`.
 
     References
     ----------
     Survey, section V-B, figure 22b.
     """
-
-    i_reset: Signal
-    i_begin: Signal
-    i_layer: data.View
-    i_beat: Signal
-    i_kind: Signal
-    i_data: Signal
-    i_element: Signal
-    i_mask: Signal
-    i_group: Signal
-    i_entry_freed: Signal
-    o_filter_freed: Signal
-    o_tile_freed: Signal
-    o_done: Signal
-    o_valid: Signal
-    o_words: data.View
-    o_column_last: Signal
-    o_strip_last: Signal
-    o_events: data.View
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        self.config = config
-        super().__init__(dataflow_ports(config))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the stages with the delays of the contract."""

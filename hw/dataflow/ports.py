@@ -1,52 +1,94 @@
 """What every dataflow shows to the rest of the accelerator."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data
-from amaranth.lib.wiring import In, Member, Out
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.post.post import PostProcessor
+from stillflow.hw.signals import delayed
 from stillflow.hw.words import ArrayEvents, LayerDescriptor, SegmentKind
 
 
-def dataflow_ports(config: AcceleratorConfig) -> dict[str, Member]:
-    """Members of a dataflow.
+class DataflowComponent(wiring.Component):
+    """Everything between the reader's beats and the ofmap words: what a dataflow is made as.
 
-    ``i_reset`` : the job was stopped: forget it.
-    ``i_begin``, ``i_layer`` : start of a layer; its descriptor stays until ``o_done``.
-    ``i_beat``, ``i_kind``, ``i_data``, ``i_element``, ``i_mask`` : beats from the reader.
-    ``i_group`` : a plane group was loaded.
-    ``i_entry_freed`` : an entry of the ofmap buffer is free again.
-    ``o_filter_freed`` : lines of the filter buffer that are free from the next cycle on.
-    ``o_tile_freed`` : a slot of the ifmap buffer is free again.
-    ``o_done`` : no step is left; its ofmap words may still be on their way.
-    ``o_valid``, ``o_words``, ``o_column_last``, ``o_strip_last`` : an ofmap vector; the last of its
-    column, of its strip (see `OfmapBuffer`).
-    ``o_events`` : for the counters.
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The accelerator.
+
+    Members
+    -------
+    i_reset : ``In(1)``
+        The job was stopped: forget it.
+    i_begin, i_layer
+        Start of a layer; its descriptor stays until ``o_done``.
+    i_beat, i_kind, i_data, i_element, i_mask
+        Beats from the reader.
+    i_group : ``In(1)``
+        A plane group was loaded.
+    i_entry_freed : ``In(1)``
+        An entry of the ofmap buffer is free again.
+    o_filter_freed : lines of the filter buffer that are free from the next cycle on
+    o_tile_freed : ``Out(1)``
+        A slot of the ifmap buffer is free again.
+    o_done : ``Out(1)``
+        No step is left; its ofmap words may still be on their way.
+    o_valid, o_words, o_column_last, o_strip_last
+        An ofmap vector; the last of its column, of its strip (see `OfmapBuffer`).
+    o_events : ``Out(ArrayEvents)``
+        For the counters.
     """
-    act = signed(config.act_bits)
-    return {
-        "i_reset": In(1),
-        "i_begin": In(1),
-        "i_layer": In(LayerDescriptor()),
-        "i_beat": In(1),
-        "i_kind": In(SegmentKind),
-        "i_data": In(config.axi_data_bits),
-        "i_element": In(ceil_log2(config.ifmap_elements)),
-        "i_mask": In(config.axi_elements),
-        "i_group": In(1),
-        "i_entry_freed": In(1),
-        "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
-        "o_tile_freed": Out(1),
-        "o_done": Out(1),
-        "o_valid": Out(1),
-        "o_words": Out(data.ArrayLayout(act, config.m_block)),
-        "o_column_last": Out(1),
-        "o_strip_last": Out(1),
-        "o_events": Out(ArrayEvents(config)),
-    }
+
+    i_reset: Signal
+    i_begin: Signal
+    i_layer: data.View
+    i_beat: Signal
+    i_kind: Signal
+    i_data: Signal
+    i_element: Signal
+    i_mask: Signal
+    i_group: Signal
+    i_entry_freed: Signal
+    o_filter_freed: Signal
+    o_tile_freed: Signal
+    o_done: Signal
+    o_valid: Signal
+    o_words: data.View
+    o_column_last: Signal
+    o_strip_last: Signal
+    o_events: data.View
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        act = signed(config.act_bits)
+        super().__init__(
+            {
+                "i_reset": In(1),
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_beat": In(1),
+                "i_kind": In(SegmentKind),
+                "i_data": In(config.axi_data_bits),
+                "i_element": In(ceil_log2(config.ifmap_elements)),
+                "i_mask": In(config.axi_elements),
+                "i_group": In(1),
+                "i_entry_freed": In(1),
+                "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
+                "o_tile_freed": Out(1),
+                "o_done": Out(1),
+                "o_valid": Out(1),
+                "o_words": Out(data.ArrayLayout(act, config.m_block)),
+                "o_column_last": Out(1),
+                "o_strip_last": Out(1),
+                "o_events": Out(ArrayEvents(config)),
+            }
+        )
 
 
 def connect_fill(
@@ -75,3 +117,26 @@ def connect_fill(
         ifmap.i_fill_data[lane].eq(Mux(padding, pad_value, elements[lane]))
         for lane in range(len(mask))
     ]
+
+
+def connect_psums(
+    m: Module, vector: data.View, accumulator: Accumulator, post: PostProcessor
+) -> Value:
+    """Send the sums of vectors through accumulator and post-processing.
+
+    ``vector`` belongs to the cycle of the accumulator's control members. Gives the marks of a
+    vector, the last of its column and of its strip, beside its ofmap words.
+    """
+    m.d.comb += [
+        accumulator.i_valid.eq(vector.emits),
+        accumulator.i_address.eq(vector.psum),
+        accumulator.i_first.eq(vector.first),
+        accumulator.i_final.eq(vector.final),
+        accumulator.i_maximum.eq(vector.maximum),
+        accumulator.i_bias_swap.eq(vector.start & vector.first),
+        post.i_scale_swap.eq(delayed(m, vector.start & vector.final, 1, "scale_swap")),
+        post.i_valid.eq(accumulator.o_valid),
+        post.i_psums.eq(accumulator.o_psums),
+    ]
+    marks = Cat(vector.column_last, vector.strip_last)
+    return delayed(m, marks, accumulator.LATENCY + post.latency, "marks")

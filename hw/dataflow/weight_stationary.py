@@ -1,10 +1,8 @@
 """Weight stationary: weights stay in the PEs while a tile's pixels pass them."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, ResetInserter
 
-from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.dataflow.ports import dataflow_ports
+from stillflow.hw.dataflow.ports import DataflowComponent
 from stillflow.hw.datapath import Datapath
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.streamer import Streamer
@@ -12,45 +10,15 @@ from stillflow.hw.timing import step_guard
 from stillflow.hw.words import LineKind
 
 
-class WeightStationary(wiring.Component):
+class WeightStationary(DataflowComponent):
     """Block walker, streamer and datapath of the weight-stationary array.
 
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        The accelerator.
-
-    Members
-    -------
-    As `stillflow.hw.dataflow.ports.dataflow_ports`.
+    Parameters and members are those of `DataflowComponent`.
 
     References
     ----------
     Survey, section V-B, figure 22a.
     """
-
-    i_reset: Signal
-    i_begin: Signal
-    i_layer: data.View
-    i_beat: Signal
-    i_kind: Signal
-    i_data: Signal
-    i_element: Signal
-    i_mask: Signal
-    i_group: Signal
-    i_entry_freed: Signal
-    o_filter_freed: Signal
-    o_tile_freed: Signal
-    o_done: Signal
-    o_valid: Signal
-    o_words: data.View
-    o_column_last: Signal
-    o_strip_last: Signal
-    o_events: data.View
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        self.config = config
-        super().__init__(dataflow_ports(config))
 
     def elaborate(self, platform: object) -> Module:
         """Connect walker, streamer and datapath."""

@@ -121,7 +121,7 @@ async def array_multiplies_what_it_sees(handle: Any) -> None:
         lines = dut.rng.integers(-128, 128, (rows, columns))
         used = dut.rng.random(rows) < 0.8
         mask = sum(int(use) << row for row, use in enumerate(used))
-        dut.set(i_acts=acts, i_lines=lines.ravel(), i_used=mask)
+        dut.set(i_acts=acts, i_used=mask, **{f"i_lines_{row}": lines[row] for row in range(rows)})
         wanted[cycle + latency] = (np.where(used, acts, 0) @ lines).tolist()
         await dut.tick()
         await check_sums(dut, wanted, cycle + 1, columns)

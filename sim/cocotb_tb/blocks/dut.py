@@ -78,12 +78,6 @@ class Dut:
         value = getattr(self.handle, name).value
         return value.to_unsigned() if hasattr(value, "to_unsigned") else int(value)
 
-    def part(self, name: str, index: int, bits: int) -> int:
-        """Read so many bits of a port as an unsigned number; the others may be undefined."""
-        text = str(getattr(self.handle, name).value)
-        first = len(text) - bits * (index + 1)
-        return int(text[first : first + bits], 2)
-
     def words(self, name: str, count: int) -> list[int]:
         """Read a packed vector of signed words."""
         value = self.get(name)

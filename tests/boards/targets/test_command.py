@@ -52,6 +52,13 @@ def test_fewer_cycles_than_nvdla_on_every_layer_that_was_measured():
         assert figure.bound <= figure.measured * 1.01
 
 
+def test_a_file_without_a_folder_is_refused_before_anything_is_measured(monkeypatch, tmp_path):
+    path = tmp_path / "nowhere" / "figures.json"
+    refused = run(monkeypatch, None, "--json", str(path))  # measuring would fail
+    assert isinstance(refused.exception, ValueError)
+    assert "there must be a folder" in str(refused.exception)
+
+
 @pytest.mark.parametrize(("figure", "met"), [(GOOD, True), (SLOW, False)])
 def test_a_figure_is_met_on_its_side_of_the_target(figure, met):
     assert figure.met is met

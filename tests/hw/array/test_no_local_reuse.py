@@ -37,7 +37,8 @@ def test_sums_are_those_of_the_words_of_one_cycle(rows, cols, bits, seed):
             acts, lines = words(act_bits, rows), words(weight_bits, rows, config.m_block)
             used = rng.random(rows) < 0.8
             ctx.set(dut.i_acts, acts.tolist())
-            ctx.set(dut.i_lines, lines.tolist())
+            for row, line in zip(dut.i_lines, lines.tolist(), strict=True):
+                ctx.set(row, line)
             ctx.set(dut.i_used, sum(int(u) << row for row, u in enumerate(used)))
             wanted.append((np.where(used, acts, 0) @ lines).tolist())
             await ctx.tick()
