@@ -1,6 +1,6 @@
 """Weight stationary: weights stay in the PEs while a tile's pixels pass them."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, Mux, ResetInserter
 
 from stillflow.hw.dataflow.ports import DataflowComponent
 from stillflow.hw.datapath import Datapath
@@ -55,7 +55,7 @@ class WeightStationary(DataflowComponent):
             datapath.i_zero_point.eq(layer.zero_point),
             datapath.i_min.eq(layer.act_min),
             datapath.i_max.eq(layer.act_max),
-            self.o_filter_freed.eq(streamer.o_filter_freed),
+            self.o_filter_freed.eq(Mux(streamer.o_start, blocks.o_block.freed, 0)),
             self.o_tile_freed.eq(streamer.o_tile_freed),
             self.o_done.eq(blocks.o_done & streamer.o_idle),
             self.o_valid.eq(datapath.o_valid),

@@ -1,6 +1,6 @@
 """Streams a tile's pixels past a weight block: one step."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,8 +23,7 @@ class Streamer(wiring.Component):
 
     A depthwise step is walked by `FirWalk`: strip by strip, each when there is room for it.
 
-    A block's lines are free when its step starts, or, where every vector reads its weights, when
-    its tile would be.
+    Where every vector reads its weights, a block's lines are free when its tile would be.
 
     Parameters
     ----------
@@ -45,8 +44,9 @@ class Streamer(wiring.Component):
         The block's step starts.
     o_vector : ``Out(Vector)``
     o_lanes, o_weights : elements of this vector, rows that hold a weight for it
-    o_place : the first of its lines; only where every vector reads its weights
-    o_filter_freed : lines of the filter buffer that are free from the next cycle on
+    o_place, o_filter_freed
+        Only where every vector reads its weights: the first of its lines; lines of the filter
+        buffer that are free from the next cycle on.
     o_streaming : ``Out(1)``
         A step goes on.
     o_tile_freed : ``Out(1)``
@@ -72,7 +72,10 @@ class Streamer(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        place = {"o_place": Out(FilterPlace(config))} if config.reads_weights else {}
+        lines = {
+            "o_place": Out(FilterPlace(config)),
+            "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
+        }
         super().__init__(
             {
                 "i_begin": In(1),
@@ -85,12 +88,11 @@ class Streamer(wiring.Component):
                 "o_vector": Out(Vector(config)),
                 "o_lanes": Out(ceil_log2(config.rows + 1)),
                 "o_weights": Out(ceil_log2(config.rows + 1)),
-                "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
                 "o_streaming": Out(1),
                 "o_tile_freed": Out(1),
                 "o_idle": Out(1),
             }
-            | place
+            | (lines if config.reads_weights else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -187,20 +189,16 @@ class Streamer(wiring.Component):
             ]
             m.d.sync += [register.eq(0) for register in (phase, column, row, image)]
 
-        vector = self.o_vector
-        m.d.comb += [
-            vector.valid.eq(active & (phase == 0)),
-            vector.address.eq(address),
-            vector.emits.eq(vector.valid),
-            vector.strip_last.eq(1),
-            vector.psum.eq(psum),
-            vector.start.eq(begin & vector.valid),
-            vector.first.eq(step.first),
-            vector.final.eq(step.final),
-            vector.maximum.eq(layer.op == Op.MAXIMUM),
-            self.o_lanes.eq(step.lanes),
-            self.o_weights.eq(step.weights),
-        ]
+        pixel = active & (phase == 0)
+        vector: dict[str, ValueLike] = {
+            "valid": pixel,
+            "address": address,
+            "emits": pixel,
+            "column_last": 0,
+            "strip_last": 1,
+            "psum": psum,
+            "start": begin & pixel,
+        }
         if config.has_chains:
             m.submodules.fir = fir = FirWalk(config)
             m.d.comb += [
@@ -211,16 +209,23 @@ class Streamer(wiring.Component):
                 fir_active.eq(fir.o_active),
                 fir_finishing.eq(fir.o_finishing),
             ]
-            with m.If(depthwise):
-                m.d.comb += [
-                    vector.valid.eq(fir.o_valid),
-                    vector.address.eq(fir.o_address),
-                    vector.emits.eq(fir.o_emits),
-                    vector.column_last.eq(fir.o_column_last),
-                    vector.strip_last.eq(fir.o_strip_last),
-                    vector.psum.eq(fir.o_psum),
-                    vector.start.eq(fir.o_first & fir.o_valid),
-                ]
+            vector |= {
+                "valid": pixel | fir.o_valid,
+                "address": Mux(depthwise, fir.o_address, address),
+                "emits": pixel | fir.o_emits,
+                "column_last": depthwise & fir.o_column_last,
+                "strip_last": ~depthwise | fir.o_strip_last,
+                "psum": Mux(depthwise, fir.o_psum, psum),
+                "start": Mux(depthwise, fir.o_first & fir.o_valid, begin & pixel),
+            }
+        m.d.comb += [self.o_vector[name].eq(value) for name, value in vector.items()]
+        m.d.comb += [
+            self.o_vector.first.eq(step.first),
+            self.o_vector.final.eq(step.final),
+            self.o_vector.maximum.eq(layer.op == Op.MAXIMUM),
+            self.o_lanes.eq(step.lanes),
+            self.o_weights.eq(step.weights),
+        ]
 
         # What a step gives back.
         freed = Signal(FREE_DELAY)
@@ -235,8 +240,6 @@ class Streamer(wiring.Component):
                 self.o_place.eq(step.place),
                 self.o_filter_freed.eq(delayed(m, lines, FREE_DELAY, "lines_freed")),
             ]
-        else:
-            m.d.comb += self.o_filter_freed.eq(Mux(starts, block.freed, 0))
         with m.If(self.i_begin):
             m.d.sync += [groups.eq(0), occupied.eq(0)]
 

@@ -48,8 +48,7 @@ class Timeline:
         cycles = len(step.pixels) * pace
         self.next_start = cycle + max(cycles, HAZARD)
         self.idle_after = max(self.idle_after, cycle + cycles, self.next_start - 1)
-        held = cycles + FREE_DELAY if self.config.reads_weights else 0
-        self.lines_freed[cycle + held] = block_of(step, self.nest)["freed"]
+        self.lines_freed[cycle + cycles + FREE_DELAY] = block_of(step, self.nest)["freed"]
         if step.tile_last:
             self.frees.append(cycle + cycles + FREE_DELAY)
             self.idle_after = self.frees[-1]
@@ -95,7 +94,8 @@ def run_layer(nest, random, rounds):
             if may_start:
                 timeline.start(step, cycle)
                 started, full = started + 1, False
-            assert ctx.get(dut.o_filter_freed) == timeline.lines_freed.get(cycle, 0)
+            if config.reads_weights:
+                assert ctx.get(dut.o_filter_freed) == timeline.lines_freed.get(cycle, 0)
             if ctx.get(dut.o_tile_freed):
                 tile_frees.append(cycle)
             brings = groups < all_groups and random.random() < group_rate
