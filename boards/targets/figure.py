@@ -16,7 +16,7 @@ class Figure:
     target : float
         What it should reach, or stay below.
     bound : float, optional
-        What no design of this kind can pass, calculated elsewhere.
+        What was calculated as possible, for one design in closed form; another may pass it.
     comparison : str
         What others reach.
     unit : str
