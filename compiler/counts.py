@@ -84,6 +84,10 @@ def accesses(
 
     No local reuse: a PE keeps nothing and passes nothing on.
 
+    Row stationary: a PE reads an ifmap word, a weight and a psum and writes the psum with every
+    product; the words that fill its scratchpads are counted apart. A psum that leaves the array
+    passes all PEs of its column.
+
     Output stationary: a PE writes its psum with every product and reads it with every product but
     the first, and once more when it leaves; the weights move from row to row.
     """
@@ -91,6 +95,18 @@ def accesses(
     products = counters[Counter.MAC_LANES] * columns
     if config.dataflow == Dataflow.NO_LOCAL_REUSE:
         moves = {}
+    elif config.dataflow == Dataflow.ROW_STATIONARY:
+        macs = counters[Counter.MAC_LANES]
+        sums = counters[Counter.PSUM_WRITES] + counters[Counter.OFMAP_WRITES]
+        moves = {
+            "spad_reads_ifmap": macs,
+            "spad_reads_filter": macs,
+            "spad_reads_psum": macs,
+            "spad_writes_ifmap": counters[Counter.WEIGHT_SWAPS],
+            "spad_writes_filter": counters[Counter.CHAIN_SHIFTS],
+            "spad_writes_psum": macs,
+            "noc_transfers_psum": sums * (config.rows - 1),
+        }
     elif config.dataflow == Dataflow.OUTPUT_STATIONARY:
         moves = {"spad_reads_psum": products, "spad_writes_psum": products}
     else:
@@ -100,6 +116,7 @@ def accesses(
             "spad_writes_filter": counters[Counter.WEIGHT_SWAPS] * config.rows * columns,
             "noc_transfers_ifmap": counters[Counter.MAC_CYCLES] * links if depthwise else 0,
         }
+    shifts = 0 if config.has_pe_sets else counters[Counter.CHAIN_SHIFTS]
     return Accesses(
         **moves,
         glb_reads_ifmap=counters[Counter.IFMAP_READS],
@@ -109,7 +126,7 @@ def accesses(
         glb_fills_ifmap=counters[Counter.IFMAP_FILLS],
         glb_fills_filter=counters[Counter.FILTER_FILLS],
         glb_spills_psum=counters[Counter.OFMAP_SPILLS],
-        noc_transfers_filter=counters[Counter.CHAIN_SHIFTS] * (config.rows - 1) * columns,
+        noc_transfers_filter=shifts * (config.rows - 1) * columns,
     )
 
 

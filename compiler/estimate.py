@@ -9,7 +9,8 @@ from stillflow.compiler.objective import Objective
 from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import HAZARD
+from stillflow.hw.pe_set import PeSet
+from stillflow.hw.timing import HAZARD, pass_guard
 
 
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
@@ -25,6 +26,32 @@ def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
     return total * mapping.k_s * mapping.k_r * w.G
 
 
+def set_cycles(mapping: Mapping, pe_set: PeSet) -> int:
+    """Cycles of all passes of a row-stationary array when nothing waits for DRAM."""
+    config, w = mapping.config, mapping.work
+    step, slide = max(pe_set.filters, 2), min(w.stride[1], pe_set.columns)
+    shifts = pe_set.shifts(w.stride[0])
+    parts = mapping.k_s * mapping.k_r * mapping.windows
+    whole = mapping.plane_groups - 1
+    total = 0
+    for times, _, rows, columns in mapping.tile_sizes:
+        strips = -(-rows // mapping.strip_rows)
+        diagonals = -(-rows // strips) + shifts
+        for passes, planes in ((whole, mapping.k_planes), (1, mapping.k_planes_last)):
+            depth = pe_set.depth_of(planes)
+            words = depth * pe_set.columns
+            # A pixel's words meet the filters while the next one's come: all of them for a row's
+            # first, else those that are new.
+            pixel = max(words * step, depth * slide * diagonals)
+            opening = depth * pe_set.columns * diagonals
+            strip = max(opening, pixel) + (columns - 1) * pixel
+            start = diagonals + 5 + step
+            load = words * pe_set.filters + pass_guard(config)
+            total += times * passes * parts * max(start + strips * strip, load)
+        total += times * (config.pace - 1) * strips * columns * pe_set.filters
+    return total * mapping.blocks * w.G
+
+
 def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     """Cycles of all steps when nothing waits for DRAM.
 
@@ -34,6 +61,8 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     reductions = reductions or mapping.c_count
     if mapping.fir:
         return depthwise_cycles(mapping, mapping.fir)
+    if mapping.pe_set:
+        return set_cycles(mapping, mapping.pe_set)
     config, w = mapping.config, mapping.work
     floor = max(config.rows, HAZARD)
     parameters = config.bias_lines + config.scale_lines + 2
@@ -168,4 +197,6 @@ def estimate(mapping: Mapping, memory: int) -> int:
     drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
     if mapping.psums_stay:
         drain = config.rows * config.block_units
+    if mapping.pe_set:
+        drain = mapping.strip_rows * mapping.pf * mapping.pe_set.filters
     return max(compute_cycles(mapping) + waits, memory) + start + drain

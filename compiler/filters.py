@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.compiler.set_filters import set_stream
+from stillflow.compiler.words import encode_word, words_to_lines
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.scale import encode_scale
 
 
 def _reduction_order(
@@ -42,13 +43,6 @@ def _taps_in_order(mapping: Mapping, fir: Fir) -> NDArray[np.intp]:
     return np.stack([np.zeros(r.size, np.intp), (r0 + r).ravel(), (s0 + s).ravel()], axis=1)
 
 
-def _words_to_lines(words: NDArray[np.int64], lines: int, bits: int) -> NDArray[np.int64]:
-    """Slices of ``bits`` of each word, lowest first: [..., columns] to [..., lines, columns]."""
-    shifts = np.arange(lines) * bits
-    slices = (words[..., None, :] >> shifts[:, None]) & ((1 << bits) - 1)
-    return slices
-
-
 def filter_stream(
     mapping: Mapping,
     filters: NDArray[np.signedinteger],
@@ -59,7 +53,7 @@ def filter_stream(
 
     For each group, filter-block group, reduction tile, filter block and plane group: the weights
     chunk by chunk; behind the first chunk of a tile the biases (first tile) and scales (last tile),
-    or before it where psums stay in the array and in depthwise layers.
+    or before it where psums stay in the array, in depthwise layers and in PE sets.
 
     Parameters
     ----------
@@ -77,6 +71,8 @@ def filter_stream(
     bytes
         ``filter_lines`` lines of ``filter_line_bytes``.
     """
+    if mapping.pe_set:
+        return set_stream(mapping, mapping.pe_set, filters, bias, scale)
     config, w = mapping.config, mapping.work
     blocks, columns = mapping.blocks, config.m_block
     bits = config.weight_bits
@@ -90,8 +86,8 @@ def filter_stream(
     encoded = np.full((w.G, blocks * columns), encode_word(1.0), dtype=np.int64)
     encoded[:, : w.M] = np.vectorize(encode_word, otypes=[np.int64])(scale)
     params = {
-        "bias": _words_to_lines(biases.reshape(w.G, blocks, columns), config.bias_lines, bits),
-        "scale": _words_to_lines(encoded.reshape(w.G, blocks, columns), config.scale_lines, bits),
+        "bias": words_to_lines(biases.reshape(w.G, blocks, columns), config.bias_lines, bits),
+        "scale": words_to_lines(encoded.reshape(w.G, blocks, columns), config.scale_lines, bits),
     }
 
     pieces = []
@@ -138,9 +134,3 @@ def _reduction_tiles(
             pieces.append(scale)
         tiles.append(np.concatenate([*pieces, lines[:, first_chunk:]], axis=1))
     return tiles
-
-
-def encode_word(scale: float) -> int:
-    """Scale as a 32-bit word: significand in the low 24 bits, shift above."""
-    significand, shift = encode_scale(float(scale))
-    return significand | shift << 24

@@ -63,57 +63,99 @@ def _loops(mapping: Mapping) -> dict[str, int]:
     n_count, e_count, f_count = m.tile_counts
     n_last, e_last, f_last = m.last_pixels
     full, last = m.slab_lines
-    return {
-        "m_outer": int(m.m_outer),
-        "filter_resident": int(m.filter_resident),
-        "g_count": w.G,
-        "m_count": m.m_count,
-        "n_count": n_count,
-        "e_count": e_count,
-        "f_count": f_count,
-        "c_count": m.c_count,
-        "r_count": m.r_count,
-        "s_count": m.s_count,
-        "mb_count": m.mb,
-        "mb_count_last": m.mb_last,
-        "pn": m.pn,
-        "pn_last": n_last,
-        "pe": m.pe,
-        "pe_last": e_last,
-        "pf": m.pf,
-        "pf_last": f_last,
-        "tile_pixels": _step_pixels(m),
-        "psum_stride": m.tile_pixels if m.tiled else 0,
-        "pixel_groups": m.pixel_groups,
-        "pixel_groups_e": m.pixel_groups_of(m.pn, e_last, m.pf),
-        "pixel_groups_f": m.pixel_groups_of(m.pn, m.pe, f_last),
-        "pixel_groups_ef": m.pixel_groups_of(n_last, e_last, f_last),
-        "pixel_groups_n": m.pixel_groups_of(m.pn, e_last, f_last),
-        "stride_n": m.image_stride,
-        "stride_e": w.stride[0] * m.pitch,
-        "stride_f": w.stride[1] * m.pixel,
-        "k_elements": m.k_elements,
-        "k_planes": m.k_planes,
-        "k_planes_last": m.k_planes_last,
-        "k_s": m.k_s,
-        "k_r": m.k_r,
-        "k_groups": m.groups,
-        "k_groups_last": m.groups_last,
-        "k_stride_plane": m.plane_stride,
-        "k_stride_s": (m.fir.tap_columns if m.fir else w.dilation[1]) * m.pixel,
-        "k_stride_r": (m.fir.tap_rows if m.fir else w.dilation[0]) * m.pitch,
-        "k_stride_group": m.k_planes * m.plane_stride,
-        "k_break": m.k_break,
-        "slab_lines": full,
-        "slab_lines_last": last,
-    } | _fir(mapping)
+    return (
+        {
+            "m_outer": int(m.m_outer),
+            "filter_resident": int(m.filter_resident),
+            "g_count": w.G,
+            "m_count": m.m_count,
+            "n_count": n_count,
+            "e_count": e_count,
+            "f_count": f_count,
+            "c_count": m.c_count,
+            "r_count": m.r_count,
+            "s_count": m.s_count,
+            "mb_count": m.mb,
+            "mb_count_last": m.mb_last,
+            "pn": m.pn,
+            "pn_last": n_last,
+            "pe": m.pe,
+            "pe_last": e_last,
+            "pf": m.pf,
+            "pf_last": f_last,
+            "tile_pixels": _step_pixels(m),
+            "psum_stride": m.tile_vectors if m.tiled else 0,
+            "pixel_groups": m.pixel_groups,
+            "pixel_groups_e": m.pixel_groups_of(m.pn, e_last, m.pf),
+            "pixel_groups_f": m.pixel_groups_of(m.pn, m.pe, f_last),
+            "pixel_groups_ef": m.pixel_groups_of(n_last, e_last, f_last),
+            "pixel_groups_n": m.pixel_groups_of(m.pn, e_last, f_last),
+            "stride_n": m.image_stride,
+            "stride_e": w.stride[0] * m.pitch,
+            "stride_f": w.stride[1] * m.pixel,
+            "k_elements": m.k_elements,
+            "k_planes": m.k_planes,
+            "k_planes_last": m.k_planes_last,
+            "k_s": m.k_s,
+            "k_r": m.k_r,
+            "k_groups": m.groups,
+            "k_groups_last": m.groups_last,
+            "k_stride_plane": (m.pe_set.channels if m.pe_set else 1) * m.plane_stride,
+            "k_stride_s": _k_step(m)[1] * m.pixel,
+            "k_stride_r": _k_step(m)[0] * m.pitch,
+            "k_stride_group": m.k_planes * m.plane_stride,
+            "k_break": m.k_break,
+            "slab_lines": full,
+            "slab_lines_last": last,
+        }
+        | _fir(mapping)
+        | _set(mapping)
+    )
 
 
 def _step_pixels(m: Mapping) -> int:
-    """Most ofmap pixels that a step or strip completes."""
+    """Most ofmap vectors that a step or strip completes."""
+    if m.pe_set:
+        return m.tile_vectors
     if m.fir:
         return m.fir.strip * m.pf
     return min(m.tile_pixels, m.config.rows) if m.psums_stay else m.tile_pixels
+
+
+def _k_step(m: Mapping) -> tuple[int, int]:
+    """Ifmap rows and columns from one iteration of the K walk's r and s loops to the next."""
+    if m.fir:
+        return m.fir.tap_rows, m.fir.tap_columns
+    vertical, horizontal = m.work.dilation
+    if m.pe_set:
+        return m.pe_set.filter_rows * vertical, m.pe_set.columns * horizontal
+    return vertical, horizontal
+
+
+def _set(m: Mapping) -> dict[str, int]:
+    names = [field.name for field in FIELDS if field.name.startswith("set_")]
+    if m.pe_set is None:
+        return dict.fromkeys([*names, "strips", "strips_last"], 0)
+    pe_set, stride = m.pe_set, m.work.stride
+    depth_last = pe_set.depth_of(m.k_planes_last)
+    strips_last = m.strips_of(m.last_pixels[1])
+    return {
+        "set_sources": pe_set.sources(stride[0]),
+        "set_channels": pe_set.channels,
+        "set_rows": pe_set.rows,
+        "set_shifts": pe_set.shifts(stride[0]),
+        "set_filters": pe_set.filters,
+        "set_depth": pe_set.depth_of(m.k_planes),
+        "set_depth_last": depth_last,
+        "set_channels_last": m.k_planes_last - (depth_last - 1) * pe_set.channels,
+        "set_columns": pe_set.columns,
+        "set_slide": min(stride[1], pe_set.columns),
+        "strips": m.strips_of(m.pe),
+        "strips_last": strips_last,
+        "set_pes": pe_set.rows * m.strip_rows,
+        "set_pes_last": pe_set.rows * m.last_strip_rows,
+        "strip_stride": m.strip_rows * stride[0] * m.pitch,
+    }
 
 
 def _fir(m: Mapping) -> dict[str, int]:
@@ -177,7 +219,37 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     }
 
 
+def _store_strips(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    """Row stationary: a run is a row of one filter's strip, its units are the strip's rows."""
+    m, w, layout = mapping, mapping.work, place.ofmap_layout
+    row_bytes, plane = layout.row_bytes, layout.plane_bytes
+    filters, f_last = m.block_filters, m.last_pixels[2]
+    image = plane if plan.pool else layout.image_bytes
+    return {
+        "ofmap_address": place.ofmap,
+        "ofmap_stride_g": w.M * plane,
+        "ofmap_stride_m": m.mb * filters * plane,
+        "ofmap_stride_nt": image,
+        "ofmap_stride_et": m.pe * row_bytes,
+        "ofmap_stride_ft": m.pf * layout.element_bytes,
+        "ofmap_stride_mb": filters * plane,
+        "ofmap_stride_n": m.strip_rows * row_bytes,
+        "ofmap_stride_run": plane,
+        "ofmap_stride_unit": row_bytes,
+        "runs": filters,
+        "runs_last": w.M - (m.blocks - 1) * filters,
+        "run_pixels": m.pf,
+        "run_pixels_e": m.pf,
+        "run_pixels_f": f_last,
+        "run_pixels_ef": f_last,
+        "units": m.strip_rows,
+        "units_last": m.last_strip_rows,
+    }
+
+
 def _store(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    if mapping.pe_set:
+        return _store_strips(mapping, plan, place)
     m, w, layout = mapping, mapping.work, place.ofmap_layout
     config = m.config
     pixel_bytes = layout.pixel * layout.element_bytes

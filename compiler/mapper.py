@@ -8,6 +8,8 @@ from operator import itemgetter
 
 from stillflow.compiler.estimate import cost, least_cost
 from stillflow.compiler.objective import CYCLES, Objective
+from stillflow.compiler.set_mapper import set_candidates
+from stillflow.compiler.sizes import divisors, some, tiles
 from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir, most_strip
@@ -22,32 +24,12 @@ class MappingError(ValueError):
     """A layer that no nest brings onto the accelerator."""
 
 
-def _tiles(total: int, most: int) -> list[int]:
-    """Tile sizes up to ``most`` that spread ``total`` evenly: one for each number of tiles."""
-    sizes: list[int] = []
-    for count in range(1, total + 1):
-        size = -(-total // count)
-        if size <= most and (not sizes or size < sizes[-1]):
-            sizes.append(size)
-        if size == 1:
-            break
-    return sizes
-
-
-def _some(sizes: list[int], most: int) -> list[int]:
-    """At most ``most`` of the sizes, the large ones and a spread of the others."""
-    if len(sizes) <= most:
-        return sizes
-    step = len(sizes) / most
-    return [sizes[int(i * step)] for i in range(most - 1)] + [sizes[-1]]
-
-
 def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
-    for pf in _some(_tiles(work.F, depth), 12):
-        for pe in _some(_tiles(work.E, depth // pf), 16):
+    for pf in some(tiles(work.F, depth), 12):
+        for pe in some(tiles(work.E, depth // pf), 16):
             yield 1, pe, pf
         if pf == work.F and depth >= work.E * work.F:
-            for pn in _some(_tiles(work.N, depth // (work.E * work.F)), 6):
+            for pn in some(tiles(work.N, depth // (work.E * work.F)), 6):
                 if pn > 1:
                     yield pn, work.E, pf
 
@@ -80,15 +62,11 @@ def _smallest(
     return mapping if counted and mapping.slots >= slots else None
 
 
-def _divisors(total: int) -> list[int]:
-    return [count for count in range(1, total + 1) if total % count == 0]
-
-
 def _in_windows(
     config: AcceleratorConfig, work: Work, pixels: tuple[int, int, int]
 ) -> list[Mapping]:
     """Smallest nests of a pixel tile in the fewest window tiles: one that fits, and fits twice."""
-    rows, columns = _divisors(work.R), _divisors(work.S)
+    rows, columns = divisors(work.R), divisors(work.S)
     found: list[Mapping] = []
     for slots in (1, 2):
         fitting: list[Mapping] = []
@@ -119,6 +97,9 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
     if plan.work.depthwise:
         yield from depthwise_candidates(plan.work, config)
         return
+    if config.has_pe_sets:
+        yield from set_candidates(plan.work, config)
+        return
     for smallest in _smallest_nests(plan.work, config):
         yield from _nests(smallest)
 
@@ -140,12 +121,12 @@ def _nests(smallest: Mapping) -> Iterator[Mapping]:
     if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
         parameters = config.bias_lines + config.scale_lines
         per_slot = min(per_slot, (config.filter_lines - parameters) // smallest.slab_lines[0])
-    probe_groups = _some(_tiles(smallest.plane_groups, per_slot), 6)
-    half = _tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
+    probe_groups = some(tiles(smallest.plane_groups, per_slot), 6)
+    half = tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
     for groups in dict.fromkeys([*probe_groups, *half]):
         whole = groups >= smallest.plane_groups and smallest.windows == 1
         most = blocks if whole else max(1, config.psum_depth // smallest.tile_pixels)
-        for mb in _some(_tiles(blocks, min(most, blocks)), 6):
+        for mb in some(tiles(blocks, min(most, blocks)), 6):
             orders = [(False, False), (False, True)] if mb == blocks or not whole else []
             if mb != blocks and whole:
                 orders.append((True, True))
@@ -163,11 +144,11 @@ def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapp
     room = (config.psum_depth - config.store_pixels + 1) // work.F
     tap_blocks = [
         (tap_rows, tap_columns)
-        for tap_columns in _tiles(work.S, work.S)
-        for tap_rows in _tiles(work.R, min(work.R, config.rows))
+        for tap_columns in tiles(work.S, work.S)
+        for tap_rows in tiles(work.R, min(work.R, config.rows))
     ]
-    for pe in _some(_tiles(work.E, work.E), 24):
-        for pn in _some(_tiles(work.N, work.N), 4) if pe == work.E else [1]:
+    for pe in some(tiles(work.E, work.E), 24):
+        for pn in some(tiles(work.N, work.N), 4) if pe == work.E else [1]:
             for tap_rows, tap_columns in tap_blocks:
                 most = most_strip(config.rows, tap_rows, tap_columns, work.stride[0])
                 most = min(room, pe) if most is None else min(most, room, pe)
@@ -247,6 +228,9 @@ def _bounded(
     """Nests together with lower bounds of what they cost, the least bound first."""
     if plan.work.depthwise:
         yield (0, 0), depthwise_candidates(plan.work, config)
+        return
+    if config.has_pe_sets:
+        yield (0, 0), set_candidates(plan.work, config)
         return
     bounds = [
         (least_cost(smallest, objective), smallest)

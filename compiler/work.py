@@ -125,7 +125,8 @@ def plan_layer(
         "S": shape.S, "dilation": shape.dilation, "packed": packed,
     }  # fmt: skip
     unpadded = not any(shape.pad)
-    if shape.R == shape.S == 1 and shape.stride == (1, 1) and unpadded and not packed:
+    flattens = shape.R == shape.S == 1 and shape.stride == (1, 1) and unpadded and not packed
+    if flattens and not config.has_pe_sets:  # there, ofmap rows lie side by side
         size = shape.H * shape.W
         work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))
         return Plan(work=work, merged=merged, flat=True)

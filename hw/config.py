@@ -12,6 +12,7 @@ class Dataflow(StrEnum):
     WEIGHT_STATIONARY = "ws"
     OUTPUT_STATIONARY = "os"
     NO_LOCAL_REUSE = "nlr"
+    ROW_STATIONARY = "rs"
 
 
 def ceil_log2(value: int) -> int:
@@ -29,7 +30,8 @@ class AcceleratorConfig:
         Shown in reports; a preset's name or the TOML file's stem.
     rows, cols : int
         PEs of the array, 1 to 128 each: filters over the columns; over the rows the reduction
-        (weight stationary, no local reuse) or ofmap pixels (output stationary).
+        (weight stationary, no local reuse) or ofmap pixels (output stationary). Row stationary:
+        filter rows of channels over the rows, ofmap rows over the columns.
     dataflow : Dataflow
         What stays in a PE.
     act_bits, weight_bits : int
@@ -37,7 +39,8 @@ class AcceleratorConfig:
     acc_bits : int
         Width of a psum, 24 to 48.
     glb_kib : int
-        All memory outside the PEs, in KiB: ifmap 1/2, psum 1/4, filter 3/16, ofmap 1/16.
+        All memory outside the PEs, in KiB: ifmap 1/2, psum 1/4, filter 3/16, ofmap 1/16; row
+        stationary: ifmap 1/4, filter 1/8, the rest psum and ofmap with as many entries.
     axi_data_bits : int
         Width of the AXI4 master's data channels, 32 to 512.
     requant_lanes : int
@@ -46,6 +49,8 @@ class AcceleratorConfig:
         Longest AXI burst, 1 to 256 beats. It never crosses 4 KiB.
     outstanding_reads : int
         Read segments in flight, 2 to 256: enough to cover the latency of the memory.
+    ifmap_spad, filter_spad, psum_spad : int
+        Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
 
     Raises
     ------
@@ -67,6 +72,9 @@ class AcceleratorConfig:
     requant_lanes: int
     max_burst_beats: int = 16
     outstanding_reads: int = 32
+    ifmap_spad: int = 12
+    filter_spad: int = 224
+    psum_spad: int = 24
 
     def __post_init__(self) -> None:
         for key in fields(self):
@@ -85,6 +93,9 @@ class AcceleratorConfig:
             ("glb_kib", 1, 1 << 16),
             ("max_burst_beats", 1, 256),
             ("outstanding_reads", 2, 256),
+            ("ifmap_spad", 1, 64),
+            ("filter_spad", 2, 1024),
+            ("psum_spad", 1, 64),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -114,7 +125,7 @@ class AcceleratorConfig:
                 f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
             )
         # A block holds its lines until it starts; its last ones may come with a burst of more.
-        block_lines = self.rows + self.bias_lines + self.scale_lines
+        block_lines = self.most_lines
         filter_beats = self.filter_lines * (self.filter_line_bytes // self.axi_bytes)
         least_beats = block_lines * (self.filter_line_bytes // self.axi_bytes)
         if (
@@ -153,7 +164,10 @@ class AcceleratorConfig:
         """Channels that lie side by side in DRAM: a power of two up to 16 that suits the array.
 
         The largest that wastes at most an eighth of the columns and has a row for each channel.
+        Row stationary, columns are ofmap rows, and a channel is a plane by itself.
         """
+        if self.has_pe_sets:
+            return 1
         block = 16
         while block > 1 and (
             block > self.rows or block > self.cols or (self.cols % block) * 8 > self.cols
@@ -163,7 +177,7 @@ class AcceleratorConfig:
 
     @lazy
     def m_block(self) -> int:
-        """Filters computed side by side: the columns in use."""
+        """Columns in use: filters computed side by side; row stationary, ofmap rows."""
         return self.cols - self.cols % self.channel_block
 
     @lazy
@@ -179,7 +193,8 @@ class AcceleratorConfig:
     @lazy
     def ifmap_depth(self) -> int:
         """Activations in each ifmap bank."""
-        return self.glb_kib * 1024 // 2 // (self.ifmap_banks * self.act_bytes)
+        share = 4 if self.has_pe_sets else 2
+        return self.glb_kib * 1024 // share // (self.ifmap_banks * self.act_bytes)
 
     @lazy
     def ifmap_elements(self) -> int:
@@ -188,7 +203,12 @@ class AcceleratorConfig:
 
     @lazy
     def filter_line_bytes(self) -> int:
-        """Bytes of a filter line: the weights of one array row, padded to whole beats."""
+        """Bytes of a filter line, padded to whole beats.
+
+        The weights of one array row; row stationary, a weight for each array row.
+        """
+        if self.has_pe_sets:
+            return -(-self.rows * self.weight_bits // self.axi_data_bits) * self.axi_bytes
         line = 1 << ceil_log2(self.m_block * self.weight_bits // 8)
         return max(line, self.axi_bytes)
 
@@ -196,6 +216,16 @@ class AcceleratorConfig:
     def reads_weights(self) -> bool:
         """Whether every vector reads its weights from the filter buffer, a line for each row."""
         return self.dataflow == Dataflow.NO_LOCAL_REUSE
+
+    @lazy
+    def has_pe_sets(self) -> bool:
+        """Whether the array is row stationary: PEs with scratchpads, in sets."""
+        return self.dataflow == Dataflow.ROW_STATIONARY
+
+    @lazy
+    def line_words(self) -> int:
+        """Words of a filter line."""
+        return self.rows if self.has_pe_sets else self.m_block
 
     @lazy
     def has_chains(self) -> bool:
@@ -210,12 +240,16 @@ class AcceleratorConfig:
     @lazy
     def filter_lines(self) -> int:
         """Lines that the filter buffer holds: as many in each bank."""
-        lines = self.glb_kib * 1024 * 3 // 16 // self.filter_line_bytes
+        sixteenths = 2 if self.has_pe_sets else 3
+        lines = self.glb_kib * 1024 * sixteenths // 16 // self.filter_line_bytes
         return lines - lines % self.filter_banks
 
     @lazy
     def psum_depth(self) -> int:
         """Ofmap pixels whose psums fit on chip, and entries of the ofmap buffer."""
+        if self.has_pe_sets:
+            entry_bits = self.m_block * (self.acc_bits + self.act_bits)
+            return self.glb_kib * 1024 * 8 * 5 // 8 // entry_bits
         psum = self.glb_kib * 1024 * 8 // 4 // (self.m_block * self.acc_bits)
         ofmap = self.glb_kib * 1024 * 8 // 16 // (self.m_block * self.act_bits)
         return min(psum, ofmap)
@@ -234,8 +268,8 @@ class AcceleratorConfig:
     @lazy
     def sum_bits(self) -> int:
         """Width of what a column of the array hands to the accumulator."""
-        stays = self.dataflow == Dataflow.OUTPUT_STATIONARY
-        return self.acc_bits if stays else self.psum_bits
+        trees = (Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE)
+        return self.psum_bits if self.dataflow in trees else self.acc_bits
 
     @lazy
     def drain_pixels(self) -> int:
@@ -249,13 +283,26 @@ class AcceleratorConfig:
 
     @lazy
     def bias_lines(self) -> int:
-        """Filter-stream lines that carry the biases of a block, one slice of every column each."""
-        return -(-self.acc_bits // self.weight_bits)
+        """Filter-stream lines that carry the biases of a block, one slice of every column each.
+
+        Row stationary, those that carry the bias of one filter.
+        """
+        slices = -(-self.acc_bits // self.weight_bits)
+        return -(-slices // self.rows) if self.has_pe_sets else slices
 
     @lazy
     def scale_lines(self) -> int:
-        """Filter-stream lines that carry the scales of a block."""
-        return 32 // self.weight_bits
+        """Filter-stream lines that carry the scales of a block; row stationary, of one filter."""
+        slices = 32 // self.weight_bits
+        return -(-slices // self.rows) if self.has_pe_sets else slices
+
+    @lazy
+    def most_lines(self) -> int:
+        """Most lines that a weight block and its parameters hold in the filter buffer."""
+        parameters = self.bias_lines + self.scale_lines
+        if self.has_pe_sets:
+            return self.filter_spad // 2 + self.psum_spad * parameters
+        return self.rows + parameters
 
     def keys(self) -> dict[str, int | str]:
         """Every key with its value, for reports and manifests."""

@@ -156,6 +156,21 @@ FIELDS = (
     _u("emit_stride_e", 16, "ifmap rows from ofmap row to ofmap row"),
     _u("emit_stride_f", 16, "... columns"),
     _u("strip_stride", 24, "ifmap buffer elements from strip to strip"),
+    # row stationary: PE sets, strips of ofmap rows over the columns
+    _u("set_sources", 8, "distinct ifmap words that reach the array's rows in a cycle"),
+    _u("set_channels", 8, "channels side by side on the array's rows"),
+    _u("set_rows", 8, "array rows in use"),
+    _u("set_shifts", 8, "columns by which the last row's ifmap rows lie behind the first's"),
+    _u("set_filters", 8, "filters of a pass"),
+    _u("set_depth", 8, "channels in a PE"),
+    _u("set_depth_last", 8, "... in the last plane group of all"),
+    _u("set_channels_last", 8, "channels side by side in the last step of that"),
+    _u("set_columns", 8, "filter columns in a PE"),
+    _u("set_slide", 8, "window columns that are new from pixel to pixel"),
+    _u("strips", 16, "strips of a tile"),
+    _u("strips_last", 16, "... of the last row tile"),
+    _u("set_pes", 16, "PEs that compute in a strip"),
+    _u("set_pes_last", 16, "... in the last strip of the last row tile"),
     _u("checksum", 32, "makes the sum of all words zero"),
 )
 

@@ -47,6 +47,8 @@ class Mapping(Tiling):
                 f"the {self.visit_lines} filter lines of a block must fit the buffer of "
                 f"{config.filter_lines} to meet {self.pixel_groups} pixel groups"
             )
+        if self.pe_set and (self.pn > 1 or (self.pe % self.strip_rows and self.pe < work.E)):
+            raise ValueError("a row-stationary tile must hold whole strips of one image")
         self._check_residents()
 
     def _check_residents(self) -> None:
@@ -97,7 +99,9 @@ class Mapping(Tiling):
         Where psums stay in the array and the reduction is not tiled, a pixel group's at most.
         """
         if self.tiled:
-            return self.tile_pixels * self.mb
+            return self.tile_vectors * self.mb
+        if self.pe_set:
+            return self.tile_vectors
         if self.fir:
             # Words of a strip wait in the ofmap buffer until it is complete, others behind them.
             waiting = self.fir.strip * self.work.F + self.config.store_pixels - 1
@@ -109,7 +113,7 @@ class Mapping(Tiling):
         """Most filter lines of a filter block in a reduction tile, parameters included."""
         full, last = self.slab_lines
         lines = full * (self.groups - 1) + (last if self.c_count == 1 else full)
-        return lines + self.config.bias_lines + self.config.scale_lines
+        return lines + self.bias_lines + self.scale_lines
 
     # -- reduction -------------------------------------------------------------------------------
 
@@ -130,11 +134,15 @@ class Mapping(Tiling):
         """Filter columns, or blocks of them, as a loop of the K walk."""
         if self.fir:
             return -(-self.work.S // self.fir.tap_columns)
+        if self.pe_set:
+            return self.window[1] // self.pe_set.columns
         return 1 if self.flat_row else self.window[1]
 
     @lazy
     def k_r(self) -> int:
         """Filter rows, or blocks of them, as a loop of the K walk."""
+        if self.pe_set:
+            return self.window[0] // self.pe_set.filter_rows
         return -(-self.work.R // self.fir.tap_rows) if self.fir else self.window[0]
 
     @lazy
@@ -143,6 +151,7 @@ class Mapping(Tiling):
         return self.flat_row or (
             not self.work.maximum
             and not self.fir
+            and not self.pe_set
             and self.k_planes == 1
             and self.k_elements == self.pixel
             and self.pixel < self.config.rows
@@ -154,6 +163,10 @@ class Mapping(Tiling):
         # A chunk may run on into the next filter row if the rows' distance keeps the banks apart:
         # dilation * pitch = columns * pixel (modulo the banks).
         banks = self.config.ifmap_banks
+        if self.pe_set:  # the rows of a diagonal and their channels come together
+            apart = self.pe_set.sources(self.work.stride[0]) > self.pe_set.channels
+            step = (self.pe_set.channels - self.load_width) % banks if apart else 0
+            return self.load_width + step, False
         if self._crosses_s and self.window[0] > 1:
             for pitch in range(self.load_width, self.load_width + banks):
                 if (self.work.dilation[0] * pitch - self.window[1] * self.pixel) % banks == 0:
@@ -169,6 +182,9 @@ class Mapping(Tiling):
         """Lines of each chunk of a plane group with this many planes."""
         if self.fir:
             return [self.fir.taps] * (self.k_s * self.k_r)
+        if self.pe_set:
+            words = self.pe_set.depth_of(planes) * self.pe_set.columns
+            return [words * self.pe_set.filters] * (self.k_s * self.k_r)
         rows, r = self.config.rows, self.window[0]
         run = planes * self.k_elements
         run, times = {
@@ -191,6 +207,9 @@ class Mapping(Tiling):
         if self.fir:
             lines = self.fir.taps * self.k_s * self.k_r
             return lines, lines
+        if self.pe_set:
+            full, last = (sum(self.chunk_lengths(n)) for n in (self.k_planes, self.k_planes_last))
+            return full, last
         per_plane = self.k_elements * self.k_s * self.window[0]
         return per_plane * self.k_planes, per_plane * self.k_planes_last
 
@@ -199,7 +218,7 @@ class Mapping(Tiling):
         """Filter-stream lines of one filter block over the whole reduction."""
         full, last = self.slab_lines
         lines = (full * (self.plane_groups - 1) + last) * self.windows
-        return lines + self.config.bias_lines + self.config.scale_lines
+        return lines + self.bias_lines + self.scale_lines
 
     @lazy
     def resident_lines(self) -> int:

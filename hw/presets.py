@@ -1,6 +1,6 @@
 """Named configurations. Plain Python."""
 
-from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config import AcceleratorConfig, Dataflow
 
 TINY = AcceleratorConfig(name="tiny", rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1)
 EDGE8 = AcceleratorConfig(
@@ -12,6 +12,11 @@ EDGE16 = AcceleratorConfig(
 EDGE32 = AcceleratorConfig(
     name="edge32", rows=32, cols=32, glb_kib=1024, axi_data_bits=256, requant_lanes=32
 )
+#: The chip of Chen, Krishna, Emer, Sze (JSSC 2017), at 200 MHz; psums here have 48 bits, not 16.
+EYERISS = AcceleratorConfig(
+    name="eyeriss", rows=12, cols=14, dataflow=Dataflow.ROW_STATIONARY, act_bits=16,
+    weight_bits=16, acc_bits=48, glb_kib=108, axi_data_bits=64, requant_lanes=14,
+)  # fmt: skip
 
 #: Every preset by its name.
-PRESETS = {config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32)}
+PRESETS = {config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32, EYERISS)}

@@ -6,6 +6,7 @@ from math import prod
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir
 from stillflow.hw.lazy import lazy
+from stillflow.hw.pe_set import PeSet
 from stillflow.hw.work import Work
 
 
@@ -37,6 +38,8 @@ class Tiling:
         A group's filters are loaded once and stay for all its pixel tiles.
     fir : Fir | None
         How a depthwise layer's taps lie in the array.
+    pe_set : PeSet | None
+        How a layer lies on a row-stationary array; there, tiles are of one image.
     """
 
     config: AcceleratorConfig
@@ -51,11 +54,27 @@ class Tiling:
     m_outer: bool = False
     filter_resident: bool = False
     fir: Fir | None = None
+    pe_set: PeSet | None = None
+
+    @property
+    def block_filters(self) -> int:
+        """Filters of a block."""
+        return self.pe_set.filters if self.pe_set else self.config.m_block
 
     @lazy
     def blocks(self) -> int:
         """Filter blocks of a group of the convolution."""
-        return -(-self.work.M // self.config.m_block)
+        return -(-self.work.M // self.block_filters)
+
+    @lazy
+    def bias_lines(self) -> int:
+        """Filter lines with the biases of a block."""
+        return self.config.bias_lines * (self.pe_set.filters if self.pe_set else 1)
+
+    @lazy
+    def scale_lines(self) -> int:
+        """Filter lines with the scales of a block."""
+        return self.config.scale_lines * (self.pe_set.filters if self.pe_set else 1)
 
     @lazy
     def m_count(self) -> int:
@@ -88,6 +107,27 @@ class Tiling:
     def tile_pixels(self) -> int:
         """Pixels of a full tile."""
         return self.pn * self.pe * self.pf
+
+    @lazy
+    def strip_rows(self) -> int:
+        """Row stationary: ofmap rows of a strip, one in each column."""
+        return min(self.pe, self.config.m_block)
+
+    def strips_of(self, rows: int) -> int:
+        """Row stationary: strips of so many ofmap rows."""
+        return -(-rows // self.strip_rows)
+
+    @lazy
+    def last_strip_rows(self) -> int:
+        """Row stationary: ofmap rows of the last strip of the last row tile."""
+        return _last(self.last_pixels[1], self.strip_rows)
+
+    @property
+    def tile_vectors(self) -> int:
+        """Psum vectors that a filter block has in a full tile."""
+        if self.pe_set:
+            return self.strips_of(self.pe) * self.pf * self.pe_set.filters
+        return self.tile_pixels
 
     @lazy
     def tile_sizes(self) -> list[tuple[int, int, int, int]]:
@@ -134,7 +174,7 @@ class Tiling:
     @property
     def params_first(self) -> bool:
         """Whether biases and scales stand before the weights of their chunk, not behind."""
-        return self.psums_stay or self.fir is not None
+        return self.psums_stay or self.fir is not None or self.pe_set is not None
 
     @lazy
     def pixel(self) -> int:
@@ -148,7 +188,9 @@ class Tiling:
 
     @lazy
     def k_planes(self) -> int:
-        """Planes side by side in a chunk."""
+        """Planes side by side in a chunk; row stationary, those of a pass."""
+        if self.pe_set:
+            return min(self.pe_set.channels * self.pe_set.depth, self.planes)
         planes = min(self.config.rows // self.config.channel_block, self.planes)
         return min(planes, self.config.block_units) if self.fir else planes
 

@@ -25,3 +25,13 @@ def drain_latency(config: AcceleratorConfig) -> int:
 def least_period(config: AcceleratorConfig) -> int:
     """Fewest cycles of a step where psums stay, parameters apart: a vector for each row."""
     return max(config.rows, HAZARD)
+
+
+def pass_guard(config: AcceleratorConfig) -> int:
+    """Cycles from a pass's start until nothing of the one before it is in use."""
+    return config.rows + 8
+
+
+def release_delay(config: AcceleratorConfig) -> int:
+    """Cycles from a word's last beat until all rows of a row-stationary array have read it."""
+    return max(0, config.rows - 4)

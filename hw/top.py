@@ -12,6 +12,7 @@ from stillflow.hw.control.events import CounterEvents
 from stillflow.hw.control.job import JobControl
 from stillflow.hw.dataflow.no_local_reuse import NoLocalReuse
 from stillflow.hw.dataflow.output_stationary import OutputStationary
+from stillflow.hw.dataflow.row_stationary import RowStationary
 from stillflow.hw.dataflow.weight_stationary import WeightStationary
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
@@ -23,6 +24,7 @@ DATAFLOWS = {
     Dataflow.WEIGHT_STATIONARY: WeightStationary,
     Dataflow.OUTPUT_STATIONARY: OutputStationary,
     Dataflow.NO_LOCAL_REUSE: NoLocalReuse,
+    Dataflow.ROW_STATIONARY: RowStationary,
 }
 INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
 
@@ -181,7 +183,7 @@ class Accelerator(wiring.Component):
         wiring.connect(m, job.o_record, writer.i_record)
         m.d.comb += [
             stores.i_ready.eq(ofmap.o_ready),
-            ofmap.i_columns.eq(job.o_layer.pf),
+            ofmap.i_columns.eq(Mux(dataflow.o_last_columns, job.o_layer.pf_last, job.o_layer.pf)),
             ofmap.i_column_last.eq(dataflow.o_column_last),
             ofmap.i_strip_last.eq(dataflow.o_strip_last),
             ofmap.i_valid.eq(dataflow.o_valid),

@@ -178,21 +178,26 @@ class ArrayEvents(data.StructLayout):
     Members
     -------
     lines : filter lines that are read
-    shift : weights move from PE to PE
-    step : a step starts
+    shift : weights move from PE to PE; row stationary, words that filter scratchpads get
+    step : a step starts; row stationary, words that ifmap scratchpads get
     vector : an ifmap vector is read
     lanes : elements of that vector
-    weights : rows that hold a weight for it
+    mac : the array multiplies
+    weights : rows that hold a weight for it; row stationary, PEs that multiply
     psum_read, psum_write : the psum buffer is read, written
     progress : anything moves: the watchdog waits
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        flags = ("shift", "step", "vector", "psum_read", "psum_write", "progress")
+        flags = ("vector", "mac", "psum_read", "psum_write", "progress")
         rows = ceil_log2(config.rows + 1)
-        counts = ("lines", "lanes", "weights")
-        members: dict[str, ShapeLike] = {}
-        super().__init__(members | dict.fromkeys(flags, 1) | dict.fromkeys(counts, rows))
+        members: dict[str, ShapeLike] = dict.fromkeys(flags, 1)
+        members |= dict.fromkeys(("lines", "lanes"), rows)
+        if config.has_pe_sets:
+            members |= dict.fromkeys(("shift", "step", "weights"), 16)
+        else:
+            members |= {"shift": 1, "step": 1, "weights": rows}
+        super().__init__(members)
 
 
 class SegmentKind(enum.Enum, shape=unsigned(2)):

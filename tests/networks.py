@@ -29,8 +29,16 @@ TALL_OS = AcceleratorConfig(
 # Nothing stays: rows that are a power of two, then rows and lines that are not.
 TINY_NLR = replace(TINY, name="tiny_nlr", dataflow=Dataflow.NO_LOCAL_REUSE)
 ODD_NLR = replace(ODD, name="odd_nlr", dataflow=Dataflow.NO_LOCAL_REUSE)
+# Filter rows stay: PE sets that leave rows over, scratchpads that hold little, lines of odd width.
+TINY_RS = replace(TINY, name="tiny_rs", dataflow=Dataflow.ROW_STATIONARY)
+ODD_RS = AcceleratorConfig(
+    name="odd_rs", rows=7, cols=5, dataflow=Dataflow.ROW_STATIONARY, act_bits=16, weight_bits=16,
+    acc_bits=48, glb_kib=16, axi_data_bits=64, requant_lanes=1, ifmap_spad=7, filter_spad=45,
+    psum_spad=5,
+)  # fmt: skip
 CONFIGS = {
-    config.name: config for config in (TINY, EDGE8, ODD, WIDE, TINY_OS, TALL_OS, TINY_NLR, ODD_NLR)
+    config.name: config
+    for config in (TINY, EDGE8, ODD, WIDE, TINY_OS, TALL_OS, TINY_NLR, ODD_NLR, TINY_RS, ODD_RS)
 }
 
 

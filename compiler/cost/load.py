@@ -60,7 +60,7 @@ class Loader:
 
         ``floor`` gives the cycle before which no unknown write moves.
         """
-        config, d, state = self.config, fields, self.state
+        d, state = fields, self.state
         pointer = saved = d["filter_address"]
         self.at, self.sent = begin + 1, begin
         tile = 0
@@ -70,9 +70,9 @@ class Loader:
             groups = groups_of(mapping, visit)
             lines = [full] * (groups - 1) + [final if visit.c_last else full]
             if visit.opens:
-                lines[0] += config.bias_lines
+                lines[0] += mapping.bias_lines
             if visit.closes:
-                lines[0] += config.scale_lines
+                lines[0] += mapping.scale_lines
             for group, count in enumerate(lines):
                 if group == 0:
                     free = tile - mapping.slots

@@ -10,6 +10,7 @@ from stillflow.compiler.cost.depthwise import DepthwiseComputer
 from stillflow.compiler.cost.groups import GroupComputer
 from stillflow.compiler.cost.load import Loader
 from stillflow.compiler.cost.memory import NEVER, Memory
+from stillflow.compiler.cost.sets import SetComputer
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.store import Storer
 from stillflow.compiler.cost.visits import Bursts
@@ -91,9 +92,13 @@ def _layer(
         memory.decide(loader.beats, memory.next_event() + 1)
         next(recording, None)
     begin = state.fetched + BEGIN_DELAY
-    compute = (
-        GroupComputer if mapping.psums_stay else DepthwiseComputer if mapping.fir else Computer
-    )
+    compute = Computer
+    if mapping.psums_stay:
+        compute = GroupComputer
+    elif mapping.fir:
+        compute = DepthwiseComputer
+    elif mapping.pe_set:
+        compute = SetComputer
     computer = compute(config, mapping, state, begin)
 
     def writes() -> Iterator[None]:

@@ -56,6 +56,8 @@ class Storer:
             blocks = blocks_of(mapping, visit)
             images = mapping.last_pixels[0] if visit.n_last else mapping.pn
             runs = d["runs_last"] if visit.e_last else d["runs"]
+            if mapping.pe_set:  # strips of the tile come in the place of images, filters are runs
+                images = d["strips_last"] if visit.e_last else d["strips"]
             which = "e" * visit.e_last + "f" * visit.f_last
             pixels = d["run_pixels_" + which if which else "run_pixels"]
             corner = (
@@ -65,8 +67,13 @@ class Storer:
             )  # fmt: skip
             for block in range(blocks):
                 ends = visit.m_last and visit.planes_last and block == blocks - 1
+                if mapping.pe_set:
+                    runs = d["runs_last"] if ends else d["runs"]
                 units = d["units_last"] if ends else d["units"]
                 for run in range(images * runs):
+                    if mapping.pe_set:
+                        partial = visit.e_last and run >= (images - 1) * runs
+                        units = d["units_last"] if partial else d["units"]
                     here = (
                         corner
                         + block * d["ofmap_stride_mb"]

@@ -24,7 +24,7 @@ class AccumulatorColumn(wiring.Component):
         Ports of the psum bank; what is written is ``o_psum``.
     i_valid, i_first, i_compares
         A sum comes; it meets the bias; the larger of both counts instead of their sum.
-    i_bias_shift, i_bias_swap, i_slice
+    i_bias_shift, i_bias_swap, i_slice; row stationary i_bias
         As the accumulator's.
     i_sum : ``In(signed(sum_bits))``
     o_psum : ``Out(signed(acc_bits))``
@@ -40,6 +40,7 @@ class AccumulatorColumn(wiring.Component):
     i_bias_shift: Signal
     i_bias_swap: Signal
     i_slice: Signal
+    i_bias: Signal
     i_sum: Signal
     o_psum: Signal
 
@@ -49,8 +50,17 @@ class AccumulatorColumn(wiring.Component):
         self.unit_name = "accumulator_column_{}x{}_{}_{}".format(*key)
         self.unit_key = key
         address_bits = max(1, ceil_log2(config.psum_depth))
+        if config.has_pe_sets:
+            biases = {"i_bias": In(signed(config.acc_bits))}
+        else:
+            biases = {
+                "i_bias_shift": In(1),
+                "i_bias_swap": In(1),
+                "i_slice": In(signed(config.weight_bits)),
+            }
         super().__init__(
-            {
+            biases
+            | {
                 "i_read_en": In(1),
                 "i_read_address": In(address_bits),
                 "i_write_en": In(1),
@@ -58,9 +68,6 @@ class AccumulatorColumn(wiring.Component):
                 "i_valid": In(1),
                 "i_first": In(1),
                 "i_compares": In(1),
-                "i_bias_shift": In(1),
-                "i_bias_swap": In(1),
-                "i_slice": In(signed(config.weight_bits)),
                 "i_sum": In(signed(config.sum_bits)),
                 "o_psum": Out(signed(config.acc_bits)),
             }
@@ -70,18 +77,13 @@ class AccumulatorColumn(wiring.Component):
         """Build the bank, the bias and the adder."""
         m = Module()
         config = self.config
-        acc, slices = config.acc_bits, config.bias_lines * config.weight_bits
+        acc = config.acc_bits
 
         bank = Sram(depth=config.psum_depth, width=acc)
         m.submodules.bank = unit(platform, bank)
-        shadow = Signal(slices, reset_less=True)
-        bias = Signal(signed(acc), reset_less=True)
         base = Signal(signed(acc))
         total = Signal(signed(acc + 1))
-        with m.If(self.i_bias_shift):
-            m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_slice))
-        with m.If(self.i_bias_swap):
-            m.d.sync += bias.eq(shadow[:acc].as_signed())
+        bias = self.i_bias if config.has_pe_sets else self._own_bias(m)
         term = self.i_sum.as_unsigned() ^ self.i_compares.replicate(config.sum_bits)
         m.d.comb += [
             bank.i_read_en.eq(self.i_read_en),
@@ -100,6 +102,17 @@ class AccumulatorColumn(wiring.Component):
                 m.d.sync += self.o_psum.eq(total)
 
         return m
+
+    def _own_bias(self, m: Module) -> Signal:
+        """Bias of the column's filter, and the next one's slices."""
+        config = self.config
+        shadow = Signal(config.bias_lines * config.weight_bits, reset_less=True)
+        bias = Signal(signed(config.acc_bits), reset_less=True)
+        with m.If(self.i_bias_shift):
+            m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_slice))
+        with m.If(self.i_bias_swap):
+            m.d.sync += bias.eq(shadow[: config.acc_bits].as_signed())
+        return bias
 
 
 class Accumulator(wiring.Component):
@@ -124,6 +137,8 @@ class Accumulator(wiring.Component):
         Take the biases that were shifted in, from the next cycle on.
     i_bias_shift, i_line
         A slice of every bias, lowest first.
+    i_bias : ``In(signed(acc_bits))``
+        Row stationary, instead of these: the bias of all columns, in cycle ``t + 1``.
     i_sums : ``In(ArrayLayout(signed(sum_bits), m_block))``
     o_valid, o_psums
         Complete psums.
@@ -141,6 +156,7 @@ class Accumulator(wiring.Component):
     i_bias_swap: Signal
     i_bias_shift: Signal
     i_line: data.View
+    i_bias: Signal
     i_sums: data.View
     o_valid: Signal
     o_psums: data.View
@@ -150,16 +166,22 @@ class Accumulator(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         columns = config.m_block
+        if config.has_pe_sets:
+            biases = {"i_bias": In(signed(config.acc_bits))}
+        else:
+            biases = {
+                "i_bias_swap": In(1),
+                "i_bias_shift": In(1),
+                "i_line": In(data.ArrayLayout(signed(config.weight_bits), columns)),
+            }
         super().__init__(
-            {
+            biases
+            | {
                 "i_valid": In(1),
                 "i_address": In(max(1, ceil_log2(config.psum_depth))),
                 "i_first": In(1),
                 "i_final": In(1),
                 "i_maximum": In(1),
-                "i_bias_swap": In(1),
-                "i_bias_shift": In(1),
-                "i_line": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "i_sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
                 "o_valid": Out(1),
                 "o_psums": Out(data.ArrayLayout(signed(config.acc_bits), columns)),
@@ -205,11 +227,16 @@ class Accumulator(wiring.Component):
                 column.i_valid.eq(valid),
                 column.i_first.eq(first),
                 column.i_compares.eq(compares),
-                column.i_bias_shift.eq(self.i_bias_shift),
-                column.i_bias_swap.eq(self.i_bias_swap),
-                column.i_slice.eq(self.i_line[col]),
                 column.i_sum.eq(self.i_sums[col]),
                 self.o_psums[col].eq(column.o_psum),
             ]
+            if config.has_pe_sets:
+                m.d.comb += column.i_bias.eq(self.i_bias)
+            else:
+                m.d.comb += [
+                    column.i_bias_shift.eq(self.i_bias_shift),
+                    column.i_bias_swap.eq(self.i_bias_swap),
+                    column.i_slice.eq(self.i_line[col]),
+                ]
 
         return m

@@ -28,7 +28,7 @@ class FilterBuffer(wiring.Component):
         The next beat.
     i_read_en, i_read_line
         Line to read, below ``filter_lines``.
-    o_line : ``Out(ArrayLayout(signed(weight_bits), m_block))``
+    o_line : ``Out(ArrayLayout(signed(weight_bits), line_words))``
     o_loaded : ``Out(position_bits)``
     """
 
@@ -42,7 +42,7 @@ class FilterBuffer(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        line = data.ArrayLayout(signed(config.weight_bits), config.m_block)
+        line = data.ArrayLayout(signed(config.weight_bits), config.line_words)
         super().__init__(
             {
                 "i_clear": In(1),

@@ -86,23 +86,22 @@ class CounterEvents(wiring.Component):
         )
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
         lanes = Mux(array.vector, array.lanes, 0)
-        weights = Mux(array.vector, array.weights, 0)
         events: dict[Counter, tuple[Value, Value | int]] = {
             Counter.CYCLES: (self.i_busy, 1),
             Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
             Counter.IFMAP_READS: (array.vector, lanes),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
-            Counter.FILTER_READS: (Const(1), array.lines * config.m_block),
+            Counter.FILTER_READS: (Const(1), array.lines * config.line_words),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
             Counter.PSUM_READS: (array.psum_read, config.m_block),
             Counter.PSUM_WRITES: (array.psum_write, config.m_block),
             Counter.OFMAP_WRITES: (self.i_ofmap_write, config.m_block),
             Counter.OFMAP_SPILLS: (self.i_ofmap_spill, config.channel_block),
-            Counter.CHAIN_SHIFTS: (array.shift, 1),
-            Counter.WEIGHT_SWAPS: (array.step, 1),
-            Counter.MAC_CYCLES: (array.vector, 1),
-            Counter.MAC_LANES: (array.vector, weights),
+            Counter.CHAIN_SHIFTS: (Const(1), array.shift),
+            Counter.WEIGHT_SWAPS: (Const(1), array.step),
+            Counter.MAC_CYCLES: (array.mac, 1),
+            Counter.MAC_LANES: (array.mac, array.weights),
             Counter.LAYERS: (self.i_layer_end, 1),
         }
         m.d.comb += [

@@ -131,6 +131,7 @@ class NoLocalReuse(DataflowComponent):
             events.lines.eq(count),
             events.step.eq(streamer.o_start),
             events.vector.eq(vector.valid),
+            events.mac.eq(vector.valid),
             events.lanes.eq(streamer.o_lanes),
             events.weights.eq(streamer.o_weights),
             events.psum_read.eq(accumulator.o_read),

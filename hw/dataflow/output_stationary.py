@@ -129,6 +129,7 @@ class OutputStationary(DataflowComponent):
             events.shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_valid),
+            events.mac.eq(streamer.o_valid),
             events.lanes.eq(streamer.o_lanes),
             events.weights.eq(streamer.o_lanes),
             events.psum_read.eq(accumulator.o_read),

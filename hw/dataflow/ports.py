@@ -39,8 +39,9 @@ class DataflowComponent(wiring.Component):
         A slot of the ifmap buffer is free again.
     o_done : ``Out(1)``
         No step is left; its ofmap words may still be on their way.
-    o_valid, o_words, o_column_last, o_strip_last
-        An ofmap vector; the last of its column, of its strip (see `OfmapBuffer`).
+    o_valid, o_words, o_column_last, o_strip_last, o_last_columns
+        An ofmap vector; the last of its column, of its strip (see `OfmapBuffer`), which is as wide
+        as the last column tile.
     o_events : ``Out(ArrayEvents)``
         For the counters.
     """
@@ -62,6 +63,7 @@ class DataflowComponent(wiring.Component):
     o_words: data.View
     o_column_last: Signal
     o_strip_last: Signal
+    o_last_columns: Signal
     o_events: data.View
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -86,6 +88,7 @@ class DataflowComponent(wiring.Component):
                 "o_words": Out(data.ArrayLayout(act, config.m_block)),
                 "o_column_last": Out(1),
                 "o_strip_last": Out(1),
+                "o_last_columns": Out(1),
                 "o_events": Out(ArrayEvents(config)),
             }
         )

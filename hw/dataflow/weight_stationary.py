@@ -69,6 +69,7 @@ class WeightStationary(DataflowComponent):
             events.shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             events.step.eq(streamer.o_start),
             events.vector.eq(streamer.o_vector.valid),
+            events.mac.eq(streamer.o_vector.valid),
             events.lanes.eq(streamer.o_lanes),
             events.weights.eq(streamer.o_weights),
             events.psum_read.eq(datapath.o_psum_read),

@@ -29,6 +29,8 @@ class PostProcessor(wiring.Component):
         A slice of every column's scale, lowest first: 24 bits significand, 8 bits shift.
     i_scale_swap : ``In(1)``
         Take the scales that were shifted in, from the next cycle on.
+    i_scale : ``In(32)``
+        Row stationary, instead of these: the scale of all columns, beside ``i_psums``.
     i_zero_point, i_min, i_max
         Of the layer; constant while vectors pass.
     o_valid, o_words
@@ -40,6 +42,7 @@ class PostProcessor(wiring.Component):
     i_scale_shift: Signal
     i_line: data.View
     i_scale_swap: Signal
+    i_scale: Signal
     i_zero_point: Signal
     i_min: Signal
     i_max: Signal
@@ -51,13 +54,19 @@ class PostProcessor(wiring.Component):
         self.latency = RequantLane.LATENCY + config.pace - 1
         act = signed(config.act_bits)
         columns = config.m_block
-        super().__init__(
-            {
-                "i_valid": In(1),
-                "i_psums": In(data.ArrayLayout(signed(config.acc_bits), columns)),
+        if config.has_pe_sets:
+            scales = {"i_scale": In(32)}
+        else:
+            scales = {
                 "i_scale_shift": In(1),
                 "i_line": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "i_scale_swap": In(1),
+            }
+        super().__init__(
+            scales
+            | {
+                "i_valid": In(1),
+                "i_psums": In(data.ArrayLayout(signed(config.acc_bits), columns)),
                 "i_zero_point": In(act),
                 "i_min": In(act),
                 "i_max": In(act),
@@ -72,15 +81,8 @@ class PostProcessor(wiring.Component):
         config = self.config
         lanes, pace = config.requant_lanes, config.pace
 
-        scales = []
-        for col in range(config.m_block):
-            shadow = Signal(32, name=f"scale_shadow_{col}", reset_less=True)
-            scale = Signal(32, name=f"scale_{col}", reset_less=True)
-            with m.If(self.i_scale_shift):
-                m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
-            with m.If(self.i_scale_swap):
-                m.d.sync += scale.eq(shadow)
-            scales.append(scale)
+        columns = config.m_block
+        scales = [self.i_scale] * columns if config.has_pe_sets else self._own_scales(m)
 
         # Group g of a vector passes the lanes g cycles after it arrives.
         group = Signal(range(pace + 1))
@@ -122,3 +124,16 @@ class PostProcessor(wiring.Component):
         m.d.comb += [self.o_valid.eq(ends[latency]), self.o_words.as_value().eq(vector)]
 
         return m
+
+    def _own_scales(self, m: Module) -> list[Signal]:
+        """Scales of the columns' filters, and the next ones' slices."""
+        scales = []
+        for col in range(self.config.m_block):
+            shadow = Signal(32, name=f"scale_shadow_{col}", reset_less=True)
+            scale = Signal(32, name=f"scale_{col}", reset_less=True)
+            with m.If(self.i_scale_shift):
+                m.d.sync += shadow.eq(Cat(shadow[self.config.weight_bits :], self.i_line[col]))
+            with m.If(self.i_scale_swap):
+                m.d.sync += scale.eq(shadow)
+            scales.append(scale)
+        return scales

@@ -169,15 +169,17 @@ class ReadWalker(wiring.Component):
         pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
         needs_filters = pixels_first | ~layer.filter_resident
         lines = Signal(24)
+        filters = layer.set_filters if config.has_pe_sets else 1
         biased = first[Level.GROUP] & first[Level.S : Level.C + 1].all()
         scaled = first[Level.GROUP] & last[Level.S : Level.C + 1].all()
         m.d.comb += lines.eq(
             Mux(last_group, layer.slab_lines_last, layer.slab_lines)
-            + Mux(biased, config.bias_lines, 0)
-            + Mux(scaled, config.scale_lines, 0)
+            + Mux(biased, config.bias_lines * filters, 0)
+            + Mux(scaled, config.scale_lines * filters, 0)
         )
-        line_shift = ceil_log2(config.filter_line_bytes)
-        beats_shift = ceil_log2(config.filter_line_bytes // config.axi_bytes)
+        line_beats = config.filter_line_bytes // config.axi_bytes
+        beats = Signal(24)
+        m.d.comb += beats.eq(lines * line_beats)
         pointer, saved = signals("pointer saved", 32)
 
         state = Signal(State)
@@ -205,12 +207,12 @@ class ReadWalker(wiring.Component):
                     segment.valid.eq(needs_filters & (lines != 0)),
                     segment.p.kind.eq(SegmentKind.FILTER),
                     segment.p.address.eq(pointer),
-                    segment.p.beats.eq(lines << beats_shift),
+                    segment.p.beats.eq(beats),
                 ]
                 with m.If(accepted | ~segment.valid):
                     m.d.sync += state.eq(State.ADVANCE)
                 with m.If(accepted):
-                    m.d.sync += pointer.eq(pointer + (lines << line_shift))
+                    m.d.sync += pointer.eq(pointer + (beats << ceil_log2(config.axi_bytes)))
             with m.Case(State.ADVANCE):
                 m.d.comb += step.eq(1)
                 m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.GROUP))

@@ -81,8 +81,15 @@ class StoreWalker(wiring.Component):
         last = nest.o_last
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
         counts = loop_counts(Level, layer, last)
-        counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
-        counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
+        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
+        last_strip = last[Level.E] & last[Level.IMAGE]
+        if config.has_pe_sets:
+            # Runs are filters, strips of the tile come in the place of images.
+            counts[Level.RUN] = Mux(last_block, layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Mux(last[Level.E], layer.strips_last, layer.strips)
+        else:
+            counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
         strides = {
             Level.RUN: layer.ofmap_stride_run,
             Level.IMAGE: layer.ofmap_stride_n,
@@ -110,8 +117,8 @@ class StoreWalker(wiring.Component):
             Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
             Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
         )
-        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
-        units = Mux(last_block, layer.units_last, layer.units)
+        partial = last_strip if config.has_pe_sets else last_block
+        units = Mux(partial, layer.units_last, layer.units)
 
         state = Signal(State)
         left, chunk = signals("left chunk", 16)

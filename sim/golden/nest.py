@@ -93,10 +93,13 @@ class Nest:
         slabs, line = {}, 0
         for g, m_group, part in product(range(m.work.G), range(m.m_count), parts):
             for block, group in product(self._blocks(m_group), self._groups(part)):
-                lines = len(self._reduction(group))
+                if m.pe_set:
+                    lines = sum(len(lines) for lines in self._passes(group))
+                else:
+                    lines = len(self._reduction(group))
                 if group == self._groups(part)[0]:
-                    lines += m.config.bias_lines * (part == parts[0])
-                    lines += m.config.scale_lines * (part == parts[-1])
+                    lines += m.bias_lines * (part == parts[0])
+                    lines += m.scale_lines * (part == parts[-1])
                 slabs[g, block, part, group] = range(line, line + lines)
                 line += lines
         assert line == m.filter_lines
@@ -108,6 +111,18 @@ class Nest:
         return list(
             product(range(m.window[0]), range(m.k_s), self._planes(group), range(m.k_elements))
         )
+
+    def _passes(self, group: int) -> list[list[tuple[int, int, int, int]]]:
+        """``r, s, plane, filter`` of the first row's weights, row stationary, pass by pass."""
+        m = self.mapping
+        assert m.pe_set is not None
+        rows = range(0, m.window[0], m.pe_set.filter_rows)
+        columns = range(0, m.window[1], m.pe_set.columns)
+        planes = self._planes(group)[:: m.pe_set.channels]
+        return [
+            list(product([r], range(s, s + m.pe_set.columns), planes, range(m.pe_set.filters)))
+            for r, s in product(rows, columns)
+        ]
 
     def _chunks(self, group: int) -> list[list[tuple[int, int, int, int]]]:
         """Lines that meet the rows together: up to ``rows`` of a run that ends at ``k_break``."""
@@ -163,10 +178,11 @@ class Nest:
         part: Part, block: int, group: int, slab: range, pixel_group: int = 0,
     ) -> Iterator[Step]:  # fmt: skip
         m, w, config = self.mapping, self.mapping.work, self.mapping.config
-        groups, chunks = self._groups(part), self._chunks(group)
+        groups = self._groups(part)
+        chunks = self._passes(group) if m.pe_set else self._chunks(group)
         parts = self._parts()
         blocks = next(b for i in range(m.m_count) if block in (b := self._blocks(i)))
-        entry = blocks.index(block) * m.tile_pixels if len(parts) > 1 else 0
+        entry = blocks.index(block) * m.tile_vectors if len(parts) > 1 else 0
         ranges = self._tile_range(pixel_tile)
         pixels = tuple(
             Pixel(
@@ -188,8 +204,8 @@ class Nest:
             opens = number == 0 and group == groups[0]
             ends = number == len(chunks) - 1 and group == groups[-1]
             begins, completes = part == parts[0], part == parts[-1]
-            biases = config.bias_lines * (begins and opens)
-            scales = config.scale_lines * (completes and opens)
+            biases = m.bias_lines * (begins and opens)
+            scales = m.scale_lines * (completes and opens)
             if m.params_first:
                 bias, scale, weights = (_take(lines, i) for i in (biases, scales, len(chunk)))
                 if pixel_group:  # they are where they are used
@@ -202,7 +218,10 @@ class Nest:
                 tile=tile,
                 pixel_group=pixel_group,
                 groups=groups_before + groups.index(group) + 1,
-                elements=tuple(self._element(tile, part, *line) for line in chunk),
+                elements=tuple(
+                    self._element(tile, part, *line[:3], 0 if m.pe_set else line[3])
+                    for line in chunk
+                ),
                 weights=weights,
                 bias=bias,
                 scale=scale,

@@ -152,6 +152,33 @@ def block_of(step: Step, nest: Nest) -> dict[str, int]:
     }
 
 
+def pass_of(step: Step, nest: Nest) -> dict[str, int]:
+    """Members of a pass, the halves of the scratchpads and tables apart."""
+    m, pe_set = nest.mapping, nest.mapping.pe_set
+    assert pe_set is not None
+    _, rows, columns = step.images_rows_columns
+    lines = len(step.weights) + len(step.bias) + len(step.scale)
+    depth = len(step.weights) // (pe_set.columns * pe_set.filters)
+    last_group = depth != pe_set.depth_of(m.k_planes) or step.groups % m.plane_groups == 0
+    planes = m.k_planes_last if last_group else m.k_planes
+    strips = -(-rows // m.strip_rows)
+    return {
+        "element": step.elements[0],
+        "psum": step.pixels[0].psum,
+        "groups": step.groups % (1 << 16),
+        "strips": strips,
+        "last_rows": rows - (strips - 1) * m.strip_rows,
+        "columns": columns,
+        "stored": min(pe_set.filters, m.work.M - step.block * pe_set.filters),
+        "depth": depth,
+        "channels": planes - (depth - 1) * pe_set.channels,
+        "first": step.first,
+        "final": step.final,
+        "tile_last": step.tile_last,
+        "freed": 0 if m.filter_resident and not step.lines_last else lines,
+    }
+
+
 def chunk_of(step: Step, positions: Sequence[int], nest: Nest) -> dict[str, int]:
     """Members of `stillflow.hw.sequencer.chunk.Chunk` for a step."""
     config, mapping = nest.mapping.config, nest.mapping

@@ -19,7 +19,7 @@ def compared(tmp_path, *arguments):
 
 def test_every_dataflow_has_its_report_and_energies_that_add_up(tmp_path, capsys):
     found = compared(tmp_path)
-    assert list(found["reports"]) == ["ws", "os", "nlr"]
+    assert list(found["reports"]) == ["ws", "os", "nlr", "rs"]
     out = capsys.readouterr().out
     for flow, report in found["reports"].items():
         assert report["config"]["dataflow"] == flow
@@ -73,9 +73,9 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("dataflows", "message"),
     [
-        ("ws,rs", "--dataflows must be among ws, os, nlr, not 'rs'"),
+        ("ws,xs", "--dataflows must be among ws, os, nlr, rs, not 'xs'"),
         ("os,os", "--dataflows must name each once, not 'os,os'"),
-        ("", "--dataflows must be among ws, os, nlr, not ''"),
+        ("", "--dataflows must be among ws, os, nlr, rs, not ''"),
     ],
 )
 def test_unknown_dataflows_are_bad_input(capsys, dataflows, message):

@@ -41,7 +41,11 @@ def test_overrides_apply_in_order():
         ("tiny", ["zzz=3"], "--set: unknown key 'zzz'"),
         ("tiny", ["rows=x"], "--set: rows must be an integer, not 'x'"),
         ("tiny", ["rows=0"], "tiny with --set: rows must be in 1..128, not 0"),
-        ("tiny", ["dataflow=xs"], "tiny with --set: dataflow must be one of ws, os, nlr, not 'xs'"),
+        (
+            "tiny",
+            ["dataflow=xs"],
+            "tiny with --set: dataflow must be one of ws, os, nlr, rs, not 'xs'",
+        ),
     ],
 )
 def test_errors_name_option_key_and_value(name, sets, message):
@@ -59,7 +63,7 @@ def test_errors_name_option_key_and_value(name, sets, message):
         (TOML.replace("rows = 4", "rows = 4.5"), "rows must be an integer, not 4.5"),
         (TOML.replace("rows = 4", "rows = 400"), "rows must be in 1..128, not 400"),
         (TOML + "name = 3\n", "name must be a string, not 3"),
-        (TOML + "dataflow = 3\n", "dataflow must be one of ws, os, nlr, not '3'"),
+        (TOML + "dataflow = 3\n", "dataflow must be one of ws, os, nlr, rs, not '3'"),
         ("rows = \n", "Invalid value (at line 1, column 8)"),
         ("[rows]\n", "key 'cols' is missing"),
     ],

@@ -61,7 +61,7 @@ def test_widths_are_among_those_known(key, choices, wrong):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataflow": "xs"}, r"^dataflow must be one of ws, os, nlr, not 'xs'$"),
+        ({"dataflow": "xs"}, r"^dataflow must be one of ws, os, nlr, rs, not 'xs'$"),
         (
             {"requant_lanes": 3},
             r"^requant_lanes must divide the 4 filters of a block, not 3$",

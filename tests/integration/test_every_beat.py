@@ -15,7 +15,7 @@ from stillflow.hw.presets import TINY
 from stillflow.sim.engine.settings import Stalls
 from stillflow.sim.execute import execute
 from tests.integration.test_layers import assert_exact, device
-from tests.networks import TINY_NLR, TINY_OS, network_of
+from tests.networks import TINY_NLR, TINY_OS, TINY_RS, network_of
 
 WATCHDOG_CYCLES = 300
 FAILURE = re.compile(r"^layer conv failed: (\w+) at 0x([0-9a-f]{8})$")
@@ -70,7 +70,9 @@ def write_bursts(program):
     return lambda address: any(first <= address < first + size for first, size in regions)
 
 
-@pytest.mark.parametrize("config", [TINY, TINY_OS, TINY_NLR], ids=lambda config: config.name)
+@pytest.mark.parametrize(
+    "config", [TINY, TINY_OS, TINY_NLR, TINY_RS], ids=lambda config: config.name
+)
 @pytest.mark.parametrize("stalled", [False, True])
 def test_every_beat_may_be_refused(config, stalled):
     program, words = small_job(config)
@@ -100,7 +102,9 @@ def test_every_beat_may_be_refused(config, stalled):
             assert_exact(execute(Driver(engine), program, words))
 
 
-@pytest.mark.parametrize("config", [TINY, TINY_OS, TINY_NLR], ids=lambda config: config.name)
+@pytest.mark.parametrize(
+    "config", [TINY, TINY_OS, TINY_NLR, TINY_RS], ids=lambda config: config.name
+)
 def test_every_beat_may_stay_away_for_ever(config):
     program, words = small_job(config)
     with device(program) as engine:

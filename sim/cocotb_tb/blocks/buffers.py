@@ -92,7 +92,7 @@ async def lines_come_back_from_the_ring(handle: Any) -> None:
     lines: list[int] = []
     part: list[int] = []
     counted = 1 << len(handle.o_loaded)
-    bits = config.m_block * config.weight_bits
+    bits = config.line_words * config.weight_bits
     for _ in range(size * beats + 80):
         comes = dut.coin(0.8)
         beat = dut.random.getrandbits(config.axi_data_bits)

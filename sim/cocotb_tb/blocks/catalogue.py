@@ -9,11 +9,14 @@ from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
 from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.array.pe import NoLocalReusePE, OutputStationaryPE, WeightStationaryPE
+from stillflow.hw.array.row_stationary import RowStationaryArray
+from stillflow.hw.array.row_stationary_pe import RowStationaryPE
 from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.buffer.ofmap import OfmapBuffer
+from stillflow.hw.buffer.parameters import ParameterTable
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.control.csr_block import CsrBlock
@@ -22,6 +25,7 @@ from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
+from stillflow.hw.sequencer.pass_walker import PassWalker
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.hw.timing import step_guard
@@ -63,6 +67,16 @@ _OF_DATAFLOW = {
         "array": BlockBench(OutputStationaryArray, "array_sums_a_pixel_group"),
         "filter": _FILTER,
         "compute_walker": BlockBench(ChunkWalker, "chunks_are_those_of_a_literal_walk"),
+    },
+    Dataflow.ROW_STATIONARY: {
+        "pe": BlockBench(RowStationaryPE, "pe_keeps_its_rows"),
+        "array": BlockBench(RowStationaryArray, "array_shares_rows_and_diagonals"),
+        "filter": _FILTER,
+        "parameters": BlockBench(
+            lambda config: ParameterTable(config, width=config.acc_bits, lines=config.bias_lines),
+            "parameters_come_back_by_filter",
+        ),
+        "compute_walker": BlockBench(PassWalker, "passes_are_those_of_a_literal_walk"),
     },
     Dataflow.NO_LOCAL_REUSE: {
         "pe": BlockBench(NoLocalReusePE, "pe_keeps_nothing"),

@@ -177,12 +177,16 @@ async def psums_meet_sums(handle: Any) -> None:
     for round_ in range(12):
         maximum = round_ % 2
         bias = dut.rng.integers(-1000, 1000, columns)
-        for line in range(config.bias_lines):
-            dut.set(i_bias_shift=1, i_line=bias >> (config.weight_bits * line))
+        if config.has_pe_sets:
+            bias[:] = bias[0]
+            dut.set(i_bias=bias[0])
+        else:
+            for line in range(config.bias_lines):
+                dut.set(i_bias_shift=1, i_line=bias >> (config.weight_bits * line))
+                await dut.tick()
+            dut.set(i_bias_shift=0, i_bias_swap=1)
             await dut.tick()
-        dut.set(i_bias_shift=0, i_bias_swap=1)
-        await dut.tick()
-        dut.set(i_bias_swap=0)
+            dut.set(i_bias_swap=0)
         steps = dut.random.randint(2, 4)
         psums = np.tile(bias, (depth, 1))
         for step in range(steps):
@@ -213,13 +217,18 @@ async def words_are_the_golden_models(handle: Any) -> None:
         scale = np.exp2(dut.rng.uniform(-26, -12, columns)).astype(np.float32)
         words = [sum(part << place for part, place in zip(encode_scale(float(s)), (0, 24),
                                                           strict=True)) for s in scale]  # fmt: skip
-        for line in range(config.scale_lines):
-            dut.set(i_scale_shift=1, i_line=[w >> (config.weight_bits * line) for w in words])
-            await dut.tick()
         zero_point = dut.word(act)
-        dut.set(i_scale_shift=0, i_scale_swap=1, i_zero_point=zero_point, i_min=low, i_max=high)
-        await dut.tick()
-        dut.set(i_scale_swap=0)
+        dut.set(i_zero_point=zero_point, i_min=low, i_max=high)
+        if config.has_pe_sets:
+            scale[:] = scale[0]
+            dut.set(i_scale=words[0])
+        else:
+            for line in range(config.scale_lines):
+                dut.set(i_scale_shift=1, i_line=[w >> (config.weight_bits * line) for w in words])
+                await dut.tick()
+            dut.set(i_scale_shift=0, i_scale_swap=1)
+            await dut.tick()
+            dut.set(i_scale_swap=0)
         psums = dut.rng.integers(-(1 << 26), 1 << 26, (20, columns))
         wanted = requantize(psums, scale, zero_point, low, high, f"int{act}").tolist()
         got: list[list[int]] = []

@@ -49,6 +49,12 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
         await dut.tick()
         dut.set(i_begin=0)
         left = mapping.work.G * mapping.blocks * shape.N * shape.E * shape.F
+        if mapping.pe_set:  # a vector has a strip's rows of one filter
+            strips = sum(
+                times * mapping.strips_of(rows) * columns
+                for times, _, rows, columns in mapping.tile_sizes
+            )
+            left = mapping.work.G * mapping.work.M * strips
         free, seen, entry = config.psum_depth, set[int](), 0
         layout_run = StoreRun(config)
         while True:

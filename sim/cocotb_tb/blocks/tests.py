@@ -23,6 +23,12 @@ from stillflow.sim.cocotb_tb.blocks.movers import (
     runs_become_bytes_in_memory,
     segments_become_beats_in_order,
 )
+from stillflow.sim.cocotb_tb.blocks.rows import (
+    array_shares_rows_and_diagonals,
+    parameters_come_back_by_filter,
+    passes_are_those_of_a_literal_walk,
+    pe_keeps_its_rows,
+)
 from stillflow.sim.cocotb_tb.blocks.walkers import (
     blocks_are_those_of_a_literal_walk,
     chunks_are_those_of_a_literal_walk,
@@ -32,6 +38,7 @@ from stillflow.sim.cocotb_tb.blocks.walkers import (
 __all__ = [
     "array_multiplies_by_its_block",
     "array_multiplies_what_it_sees",
+    "array_shares_rows_and_diagonals",
     "array_sums_a_pixel_group",
     "blocks_are_those_of_a_literal_walk",
     "chunks_are_those_of_a_literal_walk",
@@ -39,7 +46,10 @@ __all__ = [
     "lines_come_back_from_the_ring",
     "lines_come_from_successive_banks",
     "loads_are_those_of_a_literal_walk",
+    "parameters_come_back_by_filter",
+    "passes_are_those_of_a_literal_walk",
     "pe_keeps_its_psum",
+    "pe_keeps_its_rows",
     "pe_keeps_its_weight",
     "pe_keeps_nothing",
     "psums_meet_sums",

@@ -28,15 +28,15 @@ ONE_TILE = Mapping(config=TINY, work=WORK, pn=1, pe=4, pf=4, mb=1, groups=1)
 
 def test_a_cross_counts_the_bins_of_one_layer_together():
     coverage = Coverage(f"test{next(SECTION)}")
-    # Convolutions in three groups, two poolings in one: 5 times 3 * 3 * 3 * 3 * 2.
-    assert (coverage.size, coverage.covered) == (810, 0)
-    assert len(set(every_point())) == 810
+    # Convolutions in three groups, two poolings in one: 5 times 3 * 3 * 3 * 4 * 2.
+    assert (coverage.size, coverage.covered) == (1080, 0)
+    assert len(set(every_point())) == 1080
     assert POINT in every_point()
     coverage.sample(POINT)
     coverage.sample(POINT)
     assert coverage.covered == 1
-    assert len(coverage.missing) == 809
-    assert coverage.hits("dataflow") == {"ws": 0, "os": 2, "nlr": 0}
+    assert len(coverage.missing) == 1079
+    assert coverage.hits("dataflow") == {"ws": 0, "os": 2, "nlr": 0, "rs": 0}
 
 
 @pytest.mark.parametrize(

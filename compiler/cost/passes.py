@@ -1,0 +1,164 @@
+"""Cycles of a pass of a row-stationary array: its feeder and streamer, word by word."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import release_delay
+
+LOAD_LATENCY = 4  # cycles from a word's last vector until a beat may use it
+LEAST_STEP = 2  # cycles of a word
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassShape:
+    """What decides a pass's cycles.
+
+    Parameters
+    ----------
+    ring, release : int
+        Words of the ifmap scratchpads; cycles until a word's place is free.
+    filters, stored : int
+        Filters, and those that exist.
+    depth, columns, slide : int
+        Channels in a PE; window columns, those that are new from pixel to pixel.
+    diagonals : tuple[int, ...]
+        Vectors of a word in each strip.
+    pixels : int
+        Ofmap columns of a strip.
+    pace : int
+        Cycles in which a vector of psums leaves.
+    """
+
+    ring: int
+    release: int
+    filters: int
+    stored: int
+    depth: int
+    columns: int
+    slide: int
+    diagonals: tuple[int, ...]
+    pixels: int
+    pace: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassTimes:
+    """Cycles of a pass, counted from its start.
+
+    Parameters
+    ----------
+    cycles : int
+        Until the next pass may start.
+    strips : tuple[int, ...]
+        Until the last psums of each strip leave.
+    """
+
+    cycles: int
+    strips: tuple[int, ...]
+
+
+def pass_shape(
+    mapping: Mapping, *, rows: int, columns: int, planes: int, stored: int, final: bool
+) -> PassShape:
+    """Shape of the passes over a tile of so many ofmap rows and columns, for so many planes."""
+    pe_set, config, stride = mapping.pe_set, mapping.config, mapping.work.stride
+    assert pe_set is not None
+    full, last = divmod(rows, mapping.strip_rows)
+    heights = [mapping.strip_rows] * full + ([last] if last else [])
+    shifts = pe_set.shifts(stride[0])
+    return PassShape(
+        ring=config.ifmap_spad, release=release_delay(config), filters=pe_set.filters,
+        stored=stored, depth=pe_set.depth_of(planes), columns=pe_set.columns,
+        slide=min(stride[1], pe_set.columns), diagonals=tuple(n + shifts for n in heights),
+        pixels=columns, pace=config.pace if final else 1,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def pass_times(shape: PassShape) -> PassTimes:
+    """Replay a pass; equal pixels of a strip are passed over."""
+    return _Replay(shape).run()
+
+
+class _Replay:
+    """Feeder and streamer of a pass; cycles count from the start, which is cycle 0."""
+
+    def __init__(self, shape: PassShape) -> None:
+        self.shape = shape
+        self.words = shape.depth * shape.columns
+        self.new = shape.depth * shape.slide
+        self.step = max(shape.filters, LEAST_STEP)
+        self.loaded: list[int] = []  # cycle in which a beat may use a word, from word `first` on
+        self.released: list[int] = []  # cycle in which a word was used for the last time
+        self.first = 0  # words and releases before these lists
+        self.feeder = 1  # cycle in which the feeder may go on
+        self.row_start = 0  # first word of the strip that the feeder is in
+        self.strip = 0
+        self.row_words = self.words + (shape.pixels - 1) * self.new
+
+    def run(self) -> PassTimes:
+        """Give the cycles of the pass."""
+        shape = self.shape
+        now, ends = 1, []
+        base = 0  # first word of the window
+        pace = 1  # of the psums that leave with a pixel's first word
+        repeats = -(-shape.ring // self.new) + 2
+        for strip in range(len(shape.diagonals)):
+            history: list[tuple[int, ...]] = []
+            pixel = 0
+            while pixel < shape.pixels:
+                begin = now
+                if strip and not pixel:
+                    begin = self._begin(now, base)
+                    ends.append(begin + (shape.stored - 1) * pace)
+                last = pixel == shape.pixels - 1
+                now = self._pixel(begin, base, pace, self.words if last else self.new)
+                base += self.words if last else self.new
+                pace = shape.pace
+                pixel += 1
+                ahead = [cycle - now for cycle in self.loaded[base - self.first :]]
+                history.append((now - begin, self.feeder - now, *ahead))
+                same = history[-repeats:]
+                left = shape.pixels - pixel - 2 * repeats
+                if left > 0 and len(same) == repeats and len(set(same)) == 1:
+                    period = now - begin
+                    now += left * period
+                    base += left * self.new
+                    self._skip(left * self.new, left * period)
+                    pixel += left
+                    history.clear()
+        ends.append(now + (shape.stored - 1) * pace)
+        return PassTimes(cycles=now + self.step * pace - 1, strips=tuple(ends))
+
+    def _skip(self, words: int, cycles: int) -> None:
+        self.first += words
+        self.feeder += cycles
+        self.loaded = [cycle + cycles for cycle in self.loaded]
+        self.released = [cycle + cycles for cycle in self.released]
+
+    def _begin(self, now: int, word: int) -> int:
+        return max(now, self._load(word))
+
+    def _pixel(self, now: int, base: int, pace: int, releases: int) -> int:
+        """Run a pixel's words; give the cycle in which the next pixel's first may begin."""
+        for word in range(self.words):
+            now = max(now, self._load(base + word))
+            now += self.step * (pace if word == 0 else 1)
+            if word < releases:
+                self.released.append(now - 1)
+        return now
+
+    def _load(self, word: int) -> int:
+        """Cycle in which a beat may use a word."""
+        shape = self.shape
+        while len(self.loaded) <= word - self.first:
+            number = self.first + len(self.loaded)
+            if number == self.row_start + self.row_words:
+                self.row_start, self.strip = number, self.strip + 1
+            at = self.feeder
+            if number >= shape.ring:
+                at = max(at, self.released[number - shape.ring - self.first] + shape.release + 1)
+            self.feeder = at + shape.diagonals[self.strip]
+            self.loaded.append(self.feeder - 1 + LOAD_LATENCY)
+        return self.loaded[word - self.first]

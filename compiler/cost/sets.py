@@ -1,0 +1,121 @@
+"""Compute side of the replay of a row-stationary array: pass by pass."""
+
+from collections.abc import Iterator
+
+from stillflow.compiler.cost.compute import (
+    ENTRY_DELAY,
+    GROUP_DELAY,
+    STORE_CYCLES,
+    TILE_DELAY,
+    Computer,
+)
+from stillflow.compiler.cost.passes import PassTimes, pass_shape, pass_times
+from stillflow.compiler.cost.state import State
+from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import pass_guard
+
+POST_CYCLES = 13  # latency of the ofmap words from their beat on, besides rows and pace
+
+
+class SetComputer(Computer):
+    """Passes of a layer; parameters as `Computer`'s."""
+
+    def __init__(
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
+    ) -> None:
+        super().__init__(config, mapping, state, begin)
+        self.latency = POST_CYCLES + config.rows + config.pace
+        self.load_from = begin + config.rows + 2  # cycle from which the next lines may go out
+
+    def floor(self, now: int) -> int:
+        """Cycle before which no write moves that is not known yet, if nothing happens until now."""
+        if self.finished:
+            return 1 << 62
+        start = max(self.load_from, self.free_from, now) + self.left * self.period
+        return start + 1 + self.latency + STORE_CYCLES
+
+    def walk(self) -> Iterator[None]:
+        """Run the passes; pause where they hang on the other sides."""
+        mapping, state, w = self.mapping, self.state, self.mapping.work
+        loaded = 0  # plane groups of earlier tiles
+        parts = mapping.k_r * mapping.k_s
+        stored_last = w.M - (mapping.blocks - 1) * mapping.block_filters
+        for visit in visits(mapping):
+            self.reread = mapping.filter_resident and not visit.first_pixels
+            self.keeps = mapping.filter_resident and not visit.last_pixels
+            groups, blocks = groups_of(mapping, visit), blocks_of(mapping, visit)
+            for block in range(blocks):
+                tile_last = block == blocks - 1
+                stored = stored_last if tile_last and visit.m_last else mapping.block_filters
+                for group in range(groups):
+                    if not block:
+                        while len(state.groups) <= loaded + group:
+                            yield
+                        ready = state.groups[loaded + group] + GROUP_DELAY
+                        self.free_from = max(self.free_from, ready)
+                    planes_last = visit.c_last and group == groups - 1
+                    planes = mapping.k_planes_last if planes_last else mapping.k_planes
+                    lines = mapping.chunk_lengths(planes)[0]
+                    times = self._times(visit, planes, stored, final=False)
+                    self.period = times.cycles
+                    for part in range(parts):
+                        opens = group == 0 and part == 0
+                        closes = group == groups - 1 and part == parts - 1
+                        self.left = (groups - group) * parts - part - 1 if planes_last else 0
+                        if closes and visit.closes:
+                            times = self._times(visit, planes, stored, final=True)
+                        yield from self._pass(
+                            visit, times, lines, opens, closes, stored, closes and tile_last
+                        )
+            loaded += groups
+        self.finished = True
+        self.done = state.tile_ends[-1] + TILE_DELAY
+
+    def _times(self, visit: Visit, planes: int, stored: int, *, final: bool) -> PassTimes:
+        mapping = self.mapping
+        _, e_last, f_last = mapping.last_pixels
+        shape = pass_shape(
+            mapping, rows=e_last if visit.e_last else mapping.pe,
+            columns=f_last if visit.f_last else mapping.pf, planes=planes, stored=stored,
+            final=final,
+        )  # fmt: skip
+        return pass_times(shape)
+
+    def _pass(
+        self, visit: Visit, times: PassTimes, lines: int, opens: bool, closes: bool, stored: int,
+        tile_last: bool,
+    ) -> Iterator[None]:  # fmt: skip
+        """One pass: its lines, its start, its psums."""
+        config, mapping, state = self.config, self.mapping, self.state
+        if opens:
+            lines += mapping.bias_lines * visit.opens + mapping.scale_lines * visit.closes
+        at = self.load_from + lines
+        if not self.reread:
+            self.position += lines
+            while state.filter_beats < self.position * self.line_beats:
+                yield
+            at = max(at, self._arrival(self.position) + 2)
+        if tile_last and visit.leaves and not visit.end:
+            at += 1  # the position in the filter stream moves
+        at = max(at, self.free_from)
+        final = closes and visit.closes
+        if final:
+            room = state.vectors + mapping.tile_vectors - config.psum_depth
+            if room > 0:
+                while state.entries < room:
+                    yield
+                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+        self.started = at
+        self.load_from = at + pass_guard(config) + 1
+        self.free_from = at + times.cycles
+        state.progress += 1
+        if not self.keeps:
+            state.free(lines, at, 1, 1)
+        if final:
+            columns = mapping.last_pixels[2] if visit.f_last else mapping.pf
+            for end in times.strips:
+                state.complete(at + end + self.latency, 0, columns * stored)
+        if tile_last:
+            state.tile_ends.append(self.free_from)

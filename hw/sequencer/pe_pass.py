@@ -1,0 +1,55 @@
+"""What the pass walker hands to feeder and streamer."""
+
+from amaranth.lib import data
+
+from stillflow.hw.config import AcceleratorConfig, ceil_log2
+
+
+class Pass(data.StructLayout):
+    """Filter rows that wait in the PEs, and the pixels that will meet them.
+
+    Members
+    -------
+    element : ifmap buffer element of the first channel's first row at the tile's first pixel
+    psum : psum entry of the first vector
+    groups : plane groups that must be loaded, counted from the start of the layer
+    strips : strips of ofmap rows
+    last_rows : ofmap rows of the last strip
+    last_partial : ``unsigned(1)``
+        That is the layer's last one.
+    columns : ofmap columns
+    last_columns : ``unsigned(1)``
+        They are those of the last column tile.
+    stored : filters that exist
+    depth : channels in a PE
+    channels : channels side by side that exist in the last of these
+    first, final : the reduction begins, is complete
+    tile_last : the last pass over the ifmap tile
+    half : of the filter scratchpads
+    bias_half, scale_half : of the parameter tables
+    freed : lines of the filter buffer that are not needed again
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__(
+            {
+                "element": ceil_log2(config.ifmap_elements),
+                "psum": max(1, ceil_log2(config.psum_depth)),
+                "groups": 16,
+                "strips": 16,
+                "last_rows": ceil_log2(config.m_block + 1),
+                "last_partial": 1,
+                "columns": 16,
+                "last_columns": 1,
+                "stored": 8,
+                "depth": 8,
+                "channels": ceil_log2(config.rows + 1),
+                "first": 1,
+                "final": 1,
+                "tile_last": 1,
+                "half": 1,
+                "bias_half": 1,
+                "scale_half": 1,
+                "freed": ceil_log2(config.filter_lines + 1),
+            }
+        )
