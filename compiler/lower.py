@@ -175,7 +175,7 @@ def _fir(m: Mapping) -> dict[str, int]:
 def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     m, w, layout = mapping, mapping.work, place.ifmap_layout
     size = layout.element_bytes
-    row_bytes = layout.row_bytes * plan.row_step
+    row_bytes = plan.row_bytes(layout)
     top, left = w.pad
     image = layout.plane_bytes if plan.pool else layout.image_bytes
     group_planes = m.planes if not w.packed else 1
@@ -222,7 +222,7 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
 def _store_strips(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     """Row stationary: a run is a row of one filter's strip, its units are the strip's rows."""
     m, w, layout = mapping, mapping.work, place.ofmap_layout
-    row_bytes, plane = layout.row_bytes, layout.plane_bytes
+    row_bytes, plane = plan.row_bytes(layout), layout.plane_bytes
     filters, f_last = m.block_filters, m.last_pixels[2]
     image = plane if plan.pool else layout.image_bytes
     return {

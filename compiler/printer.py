@@ -1,6 +1,7 @@
 """A mapping as nested loops, the way Timeloop prints them."""
 
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.pe_set import PeSet
 
 
 def print_nest(mapping: Mapping) -> str:
@@ -23,7 +24,7 @@ def print_nest(mapping: Mapping) -> str:
         ("DRAM", "for", "c", m.c_count, f"reduction tiles of {m.groups} plane groups"),
         ("DRAM", "for", "r", m.r_count, f"window tiles of {m.window[0]} filter rows"),
         ("DRAM", "for", "s", m.s_count, f"window tiles of {m.window[1]} filter columns"),
-        ("GLB", "for", "m", m.mb, f"blocks of {config.m_block} filters"),
+        ("GLB", "for", "m", m.mb, f"blocks of {m.block_filters} filters"),
         *_inner(m, chunks),
     ]
     lines, depth, previous = [], 0, ""
@@ -46,6 +47,8 @@ def print_nest(mapping: Mapping) -> str:
 def _inner(m: Mapping, chunks: int) -> list[tuple[str, str, str, int, str]]:
     """Loops over a tile on chip, by what stays in a PE."""
     config, fir = m.config, m.fir
+    if m.pe_set:
+        return _set_loops(m, m.pe_set)
     chunk_loop = ("GLB", "for", "k", chunks, f"chunks of up to {config.rows} of c, r, s")
     images, rows, columns = ("n", m.pn, "images"), ("e", m.pe, "rows"), ("f", m.pf, "columns")
     over_columns = ("PE", "par-for cols", "m", config.m_block, "")
@@ -74,4 +77,21 @@ def _inner(m: Mapping, chunks: int) -> list[tuple[str, str, str, int, str]]:
         *(("GLB", "for", *loop) for loop in (images, rows, columns)),
         ("PE", "par-for rows", "k", config.rows, ""),
         over_columns,
+    ]
+
+
+def _set_loops(m: Mapping, pe_set: PeSet) -> list[tuple[str, str, str, int, str]]:
+    """Loops over a tile on chip, row stationary: passes, pixels, what a PE and a set do."""
+    return [
+        ("GLB", "for", "c", m.groups, f"groups of {m.k_planes} channels"),
+        ("GLB", "for", "r", m.k_r, f"parts of {pe_set.filter_rows} filter rows"),
+        ("GLB", "for", "s", m.k_s, f"parts of {pe_set.columns} filter columns"),
+        ("GLB", "for", "e", m.strips_of(m.pe), f"strips of {m.strip_rows} rows"),
+        ("GLB", "for", "f", m.pf, "columns"),
+        ("PE", "for", "s", pe_set.columns, "filter columns"),
+        ("PE", "for", "c", pe_set.depth, "channels"),
+        ("PE", "for", "m", pe_set.filters, "filters"),
+        ("PE", "par-for rows", "r", pe_set.filter_rows, "filter rows"),
+        ("PE", "par-for rows", "c", pe_set.channels, "channels"),
+        ("PE", "par-for cols", "e", m.strip_rows, "ofmap rows"),
     ]

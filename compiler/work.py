@@ -26,6 +26,8 @@ class Plan:
         Whether a plane is one row of the work.
     pool : bool
         Whether planes are images of the work.
+    image_rows : bool
+        Whether images are rows of the work: their planes are one element.
     """
 
     work: Work
@@ -33,6 +35,11 @@ class Plan:
     row_step: int = 1
     flat: bool = False
     pool: bool = False
+    image_rows: bool = False
+
+    def row_bytes(self, layout: TensorLayout) -> int:
+        """Bytes from one row of the work to the next."""
+        return layout.image_bytes if self.image_rows else layout.row_bytes * self.row_step
 
 
 def merged_groups(shape: ConvShape, block: int) -> int:
@@ -130,6 +137,10 @@ def plan_layer(
         size = shape.H * shape.W
         work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))
         return Plan(work=work, merged=merged, flat=True)
+    if config.has_pe_sets and shape.H == shape.W == shape.E == shape.F == 1:
+        # Columns are ofmap rows: let images that share their filters be such.
+        work = Work(**loops | {"N": 1}, H=shape.N, W=1, E=shape.N, F=1, stride=(1, 1), pad=(0, 0))
+        return Plan(work=work, merged=merged, image_rows=True)
     row_step = shape.stride[0] if shape.R == 1 and unpadded else 1
     work = Work(
         **loops, H=-(-shape.H // row_step), W=shape.W, E=shape.E, F=shape.F,

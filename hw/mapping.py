@@ -49,6 +49,10 @@ class Mapping(Tiling):
             )
         if self.pe_set and (self.pn > 1 or (self.pe % self.strip_rows and self.pe < work.E)):
             raise ValueError("a row-stationary tile must hold whole strips of one image")
+        if self.pe_set and (
+            self.window[0] % self.pe_set.filter_rows or self.window[1] % self.pe_set.columns
+        ):
+            raise ValueError("a PE set must divide the window")
         self._check_residents()
 
     def _check_residents(self) -> None:

@@ -167,7 +167,7 @@ class Nest:
             self.place.ifmap
             + image * layout.image_bytes
             + plane * layout.plane_bytes
-            + h * plan.row_step * layout.row_bytes
+            + h * plan.row_bytes(layout)
             + i * layout.element_bytes
         )
 

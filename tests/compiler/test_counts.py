@@ -15,7 +15,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import TINY
-from tests.networks import ODD, ODD_NLR, WIDE
+from tests.networks import ODD, ODD_NLR, ODD_RS, WIDE
 
 OPERANDS = ("ifmap", "filter", "psum")
 #: A prime for each counter, so that every product shows where it comes from.
@@ -53,6 +53,20 @@ def test_without_local_reuse_every_word_comes_from_the_buffers():
     assert moved.of("spad_reads") == moved.of("spad_writes") == moved.of("noc_transfers") == 0
     assert moved.glb_reads_filter == PRIMES[Counter.FILTER_READS]
     assert moved.glb_reads_ifmap == PRIMES[Counter.IFMAP_READS]
+
+
+def test_row_stationary_reads_three_scratchpads_and_writes_one_with_every_product():
+    p = PRIMES
+    moved = accesses(p, ODD_RS)
+    macs = p[Counter.MAC_LANES]
+    assert moved.spad_reads_ifmap == moved.spad_reads_filter == moved.spad_reads_psum == macs
+    assert moved.spad_writes_psum == macs
+    # What fills the scratchpads comes on top.
+    assert moved.spad_writes_ifmap == p[Counter.WEIGHT_SWAPS]
+    assert moved.spad_writes_filter == p[Counter.CHAIN_SHIFTS]
+    sums = p[Counter.PSUM_WRITES] + p[Counter.OFMAP_WRITES]
+    assert moved.noc_transfers_psum == sums * (ODD_RS.rows - 1)
+    assert moved.noc_transfers_filter == 0
 
 
 def test_each_kind_is_the_sum_of_its_operands_under_the_names_of_the_interface():

@@ -106,7 +106,8 @@ def assert_stream_holds(mapping, filters, bias, scale):
         assert (word & 0xFFFFFF) * 2.0 ** -(word >> 24) == scale[g, m]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+# Row stationary, the stream is another one: `test_set_filters`.
+@pytest.mark.parametrize("name", [n for n, c in CONFIGS.items() if not c.has_pe_sets])
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_lines_give_back_weights_biases_and_scales(name, seed):

@@ -48,7 +48,10 @@ def test_every_candidate_fits_and_covers_the_layer(name, random):
         assert m.work == work
         assert m.slots >= 1
         assert m.slots * m.slot_size <= config.ifmap_elements
-        if m.tiled or not (m.psums_stay or m.fir):
+        if m.pe_set:
+            vectors = -(-m.pe // config.m_block) * m.pf * m.pe_set.filters
+            assert vectors * (m.mb if m.tiled else 1) <= config.psum_depth
+        elif m.tiled or not (m.psums_stay or m.fir):
             assert m.pn * m.pe * m.pf * (m.mb if m.tiled else 1) <= config.psum_depth
         if m.fir:
             assert m.fir.strip * w_of_tile(m) + config.store_pixels <= config.psum_depth + 1
@@ -58,7 +61,7 @@ def test_every_candidate_fits_and_covers_the_layer(name, random):
         assert not m.filter_resident or m.resident_lines <= config.filter_lines
         # A tiled reduction keeps psums of a group's filters: these cannot be outermost.
         assert not (m.m_outer and m.tiled)
-        assert m.windows == 1
+        assert m.windows == 1 or m.pe_set
         for total, tile, count, last in zip(
             (work.N, work.E, work.F), (m.pn, m.pe, m.pf), m.tile_counts, m.last_pixels, strict=True
         ):

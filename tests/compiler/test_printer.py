@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from math import prod
 from random import Random
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from stillflow.compiler.mapper import candidates, choose_mapping
 from stillflow.compiler.printer import print_nest
 from stillflow.compiler.work import plan_layer
+from stillflow.hw.config import Dataflow
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.presets import TINY
@@ -49,20 +51,27 @@ def test_loops_multiply_to_the_macs_of_the_padded_nest(name, seed):
     counts = {letter: prod(c for *_, x, c in loops if x == letter) for letter in "gmnefcrskp"}
     n, e, f = m.tile_counts
     assert counts["g"] == w.G
-    assert counts["m"] == m.m_count * m.mb * config.m_block >= w.M
+    assert counts["m"] == m.m_count * m.mb * m.block_filters >= w.M
     if m.psums_stay:
         assert (counts["n"], counts["e"], counts["f"]) == (n, e, f)
         assert counts["p"] == m.pixel_groups * config.rows >= m.tile_pixels
     elif m.fir:
         assert (counts["n"], counts["f"], counts["p"]) == (n * m.pn, f * m.pf, 1)
         assert counts["e"] >= e * m.pe
+    elif m.pe_set:
+        assert (counts["n"], counts["f"]) == (n, f * m.pf)
+        assert counts["e"] == e * m.strips_of(m.pe) * m.strip_rows >= w.E
     else:
         assert (counts["n"], counts["e"], counts["f"]) == (n * m.pn, e * m.pe, f * m.pf)
     pixels = counts["n"] * counts["e"] * counts["f"] * counts["p"]
     assert pixels >= w.N * w.E * w.F
-    assert (counts["c"], counts["r"], counts["s"]) == (m.c_count, m.r_count, m.s_count)
-    # Each chunk has at most as many lines as the array has rows.
-    assert counts["c"] * counts["k"] >= m.slab_lines[0] * (m.plane_groups - 1)
+    if m.pe_set:
+        assert (counts["r"], counts["s"]) == (w.R, w.S)
+        assert counts["c"] >= w.C
+    else:
+        assert (counts["c"], counts["r"], counts["s"]) == (m.c_count, m.r_count, m.s_count)
+        # Each chunk has at most as many lines as the array has rows.
+        assert counts["c"] * counts["k"] >= m.slab_lines[0] * (m.plane_groups - 1)
     depth = 1 if m.fir else w.C
     assert prod(counts.values()) >= w.G * w.N * w.M * depth * w.R * w.S * w.E * w.F
 
@@ -88,6 +97,25 @@ def test_the_nest_reads_as_documented():
         "   PE |                 par-for rows k in [0:4)",
         "      |                   par-for cols m in [0:4)",
         "      # ifmap tile 240 of 4,096 elements, 17 slots; psums 64 of 128 entries",
+    ]
+
+
+def test_a_row_stationary_nest_reads_as_documented():
+    config = replace(TINY, dataflow=Dataflow.ROW_STATIONARY)
+    shape = ConvShape(C=2, M=6, H=8, W=8, R=3, S=3)
+    layout = blocked(1, 2, 8, 8, block=1, element_bytes=1)
+    mapping = choose_mapping(plan_layer(shape, layout, config), config)
+    assert print_nest(mapping).splitlines() == [
+        " DRAM | for f in [0:3)  # tiles of 2 columns",
+        "  GLB |   for e in [0:2)  # strips of 4 rows",
+        "      |     for f in [0:2)  # columns",
+        "   PE |       for s in [0:3)  # filter columns",
+        "      |         for c in [0:2)  # channels",
+        "      |           for m in [0:6)  # filters",
+        "      |             par-for rows r in [0:3)  # filter rows",
+        "      |               par-for rows c in [0:1)  # channels",
+        "      |                 par-for cols e in [0:4)  # ofmap rows",
+        "      # ifmap tile 68 of 2,048 elements, 30 slots; psums 24 of 256 entries; filters stay on chip for all pixel tiles",
     ]
 
 

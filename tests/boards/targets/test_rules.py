@@ -31,6 +31,14 @@ def test_networks_have_the_utilisation_that_was_calculated_elsewhere(network, ws
         assert 100 * share == pytest.approx(wanted, abs=0.051)
 
 
+@pytest.mark.parametrize(("network", "wanted"), [("alexnet", 88.2), ("vgg16", 92.7)])
+def test_pe_sets_have_the_utilisation_that_was_calculated_elsewhere(network, wanted):
+    entries = load_workload(network).entries
+    shapes = [e.shape for e in entries if e.type == "conv" and isinstance(e.shape, ConvShape)]
+    share = spatial_utilisation(shapes, replace(EDGE16, dataflow=Dataflow.ROW_STATIONARY))
+    assert 100 * share == pytest.approx(wanted, abs=0.051)
+
+
 def test_a_remainder_costs_a_whole_pass():
     config = replace(EDGE16, dataflow=Dataflow.NO_LOCAL_REUSE)
     shape = ConvShape(C=17, M=17, H=3, W=5)
