@@ -139,7 +139,8 @@ def plan_layer(
         return Plan(work=work, merged=merged, flat=True)
     if config.has_pe_sets and shape.H == shape.W == shape.E == shape.F == 1:
         # Columns are ofmap rows: let images that share their filters be such.
-        work = Work(**loops | {"N": 1}, H=shape.N, W=1, E=shape.N, F=1, stride=(1, 1), pad=(0, 0))
+        loops["N"] = 1
+        work = Work(**loops, H=shape.N, W=1, E=shape.N, F=1, stride=(1, 1), pad=(0, 0))
         return Plan(work=work, merged=merged, image_rows=True)
     row_step = shape.stride[0] if shape.R == 1 and unpadded else 1
     work = Work(

@@ -44,6 +44,7 @@ def test_every_row_gets_its_weights_in_the_order_of_their_use(config, seed):
         return number
 
     s = m.pe_set
+    assert s is not None
     for g in range(G):
         for first in range(0, m.blocks, m.mb):
             for group_tile in range(m.c_count):
