@@ -165,7 +165,7 @@ BLOCKS = (
        "(guard == 0) & ~buffer_in_use", "guard == 0",
        "tests/hw/sequencer/test_block_walker.py"),
     _m("counted events", "hw/control/events.py",
-       "Counter.MAC_LANES: (array.vector, weights)", "Counter.MAC_LANES: (array.vector, lanes)",
+       "Counter.MAC_LANES: (array.mac, array.weights)", "Counter.MAC_LANES: (array.mac, lanes)",
        "tests/hw/control/test_events.py"),
 )  # fmt: skip
 
@@ -175,16 +175,16 @@ _AMOUNTS = {
     "DRAM_WRITE_BYTES": "(self.i_write_beat, config.axi_bytes)",
     "IFMAP_READS": "(array.vector, lanes)",
     "IFMAP_FILLS": "(ifmap_fill, elements)",
-    "FILTER_READS": "(Const(1), array.lines * config.m_block)",
+    "FILTER_READS": "(Const(1), array.lines * config.line_words)",
     "FILTER_FILLS": "(filter_fill, config.axi_bytes // (config.weight_bits // 8))",
     "PSUM_READS": "(array.psum_read, config.m_block)",
     "PSUM_WRITES": "(array.psum_write, config.m_block)",
     "OFMAP_WRITES": "(self.i_ofmap_write, config.m_block)",
     "OFMAP_SPILLS": "(self.i_ofmap_spill, config.channel_block)",
-    "CHAIN_SHIFTS": "(array.shift, 1)",
-    "WEIGHT_SWAPS": "(array.step, 1)",
-    "MAC_CYCLES": "(array.vector, 1)",
-    "MAC_LANES": "(array.vector, weights)",
+    "CHAIN_SHIFTS": "(Const(1), array.shift)",
+    "WEIGHT_SWAPS": "(Const(1), array.step)",
+    "MAC_CYCLES": "(array.mac, 1)",
+    "MAC_LANES": "(array.mac, array.weights)",
     "LAYERS": "(self.i_layer_end, 1)",
 }
 #: Each counter adds one too many with each event.
@@ -217,4 +217,52 @@ FORMULAS = tuple(
     for name, formula in _FORMULAS.items()
 )  # fmt: skip
 
-MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS)
+_RS_COUNTED = "tests/compiler/cost/test_counters.py -k equals and _rs"
+_RS_WORDS = "tests/integration/test_layers.py -k _rs"
+_SET_FORMULAS = {
+    "IFMAP_READS": "blocks * depth * vectors",
+    "FILTER_READS": "passed * mapping.block_lines",
+    "PSUM_READS": "psums",
+    "PSUM_WRITES": "psums",
+    "OFMAP_WRITES": "sums * columns",
+    "CHAIN_SHIFTS": "passed * weight_lines",
+    "WEIGHT_SWAPS": "blocks * depth * fills",
+    "MAC_CYCLES": "blocks * depth * beats_of",
+    "MAC_LANES": "blocks * depth * macs",
+}
+#: Row stationary: each closed form one too high, then bugs of the blocks.
+ROWS = (
+    *(
+        _m(f"row stationary, cost {name.lower()}", "compiler/cost/set_counters.py",
+           f"Counter.{name}: {formula}", f"Counter.{name}: 1 + {formula}", _RS_COUNTED)
+        for name, formula in _SET_FORMULAS.items()
+    ),
+    _m("row stationary, PE", "hw/array/row_stationary_pe.py",
+       "psums.i_write_data.eq(Mux(self.i_opens, product, total))",
+       "psums.i_write_data.eq(total)", _RS_WORDS),
+    _m("row stationary, chain", "hw/array/row_stationary_pe.py",
+       "Mux(self.i_opens, self.i_chain, product)", "Mux(self.i_opens, 0, product)", _RS_WORDS),
+    _m("row stationary, diagonal", "hw/array/row_stationary.py",
+       "word.diagonal - role.shift", "word.diagonal", _RS_WORDS),
+    _m("row stationary, missing channels", "hw/array/row_stationary.py",
+       "Mux(role.channel < self.i_word.channels, lanes[role.source], 0)",
+       "lanes[role.source]", _RS_WORDS),
+    _m("row stationary, parameters", "hw/buffer/parameters.py",
+       "m.d.sync += [half.eq(~half), place.eq(0)]", "m.d.sync += place.eq(0)", _RS_WORDS),
+    _m("row stationary, halves", "hw/sequencer/pass_walker.py",
+       "half.eq(~half),", "half.eq(half),", _RS_WORDS),
+    _m("row stationary, room in the windows", "hw/sequencer/window_feeder.py",
+       "room + self.i_released - (self.o_valid & (diagonal == 0))", "room", _RS_WORDS),
+    _m("row stationary, shared columns", "hw/sequencer/window_feeder.py",
+       "fresh.eq(layer.set_columns - layer.set_slide)", "fresh.eq(0)", _RS_WORDS),
+    _m("row stationary, pace", "hw/sequencer/pass_streamer.py",
+       "slow.eq(opens & follows & step.final)", "slow.eq(0)", _RS_WORDS),
+    _m("row stationary, words that stay", "hw/sequencer/pass_streamer.py",
+       "word_end & (pixel_last | (window < layer.set_slide))", "word_end", _RS_WORDS),
+    _m("row stationary, lanes", "hw/sequencer/role_walker.py",
+       "row_offset + layer.buffer_stride_h,", "row_offset,", _RS_WORDS),
+    _m("row stationary, stores", "hw/sequencer/store_walker.py",
+       "last_strip if config.has_pe_sets else last_block", "last_block", _RS_WORDS),
+)  # fmt: skip
+
+MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS)

@@ -4,11 +4,11 @@ from collections.abc import Mapping as Fields
 from itertools import product
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
+from stillflow.compiler.cost.set_counters import row_beats, set_counters
 from stillflow.hw.csr import RECORD_BYTES, Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.pe_set import PeSet
 
 
 def predict_counters(
@@ -92,43 +92,6 @@ def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[C
     }
 
 
-def set_counters(mapping: Mapping, pe_set: PeSet) -> dict[Counter, int]:
-    """Count what a row-stationary array and its psums do."""
-    config, w = mapping.config, mapping.work
-    columns, stride = config.m_block, w.stride
-    slide = min(stride[1], pe_set.columns)
-    # Channels in a PE, summed over the passes of a whole reduction.
-    full, last = (pe_set.depth_of(n) for n in (mapping.k_planes, mapping.k_planes_last))
-    parts = mapping.k_s * mapping.k_r * mapping.windows
-    depth = (full * (mapping.plane_groups - 1) + last) * parts
-    vectors = fills = beats_of = macs = strips_of = 0
-    for times, _, rows, width in mapping.tile_sizes:
-        strips = -(-rows // mapping.strip_rows)
-        words = pe_set.columns + (width - 1) * slide  # a channel's of a strip
-        slots = times * strips * width * pe_set.columns * pe_set.filters
-        vectors += times * words * (rows + strips * pe_set.shifts(stride[0]))
-        fills += times * words * rows
-        beats_of += slots
-        macs += times * rows * width * pe_set.columns * pe_set.filters
-        strips_of += times * strips * width
-    blocks = w.G * mapping.blocks
-    weight_lines = mapping.block_lines - mapping.bias_lines - mapping.scale_lines
-    passed = blocks * mapping.pixel_tiles
-    sums = w.G * w.M * strips_of
-    psums = sums * (mapping.chunks - 1) * columns
-    return {
-        Counter.IFMAP_READS: blocks * depth * vectors * pe_set.sources(stride[0]),
-        Counter.FILTER_READS: passed * mapping.block_lines * config.line_words,
-        Counter.PSUM_READS: psums,
-        Counter.PSUM_WRITES: psums,
-        Counter.OFMAP_WRITES: sums * columns,
-        Counter.CHAIN_SHIFTS: passed * weight_lines * pe_set.rows * columns,
-        Counter.WEIGHT_SWAPS: blocks * depth * fills * pe_set.rows,
-        Counter.MAC_CYCLES: blocks * depth * beats_of,
-        Counter.MAC_LANES: blocks * depth * macs * pe_set.rows,
-    }
-
-
 def _streamed(mapping: Mapping, fir: Fir) -> int:
     """Vectors that a tap block of one group sees over all tiles of a depthwise layer."""
     w = mapping.work
@@ -203,7 +166,7 @@ def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
     unit_bytes = config.channel_block * config.act_bytes
     chunk = config.store_pixels
     if mapping.pe_set:
-        return _row_beats(mapping, d)
+        return row_beats(mapping, d)
     _, e_count, f_count = mapping.tile_counts
     groups, units = w.G, -(-w.M // config.channel_block)
     if mapping.fir:
@@ -238,27 +201,4 @@ def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
                 tail = whole * chunk * unit_bytes
                 ends = {(start + tail) % beat: times for start, times in starts.items()}
                 total += beats(ends, rest * unit_bytes, beat)
-    return total
-
-
-def _row_beats(mapping: Mapping, d: Fields[str, int]) -> int:
-    """Beats written, row stationary: an ofmap row of a tile is a transfer, or several."""
-    config, w = mapping.config, mapping.work
-    beat, chunk, f_count = config.axi_bytes, config.store_pixels, mapping.tile_counts[2]
-    rows = [
-        progression(w.G, d["ofmap_stride_g"], beat, d["ofmap_address"]),
-        progression(w.M, d["ofmap_stride_run"], beat),
-        progression(w.N, d["ofmap_stride_nt"], beat),
-        progression(w.E, d["ofmap_stride_unit"], beat),
-    ]
-    total = 0
-    for first, tiles, pixels in (
-        (0, f_count - 1, mapping.pf),
-        (f_count - 1, 1, mapping.last_pixels[2]),
-    ):
-        step = d["ofmap_stride_ft"]
-        starts = combined([*rows, progression(tiles, step, beat, first * step)], beat)
-        for at in range(0, pixels, chunk):
-            moved = {(s + at * config.act_bytes) % beat: n for s, n in starts.items()}
-            total += beats(moved, min(chunk, pixels - at) * config.act_bytes, beat)
     return total
