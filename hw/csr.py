@@ -43,8 +43,8 @@ class Counter(IntEnum):
     PSUM_WRITES = 8
     OFMAP_WRITES = 9  # requantised words into the ofmap buffer
     OFMAP_SPILLS = 10  # ... out of it to DRAM
-    CHAIN_SHIFTS = 11  # cycles in which the weight chain moved
-    WEIGHT_SWAPS = 12  # weight blocks made active
+    CHAIN_SHIFTS = 11  # cycles in which the weight chain moved; rs: weights written into PEs
+    WEIGHT_SWAPS = 12  # weight blocks made active; rs: activations written into PEs
     MAC_CYCLES = 13  # cycles in which an ifmap vector met the weights
     MAC_LANES = 14  # the same, counted per row that held a weight for it
     LAYERS = 15  # descriptors completed

@@ -20,7 +20,7 @@ class Figure:
     comparison : str
         What others reach.
     unit : str
-        ``%``, ``cycles`` or ``s``.
+        ``%``, ``cycles``, ``s``, ``frames/s``, ``words`` or ``ratio``.
     at_most : bool
         Less is better.
     """
@@ -42,7 +42,7 @@ class Figure:
         """Give a value of this figure's unit as text."""
         if value is None:
             return "-"
-        digits = {"%": 1, "cycles": 0, "s": 2}[self.unit]
+        digits = {"%": 1, "cycles": 0, "s": 2, "frames/s": 2, "words": 4, "ratio": 2}[self.unit]
         return f"{value:,.{digits}f}"
 
     def as_report(self) -> dict[str, object]:

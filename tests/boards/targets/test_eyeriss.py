@@ -1,0 +1,23 @@
+from stillflow.boards.targets.eyeriss import counted, traffic_figures
+from stillflow.boards.targets.reports import of_type, reported, utilisation
+from stillflow.compiler.workload import load_workload
+from stillflow.hw.csr import Counter
+from stillflow.hw.presets import EYERISS
+
+
+def test_alexnets_later_layers_keep_the_array_as_busy_as_measured():
+    table = load_workload("alexnet", batch=4, layers=["CONV3", "CONV5"])
+    layers = reported(of_type(table, "conv"), EYERISS)
+    assert utilisation(layers, EYERISS) > 88
+    assert [layer["spad_reads"] for layer in layers] == [3 * layer["macs"] for layer in layers]
+
+
+def test_traffic_is_no_less_than_that_of_the_best_tiling():
+    figures = list(traffic_figures(lambda what: None))
+    assert len(figures) == 2
+    assert all(1 <= figure.measured < 2.5 for figure in figures)
+
+
+def test_every_mac_of_a_network_is_counted_on_the_array():
+    counters, shapes = counted("alexnet", "energy")
+    assert sum(c[Counter.MAC_LANES] for c in counters) >= sum(shape.macs for shape in shapes)
