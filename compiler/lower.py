@@ -1,39 +1,10 @@
 """From a mapping to the descriptor that the sequencers read."""
 
-from dataclasses import dataclass
-
+from stillflow.compiler.lower_store import store_fields
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.work import Plan
-from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.tensor import TensorLayout
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a layer's data lie in DRAM, and the words that depend on its values.
-
-    Parameters
-    ----------
-    ifmap, filters, ofmap : int
-        Byte addresses.
-    ifmap_layout, ofmap_layout : TensorLayout
-        Of the tensors.
-    op : Op
-        How column sums meet psums.
-    pad_value, zero_point, act_min, act_max : int
-        Signed words.
-    """
-
-    ifmap: int
-    filters: int
-    ofmap: int
-    ifmap_layout: TensorLayout
-    ofmap_layout: TensorLayout
-    op: Op
-    pad_value: int
-    zero_point: int
-    act_min: int
-    act_max: int
 
 
 def lower(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
@@ -55,7 +26,9 @@ def lower(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     """
     fields = {"magic": MAGIC, "op": int(place.op), "pad_value": place.pad_value}
     fields |= {"zero_point": place.zero_point, "act_min": place.act_min, "act_max": place.act_max}
-    return fields | _loops(mapping) | _load(mapping, plan, place) | _store(mapping, plan, place)
+    return (
+        fields | _loops(mapping) | _load(mapping, plan, place) | store_fields(mapping, plan, place)
+    )
 
 
 def _loops(mapping: Mapping) -> dict[str, int]:
@@ -216,69 +189,6 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
         "buffer_stride_plane": m.plane_stride,
         "buffer_stride_h": m.pitch,
         "filter_address": place.filters,
-    }
-
-
-def _store_strips(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
-    """Row stationary: a run is a row of one filter's strip, its units are the strip's rows."""
-    m, w, layout = mapping, mapping.work, place.ofmap_layout
-    row_bytes, plane = plan.row_bytes(layout), layout.plane_bytes
-    filters, f_last = m.block_filters, m.last_pixels[2]
-    image = plane if plan.pool else layout.image_bytes
-    return {
-        "ofmap_address": place.ofmap,
-        "ofmap_stride_g": w.M * plane,
-        "ofmap_stride_m": m.mb * filters * plane,
-        "ofmap_stride_nt": image,
-        "ofmap_stride_et": m.pe * row_bytes,
-        "ofmap_stride_ft": m.pf * layout.element_bytes,
-        "ofmap_stride_mb": filters * plane,
-        "ofmap_stride_n": m.strip_rows * row_bytes,
-        "ofmap_stride_run": plane,
-        "ofmap_stride_unit": row_bytes,
-        "runs": filters,
-        "runs_last": w.M - (m.blocks - 1) * filters,
-        "run_pixels": m.pf,
-        "run_pixels_e": m.pf,
-        "run_pixels_f": f_last,
-        "run_pixels_ef": f_last,
-        "units": m.strip_rows,
-        "units_last": m.last_strip_rows,
-    }
-
-
-def _store(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
-    if mapping.pe_set:
-        return _store_strips(mapping, plan, place)
-    m, w, layout = mapping, mapping.work, place.ofmap_layout
-    config = m.config
-    pixel_bytes = layout.pixel * layout.element_bytes
-    row_bytes = w.F * pixel_bytes
-    units = -(-w.M // config.channel_block)
-    block_units = config.block_units
-    image = layout.plane_bytes if plan.pool else layout.image_bytes
-    merged = m.tile_counts[2] == 1
-    _, e_last, f_last = m.last_pixels
-    run = m.pe * w.F if merged else m.pf
-    return {
-        "ofmap_address": place.ofmap,
-        "ofmap_stride_g": units * layout.plane_bytes,
-        "ofmap_stride_m": m.mb * block_units * layout.plane_bytes,
-        "ofmap_stride_nt": m.pn * image,
-        "ofmap_stride_et": m.pe * row_bytes,
-        "ofmap_stride_ft": m.pf * pixel_bytes,
-        "ofmap_stride_mb": block_units * layout.plane_bytes,
-        "ofmap_stride_n": image,
-        "ofmap_stride_run": row_bytes,
-        "ofmap_stride_unit": layout.plane_bytes,
-        "runs": 1 if merged else m.pe,
-        "runs_last": 1 if merged else e_last,
-        "run_pixels": run,
-        "run_pixels_e": e_last * w.F if merged else m.pf,
-        "run_pixels_f": run if merged else f_last,
-        "run_pixels_ef": e_last * w.F if merged else f_last,
-        "units": min(block_units, units),
-        "units_last": w.last_planes or units - (m.blocks - 1) * block_units,
     }
 
 

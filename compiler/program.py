@@ -7,10 +7,11 @@ from functools import partial
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range
 from stillflow.compiler.layouts import choose_layouts
-from stillflow.compiler.lower import Placement, lower, pack
+from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import choose_mapping
 from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.parameters import check_widths, group_parameters, pool_parameters
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.tensors import sign_offset
 from stillflow.compiler.work import Plan, plan_layer
 from stillflow.hw.config import AcceleratorConfig

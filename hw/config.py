@@ -87,24 +87,17 @@ class AcceleratorConfig:
             raise ValueError(f"dataflow must be one of {known}, not {str(self.dataflow)!r}")
         object.__setattr__(self, "dataflow", Dataflow(self.dataflow))
         for name, low, high in (
-            ("rows", 1, 128),
-            ("cols", 1, 128),
-            ("acc_bits", 24, 48),
-            ("glb_kib", 1, 1 << 16),
-            ("max_burst_beats", 1, 256),
-            ("outstanding_reads", 2, 256),
-            ("ifmap_spad", 1, 64),
-            ("filter_spad", 2, 1024),
-            ("psum_spad", 1, 64),
-        ):
+            ("rows", 1, 128), ("cols", 1, 128), ("acc_bits", 24, 48), ("glb_kib", 1, 1 << 16),
+            ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256), ("ifmap_spad", 1, 64),
+            ("filter_spad", 2, 1024), ("psum_spad", 1, 64),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be in {low}..{high}, not {value!r}")
         for name, allowed in (
-            ("act_bits", (8, 16)),
-            ("weight_bits", (8, 16)),
+            ("act_bits", (8, 16)), ("weight_bits", (8, 16)),
             ("axi_data_bits", (32, 64, 128, 256, 512)),
-        ):
+        ):  # fmt: skip
             value = getattr(self, name)
             if value not in allowed:
                 choices = ", ".join(map(str, allowed))
@@ -125,9 +118,8 @@ class AcceleratorConfig:
                 f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
             )
         # A block holds its lines until it starts; its last ones may come with a burst of more.
-        block_lines = self.most_lines
         filter_beats = self.filter_lines * (self.filter_line_bytes // self.axi_bytes)
-        least_beats = block_lines * (self.filter_line_bytes // self.axi_bytes)
+        least_beats = self.most_lines * (self.filter_line_bytes // self.axi_bytes)
         if (
             self.ifmap_depth < 16
             or self.psum_depth < max(16, self.drain_pixels * 2)
@@ -163,8 +155,8 @@ class AcceleratorConfig:
     def channel_block(self) -> int:
         """Channels that lie side by side in DRAM: a power of two up to 16 that suits the array.
 
-        The largest that wastes at most an eighth of the columns and has a row for each channel.
-        Row stationary, columns are ofmap rows, and a channel is a plane by itself.
+        The largest that wastes at most an eighth of the columns and has a row for each channel;
+        row stationary, where columns are ofmap rows, one.
         """
         if self.has_pe_sets:
             return 1
@@ -203,10 +195,7 @@ class AcceleratorConfig:
 
     @lazy
     def filter_line_bytes(self) -> int:
-        """Bytes of a filter line, padded to whole beats.
-
-        The weights of one array row; row stationary, a weight for each array row.
-        """
+        """Bytes of a line, whole beats: the weights of an array row; rs, one for each row."""
         if self.has_pe_sets:
             return -(-self.rows * self.weight_bits // self.axi_data_bits) * self.axi_bytes
         line = 1 << ceil_log2(self.m_block * self.weight_bits // 8)
@@ -240,8 +229,7 @@ class AcceleratorConfig:
     @lazy
     def filter_lines(self) -> int:
         """Lines that the filter buffer holds: as many in each bank."""
-        sixteenths = 2 if self.has_pe_sets else 3
-        lines = self.glb_kib * 1024 * sixteenths // 16 // self.filter_line_bytes
+        lines = self.glb_kib * 1024 * (2 if self.has_pe_sets else 3) // 16 // self.filter_line_bytes
         return lines - lines % self.filter_banks
 
     @lazy
@@ -283,16 +271,13 @@ class AcceleratorConfig:
 
     @lazy
     def bias_lines(self) -> int:
-        """Filter-stream lines that carry the biases of a block, one slice of every column each.
-
-        Row stationary, those that carry the bias of one filter.
-        """
+        """Filter-stream lines with the biases of a block; row stationary, of one filter."""
         slices = -(-self.acc_bits // self.weight_bits)
         return -(-slices // self.rows) if self.has_pe_sets else slices
 
     @lazy
     def scale_lines(self) -> int:
-        """Filter-stream lines that carry the scales of a block; row stationary, of one filter."""
+        """Filter-stream lines with the scales of a block; row stationary, of one filter."""
         slices = 32 // self.weight_bits
         return -(-slices // self.rows) if self.has_pe_sets else slices
 

@@ -191,13 +191,12 @@ class ArrayEvents(data.StructLayout):
     def __init__(self, config: AcceleratorConfig) -> None:
         flags = ("vector", "mac", "psum_read", "psum_write", "progress")
         rows = ceil_log2(config.rows + 1)
-        members: dict[str, ShapeLike] = dict.fromkeys(flags, 1)
-        members |= dict.fromkeys(("lines", "lanes"), rows)
-        if config.has_pe_sets:
-            members |= dict.fromkeys(("shift", "step", "weights"), 16)
-        else:
-            members |= {"shift": 1, "step": 1, "weights": rows}
-        super().__init__(members)
+        amounts: dict[str, ShapeLike] = dict.fromkeys(
+            ("shift", "step"), 16 if config.has_pe_sets else 1
+        )
+        weights = 16 if config.has_pe_sets else rows
+        amounts |= dict.fromkeys(flags, 1)
+        super().__init__(amounts | {"lines": rows, "lanes": rows, "weights": weights})
 
 
 class SegmentKind(enum.Enum, shape=unsigned(2)):

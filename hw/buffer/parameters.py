@@ -68,7 +68,7 @@ class ParameterTable(wiring.Component):
         filter_bits = len(self.i_read_filter)
 
         words = Sram(depth=2 << filter_bits, width=self.width)
-        m.submodules.words = unit(platform, words)
+        m.submodules.table = unit(platform, words)
         line_bits = self.config.rows * self.config.weight_bits
         earlier = Signal(max(1, (self.lines - 1) * line_bits), reset_less=True)
         count = Signal(range(self.lines + 1))

@@ -11,7 +11,8 @@ from stillflow.hw.dataflow.ports import DataflowComponent, connect_fill
 from stillflow.hw.descriptor import Op
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.pass_streamer import PassStreamer, PsumVector
-from stillflow.hw.sequencer.pass_walker import PassLine, PassWalker
+from stillflow.hw.sequencer.pass_walker import PassWalker
+from stillflow.hw.sequencer.pe_pass import PassLine
 from stillflow.hw.sequencer.role_walker import RoleWalker
 from stillflow.hw.sequencer.window_feeder import WindowFeeder
 from stillflow.hw.signals import delayed

@@ -4,12 +4,11 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
-from stillflow.hw.sequencer.pe_pass import Pass
+from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import pass_guard
@@ -49,20 +48,6 @@ class Phase(enum.Enum):
     WEIGHTS = 4
     MOVE = 5  # of the position in the filter stream
     FULL = 6
-
-
-class PassLine(data.StructLayout):
-    """A filter line on its way to the PEs or to the tables of parameters.
-
-    Members
-    -------
-    valid : ``unsigned(1)``
-    kind : ``LineKind``
-    place : in the filter scratchpads
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        super().__init__({"valid": 1, "kind": LineKind, "place": spad_bits(config)[1]})
 
 
 class PassWalker(wiring.Component):

@@ -2,7 +2,9 @@
 
 from amaranth.lib import data
 
+from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.words import LineKind
 
 
 class Pass(data.StructLayout):
@@ -53,3 +55,17 @@ class Pass(data.StructLayout):
                 "freed": ceil_log2(config.filter_lines + 1),
             }
         )
+
+
+class PassLine(data.StructLayout):
+    """A filter line on its way to the PEs or to the tables of parameters.
+
+    Members
+    -------
+    valid : ``unsigned(1)``
+    kind : ``LineKind``
+    place : in the filter scratchpads
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__({"valid": 1, "kind": LineKind, "place": spad_bits(config)[1]})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice, product
 
-from stillflow.compiler.lower import Placement
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.work import Plan
 from stillflow.hw.mapping import Mapping
 from stillflow.sim.golden.events import Fill, FilterLine, Part, Pixel, Step

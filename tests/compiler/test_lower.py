@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.compiler.lower import Placement, lower, pack, unpack
+from stillflow.compiler.lower import lower, pack, unpack
 from stillflow.compiler.mapper import choose_mapping
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.program import compile_network
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, WORDS, Op

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stillflow.hw.config import CONFIG_KEYS, AcceleratorConfig, Dataflow, ceil_log2
-from stillflow.hw.presets import EDGE8, EDGE16, EDGE32, PRESETS, TINY
+from stillflow.hw.presets import EDGE8, EDGE16, EDGE32, EYERISS, PRESETS, TINY
 
 GOOD: dict[str, Any] = {"rows": 4, "cols": 4, "glb_kib": 8, "axi_data_bits": 32, "requant_lanes": 1}
 
@@ -180,6 +180,11 @@ def test_memories_stay_within_the_budget(config):
     filters = config.filter_lines * config.filter_line_bytes
     psums = config.psum_depth * config.m_block * config.acc_bits // 8
     ofmap = config.psum_depth * config.m_block * config.act_bytes
+    if config.has_pe_sets:
+        assert ifmap <= config.glb_kib * 1024 // 4
+        assert filters <= config.glb_kib * 1024 // 8
+        assert psums + ofmap <= config.glb_kib * 1024 * 5 // 8
+        return
     assert ifmap <= config.glb_kib * 1024 // 2
     assert filters <= config.glb_kib * 1024 * 3 // 16
     assert psums <= config.glb_kib * 1024 // 4
@@ -187,13 +192,17 @@ def test_memories_stay_within_the_budget(config):
 
 
 def test_presets_are_those_of_the_table():
-    assert list(PRESETS) == ["tiny", "edge8", "edge16", "edge32"]
+    assert list(PRESETS) == ["tiny", "edge8", "edge16", "edge32", "eyeriss"]
     assert all(PRESETS[name].name == name for name in PRESETS)
     table = {TINY: (4, 8, 32), EDGE8: (8, 128, 64), EDGE16: (16, 256, 128), EDGE32: (32, 1024, 256)}
     for config, (side, glb_kib, axi) in table.items():
         assert (config.rows, config.cols) == (side, side)
         assert (config.glb_kib, config.axi_data_bits) == (glb_kib, axi)
         assert (config.act_bits, config.weight_bits, config.acc_bits) == (8, 8, 32)
+    assert (EYERISS.rows, EYERISS.cols, EYERISS.glb_kib, EYERISS.axi_data_bits) == (12, 14, 108, 64)
+    assert (EYERISS.act_bits, EYERISS.weight_bits, EYERISS.acc_bits) == (16, 16, 48)
+    assert (EYERISS.ifmap_spad, EYERISS.filter_spad, EYERISS.psum_spad) == (12, 224, 24)
+    assert EYERISS.has_pe_sets
 
 
 def test_keys_give_the_same_config_back():

@@ -6,8 +6,7 @@ import cocotb
 import numpy as np
 
 from stillflow.hw.array.row_stationary import Beat, RowRole, RowStationaryArray, Word
-from stillflow.hw.sequencer.pass_walker import PassLine
-from stillflow.hw.sequencer.pe_pass import Pass
+from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.words import LayerDescriptor, LineKind
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.cocotb_tb.blocks.movers import bits_of

@@ -6,8 +6,9 @@ from typing import Any
 
 import cocotb
 
-from stillflow.compiler.lower import Placement, pack, unpack
+from stillflow.compiler.lower import pack, unpack
 from stillflow.compiler.mapper import candidates
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.program import compile_network
 from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer

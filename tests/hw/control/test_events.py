@@ -60,7 +60,8 @@ def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
         ctx.set(dut.i_moved, moved)
         for signal, value in zip((dut.i_beat, dut.i_kind, dut.i_mask), beat, strict=True):
             ctx.set(signal, value)
-        ctx.set(dut.i_array, array | dict(zip(("vector", "lanes", "weights"), vector, strict=True)))
+        shown = dict(zip(("vector", "lanes", "weights"), vector, strict=True))
+        ctx.set(dut.i_array, array | shown | {"mac": vector[0]})
         assert {c: ctx.get(dut.o_amounts[c]) for c in Counter} == wanted
         assert ctx.get(dut.o_progress) == progress
 

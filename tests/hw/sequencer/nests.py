@@ -7,8 +7,9 @@ from random import Random
 from hypothesis import Phase
 from hypothesis import strategies as st
 
-from stillflow.compiler.lower import Placement, lower, pack, unpack
+from stillflow.compiler.lower import lower, pack, unpack
 from stillflow.compiler.mapper import candidates
+from stillflow.compiler.placement import Placement
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.descriptor import Op

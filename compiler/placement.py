@@ -1,0 +1,34 @@
+"""Where a layer's data lie in DRAM."""
+
+from dataclasses import dataclass
+
+from stillflow.hw.descriptor import Op
+from stillflow.hw.tensor import TensorLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a layer's data lie in DRAM, and the words that depend on its values.
+
+    Parameters
+    ----------
+    ifmap, filters, ofmap : int
+        Byte addresses.
+    ifmap_layout, ofmap_layout : TensorLayout
+        Of the tensors.
+    op : Op
+        How column sums meet psums.
+    pad_value, zero_point, act_min, act_max : int
+        Signed words.
+    """
+
+    ifmap: int
+    filters: int
+    ofmap: int
+    ifmap_layout: TensorLayout
+    ofmap_layout: TensorLayout
+    op: Op
+    pad_value: int
+    zero_point: int
+    act_min: int
+    act_max: int
