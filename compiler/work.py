@@ -137,7 +137,7 @@ def plan_layer(
         size = shape.H * shape.W
         work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))
         return Plan(work=work, merged=merged, flat=True)
-    if config.has_pe_sets and shape.H == shape.W == shape.E == shape.F == 1:
+    if config.has_pe_sets and shape.H == shape.W == 1 and unpadded:
         # Columns are ofmap rows: let images that share their filters be such.
         loops["N"] = 1
         work = Work(**loops, H=shape.N, W=1, E=shape.N, F=1, stride=(1, 1), pad=(0, 0))
