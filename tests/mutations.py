@@ -259,6 +259,8 @@ ROWS = (
        "slow.eq(opens & follows & step.final)", "slow.eq(0)", _RS_WORDS),
     _m("row stationary, words that stay", "hw/sequencer/pass_streamer.py",
        "word_end & (pixel_last | (window < layer.set_slide))", "word_end", _RS_WORDS),
+    _m("row stationary, words of the pass before", "hw/sequencer/pass_streamer.py",
+       "m.d.sync += on_its_way[1:].eq(0)", "m.d.sync += []", _RS_WORDS),
     _m("row stationary, lanes", "hw/sequencer/role_walker.py",
        "row_offset + layer.buffer_stride_h,", "row_offset,", _RS_WORDS),
     _m("row stationary, stores", "hw/sequencer/store_walker.py",

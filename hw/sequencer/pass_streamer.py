@@ -8,7 +8,7 @@ from stillflow.hw.array.row_stationary import Beat
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.pe_pass import Pass
-from stillflow.hw.signals import delayed, signals
+from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, release_delay
 from stillflow.hw.words import LayerDescriptor
 
@@ -230,17 +230,22 @@ class PassStreamer(wiring.Component):
             vector.column_last.eq(number + 1 == step.stored),
             vector.strip_last.eq(vector.column_last & strip_ends),
             vector.last_columns.eq(step.last_columns),
-            self.o_released.eq(delayed(m, release, release_delay(config), "release")),
         ]
         with m.If(leaves):
             m.d.sync += entry.eq(entry + 1)
         with m.If(slot_end):
             m.d.sync += strip_ends.eq(pixel_last)
 
+        # A word is free when the last row has read it; the next pass begins with all of them.
+        on_its_way = Signal(release_delay(config) + 1)
+        m.d.comb += [on_its_way[0].eq(release), self.o_released.eq(on_its_way[-1])]
+        m.d.sync += on_its_way[1:].eq(on_its_way[:-1])
+
         starts = self._may_start(m, active, finishing, vector.valid & step.final)
         m.d.comb += self.o_start.eq(starts)
         with m.If(starts):
             m.d.sync += [step.eq(self.i_pass), active.eq(1), entry.eq(self.i_pass.psum)]
+            m.d.sync += on_its_way[1:].eq(0)
             m.d.sync += [
                 r.eq(0)
                 for r in (
