@@ -12,6 +12,7 @@ from typing import Any
 
 from stillflow.boards.targets.eyeriss import eyeriss_figures
 from stillflow.boards.targets.figure import Figure
+from stillflow.boards.targets.figure10 import figure10_figures
 from stillflow.boards.targets.random_layers import random_layers
 from stillflow.boards.targets.reports import efficiency, of_type, reported, utilisation
 from stillflow.boards.targets.rules import spatial_cycles, spatial_utilisation
@@ -50,6 +51,7 @@ def measure(say: Say, *, seed: int = RANDOM_SEED) -> Iterator[Figure]:
     yield from network_figures(say)
     yield from rule_figures(say)
     yield from eyeriss_figures(say)
+    yield from figure10_figures(say)
     yield from fully_connected_figures(say)
     yield from nvdla_figures(say)
     yield from random_figures(say, seed)

@@ -1,4 +1,5 @@
 from stillflow.boards.targets.eyeriss import counted, traffic_figures
+from stillflow.boards.targets.figure10 import figure10_figures
 from stillflow.boards.targets.reports import of_type, reported, utilisation
 from stillflow.compiler.workload import load_workload
 from stillflow.hw.csr import Counter
@@ -21,3 +22,11 @@ def test_traffic_is_no_less_than_that_of_the_best_tiling():
 def test_every_mac_of_a_network_is_counted_on_the_array():
     counters, shapes = counted("alexnet", "energy")
     assert sum(c[Counter.MAC_LANES] for c in counters) >= sum(shape.macs for shape in shapes)
+
+
+def test_a_mac_costs_four_scratchpad_accesses_in_figure_10():
+    spads, conv, fc = figure10_figures(lambda what: None)
+    # Filters that fill up the last block cost accesses, too.
+    assert 4 <= spads.measured <= 4.08
+    assert 1 < fc.measured < 1.2
+    assert 1 < conv.measured < 2.5
