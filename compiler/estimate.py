@@ -10,7 +10,7 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
-from stillflow.hw.timing import HAZARD, pass_guard
+from stillflow.hw.timing import HAZARD, pass_guard, release_delay
 
 
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
@@ -45,7 +45,7 @@ def set_cycles(mapping: Mapping, pe_set: PeSet) -> int:
             pixel = max(words * step, depth * slide * diagonals)
             opening = depth * pe_set.columns * diagonals
             strip = max(opening, pixel) + (columns - 1) * pixel
-            start = diagonals + 5 + step
+            start = diagonals + 5 + release_delay(config) + step
             load = words * pe_set.filters + pass_guard(config)
             total += times * passes * parts * max(start + strips * strip, load)
         total += times * (config.pace - 1) * strips * columns * pe_set.filters

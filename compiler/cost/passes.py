@@ -92,7 +92,7 @@ class _Replay:
         self.loaded: list[int] = []  # cycle in which a beat may use a word, from word `first` on
         self.released: list[int] = []  # cycle in which a word was used for the last time
         self.first = 0  # words and releases before these lists
-        self.feeder = 1  # cycle in which the feeder may go on
+        self.feeder = 1 + shape.release  # cycle in which the feeder may go on
         self.row_start = 0  # first word of the strip that the feeder is in
         self.strip = 0
         self.row_words = self.words + (shape.pixels - 1) * self.new

@@ -9,6 +9,7 @@ from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import release_delay
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -29,7 +30,8 @@ class WindowFeeder(wiring.Component):
     i_begin, i_layer
         Start of a layer.
     i_start, i_pass
-        A pass starts: its first vector may come in the next cycle.
+        A pass starts: its first vector comes when the last row has read the words of the one
+        before, `stillflow.hw.timing.release_delay` cycles after the next one.
     i_released : ``In(1)``
         A word of the windows is not needed any more.
     o_valid, o_address
@@ -78,6 +80,7 @@ class WindowFeeder(wiring.Component):
 
         step = Signal(Pass(config))
         active = Signal()
+        pause = Signal(range(release_delay(config) + 1))
         diagonal, channel, window = signals("diagonal channel window", 8)
         pixel, strip = signals("pixel strip", 16)
         at, at_word, at_column, at_pixel, at_strip = signals(
@@ -99,7 +102,7 @@ class WindowFeeder(wiring.Component):
             channel_last.eq(channel + 1 == step.depth),
             window_last.eq(window + 1 == layer.set_columns),
             pixel_last.eq(pixel + 1 == step.columns),
-            self.o_valid.eq(active & ((diagonal != 0) | (room != 0))),
+            self.o_valid.eq(active & (pause == 0) & ((diagonal != 0) | (room != 0))),
             self.o_address.eq(at),
         ]
         word_end = self.o_valid & diagonal_last
@@ -140,8 +143,11 @@ class WindowFeeder(wiring.Component):
                             r.eq(next_strip) for r in (at, at_word, at_column, at_pixel, at_strip)
                         ]
                         m.d.sync += active.eq(~strip_last)
+        with m.If(pause != 0):
+            m.d.sync += pause.eq(pause - 1)
         with m.If(self.i_start):
             m.d.sync += [step.eq(self.i_pass), active.eq(1), room.eq(config.ifmap_spad)]
+            m.d.sync += pause.eq(release_delay(config))
             m.d.sync += [
                 r.eq(self.i_pass.element) for r in (at, at_word, at_column, at_pixel, at_strip)
             ]

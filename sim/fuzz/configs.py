@@ -36,12 +36,22 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 requant_lanes=1,
                 max_burst_beats=random.choice([1, 3, 8, 16, 16]),
                 outstanding_reads=random.choice([2, 3, 8, 32]),
+                **_spads(random) if dataflow == Dataflow.ROW_STATIONARY else {},
             )
         except ValueError:  # such a memory is too small for such an array
             continue
         lanes = [n for n in range(1, made.m_block + 1) if made.m_block % n == 0]
         keys = made.keys() | {"requant_lanes": random.choice(lanes)}
         return AcceleratorConfig(**keys)  # type: ignore[arg-type]
+
+
+def _spads(random: Random) -> dict[str, int]:
+    """Draw scratchpads, from ones that hold a single word to those of the default."""
+    return {
+        "ifmap_spad": random.choice([1, 2, 5, 7, 12, 16]),
+        "filter_spad": random.choice([2, 9, 45, 100, 224]),
+        "psum_spad": random.choice([1, 2, 5, 24]),
+    }
 
 
 def draw_configs(seed: int, count: int) -> tuple[AcceleratorConfig, ...]:

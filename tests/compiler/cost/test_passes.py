@@ -22,7 +22,7 @@ def word_by_word(shape):
                 rows.append((strip, pixel, word))
             base += shape.slide * shape.depth
     used, loaded, ends = [], [], []
-    feeder = now = 1
+    feeder, now = 1 + shape.release, 1
     follows = False
     for index, release, (strip, pixel, word) in zip(needed, releases, rows, strict=True):
         while len(loaded) <= index:
