@@ -1,22 +1,21 @@
 """Chooses the nest of a layer."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from math import inf
 from operator import itemgetter
 
 from stillflow.compiler.estimate import cost, least_cost
 from stillflow.compiler.objective import CYCLES, Objective
+from stillflow.compiler.orders import ordered_nests
 from stillflow.compiler.set_mapper import set_candidates
-from stillflow.compiler.sizes import divisors, some, tiles
+from stillflow.compiler.sizes import COUNT_MOST, divisors, some, tiles
 from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.work import Work
 
-COUNT_MOST = (1 << 16) - 1  # iterations of a loop of the hardware
 TOLERANCE = 400  # nests within a 400th of the fewest cycles are as good as the best
 
 
@@ -116,27 +115,14 @@ def _smallest_nests(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
 
 def _nests(smallest: Mapping) -> Iterator[Mapping]:
     """Nests with the pixel and window tiles of one that has the least on chip."""
-    config, blocks = smallest.config, smallest.blocks
+    config = smallest.config
     per_slot = config.ifmap_elements // max(1, smallest.slot_size)
     if smallest.rereads_filters:  # a block's lines stay for all pixel groups, in twos at best
         parameters = config.bias_lines + config.scale_lines
         per_slot = min(per_slot, (config.filter_lines - parameters) // smallest.slab_lines[0])
     probe_groups = some(tiles(smallest.plane_groups, per_slot), 6)
     half = tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
-    for groups in dict.fromkeys([*probe_groups, *half]):
-        whole = groups >= smallest.plane_groups and smallest.windows == 1
-        most = blocks if whole else max(1, config.psum_depth // smallest.tile_pixels)
-        for mb in some(tiles(blocks, min(most, blocks)), 6):
-            orders = [(False, False), (False, True)] if mb == blocks or not whole else []
-            if mb != blocks and whole:
-                orders.append((True, True))
-            try:
-                nest = smallest.regrouped(mb=mb, groups=groups)
-            except ValueError:
-                continue
-            for m_outer, resident in orders:
-                with suppress(ValueError):
-                    yield nest.ordered(m_outer=m_outer, filter_resident=resident)
+    yield from ordered_nests(smallest, [*probe_groups, *half], 6)
 
 
 def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
@@ -187,14 +173,19 @@ def choose_mapping(
     Raises
     ------
     MappingError
-        If the ifmap is packed and a pixel does not fit the ifmap buffer.
+        If the ifmap is packed and a pixel does not fit the ifmap buffer, or no nest fits otherwise.
     """
     best = _best_in_turn(plan, config, objective)
     if best is None:
         w = plan.work
+        if w.packed:
+            raise MappingError(
+                f"a packed pixel of {w.C} elements must fit the ifmap buffer of "
+                f"{config.ifmap_elements} elements"
+            )
         raise MappingError(
-            f"a packed pixel of {w.C} elements must fit the ifmap buffer of "
-            f"{config.ifmap_elements} elements"
+            f"one ofmap pixel of {w.R}x{w.S} filters at stride {w.stride[0]}x{w.stride[1]} must "
+            f"fit the buffers of {config.glb_kib} KiB"
         )
     return best
 

@@ -1,13 +1,17 @@
 """Nests of a layer on a row-stationary array."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
-from stillflow.compiler.sizes import divisors, some, tiles
+from stillflow.compiler.orders import ordered_nests
+from stillflow.compiler.sizes import COUNT_MOST, divisors, some, tiles
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
 from stillflow.hw.work import Work
+
+#: Channel planes that a plane group may have.
+PLANES_MOST = next((1 << field.bits) - 1 for field in FIELDS if field.name == "k_planes")
 
 
 def pe_sets(work: Work, config: AcceleratorConfig) -> Iterator[PeSet]:
@@ -28,9 +32,9 @@ def pe_sets(work: Work, config: AcceleratorConfig) -> Iterator[PeSet]:
         for width in columns:
             if width > min(config.ifmap_spad, half):
                 continue
-            most = min(config.ifmap_spad // width, half // width)
+            most = min(config.ifmap_spad // width, half // width, PLANES_MOST // channels)
             for depth in some(tiles(-(-work.C // channels), most), 4):
-                fits = min(config.psum_spad, half // (width * depth), 255)
+                fits = min(config.psum_spad, half // (width * depth))
                 for filters in _filters(work.M, fits):
                     yield PeSet(
                         channels=channels, filter_rows=filter_rows, depth=depth, columns=width,
@@ -46,59 +50,66 @@ def _filters(total: int, most: int) -> list[int]:
 
 def _pixel_tiles(work: Work, config: AcceleratorConfig, most: int) -> Iterator[tuple[int, int]]:
     """Ofmap rows and columns of tiles of at most so many vectors for each filter."""
-    columns = config.m_block
-    strips = -(-work.E // columns)
+    strips = -(-work.E // config.m_block)
     for pf in some(tiles(work.F, most), 5):
         for count in some(tiles(strips, most // pf), 4):
-            yield min(work.E, count * columns), pf
+            yield min(work.E, count * config.m_block), pf
 
 
 def set_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
-    """Nests of a layer that fit the accelerator; the window is taken in tiles where it must."""
+    """Nests of a layer that fit the accelerator.
+
+    Where none of whole strips does, those of fewer ofmap rows than the array has columns, and then
+    of the window in the fewest tiles that fit.
+    """
+    sets = list(pe_sets(work, config))
     found = False
-    for pe_set in pe_sets(work, config):
-        for mapping in _of_set(work, config, pe_set, 1, 1):
-            found = True
-            yield mapping
-    if found:
-        return
-    for pe_set in pe_sets(work, config):
-        for r_count in divisors(work.R // pe_set.filter_rows):
-            for s_count in divisors(work.S // pe_set.columns):
-                yield from _of_set(work, config, pe_set, r_count, s_count)
+    for mapping in _nests(work, config, sets):
+        found = True
+        yield mapping
+    if not found:
+        for pe_set in sets:
+            yield from _in_parts(work, config, pe_set)
 
 
-def _of_set(
-    work: Work, config: AcceleratorConfig, pe_set: PeSet, r_count: int, s_count: int
-) -> Iterator[Mapping]:
-    for pe, pf in _pixel_tiles(work, config, config.psum_depth // pe_set.filters):
-        try:
-            smallest = Mapping(
-                config=config, work=work, pn=1, pe=pe, pf=pf, mb=1, groups=1, r_count=r_count,
-                s_count=s_count, pe_set=pe_set,
-            )  # fmt: skip
-        except ValueError:
-            continue
-        yield from _orders(smallest)
+def _nests(work: Work, config: AcceleratorConfig, sets: list[PeSet]) -> Iterator[Mapping]:
+    for pe_set in sets:
+        most = min(config.psum_depth, COUNT_MOST) // pe_set.filters
+        for pe, pf in _pixel_tiles(work, config, most):
+            if smallest := _smallest(work, config, pe_set, pe, pf):
+                yield from _orders(smallest)
+
+
+def _in_parts(work: Work, config: AcceleratorConfig, pe_set: PeSet) -> Iterator[Mapping]:
+    """Nests of one strip and ofmap column: the most rows, then the fewest window tiles that fit."""
+    rows, columns = divisors(work.R // pe_set.filter_rows), divisors(work.S // pe_set.columns)
+    parts = sorted(((r, s) for r in rows for s in columns), key=lambda part: part[0] * part[1])
+    strip = min(work.E, config.m_block)
+    for pe in tiles(strip, strip):
+        for part in parts:
+            if smallest := _smallest(work, config, pe_set, pe, 1, *part):
+                yield from _orders(smallest)
+                return
+
+
+def _smallest(
+    work: Work, config: AcceleratorConfig, pe_set: PeSet, pe: int, pf: int, r_count: int = 1,
+    s_count: int = 1,
+) -> Mapping | None:  # fmt: skip
+    """Nest with the least on chip for a PE set and a pixel tile, if that fits."""
+    try:
+        mapping = Mapping(
+            config=config, work=work, pn=1, pe=pe, pf=pf, mb=1, groups=1, r_count=r_count,
+            s_count=s_count, pe_set=pe_set,
+        )  # fmt: skip
+    except ValueError:
+        return None
+    return mapping if max(mapping.k_r, mapping.k_s) <= COUNT_MOST else None
 
 
 def _orders(smallest: Mapping) -> Iterator[Mapping]:
-    """Nests with the PE set and pixel tile of one that has the least on chip."""
-    config, blocks = smallest.config, smallest.blocks
-    per_slot = max(1, config.ifmap_elements // smallest.slot_size)
-    whole_groups = tiles(smallest.plane_groups, per_slot)[:1]
+    """Nests that differ in order and plane groups: as many as fit, as fit twice, one."""
+    per_slot = max(1, smallest.config.ifmap_elements // smallest.slot_size)
+    whole = tiles(smallest.plane_groups, per_slot)[:1]
     half = tiles(smallest.plane_groups, max(1, per_slot // 2))[:1]
-    for groups in dict.fromkeys([*whole_groups, *half, 1]):
-        whole = groups >= smallest.plane_groups and smallest.windows == 1
-        most = blocks if whole else max(1, config.psum_depth // smallest.tile_vectors)
-        for mb in some(tiles(blocks, min(most, blocks)), 4):
-            orders = [(False, False), (False, True)] if mb == blocks or not whole else []
-            if mb != blocks and whole:
-                orders.append((True, True))
-            try:
-                nest = smallest.regrouped(mb=mb, groups=groups)
-            except ValueError:
-                continue
-            for m_outer, resident in orders:
-                with suppress(ValueError):
-                    yield nest.ordered(m_outer=m_outer, filter_resident=resident)
+    yield from ordered_nests(smallest, [*whole, *half, 1], 4)

@@ -1,5 +1,7 @@
 """Sizes that are worth trying for a loop's tiles."""
 
+COUNT_MOST = (1 << 16) - 1  # iterations of a loop of the hardware
+
 
 def tiles(total: int, most: int) -> list[int]:
     """Tile sizes up to ``most`` that spread ``total`` evenly: one for each number of tiles."""

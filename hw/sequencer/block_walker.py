@@ -11,24 +11,10 @@ from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest, loop_counts
+from stillflow.hw.sequencer.nest import TileLevel as Level
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
-
-
-class Level(enum.IntEnum):
-    """Loops around the K walk, innermost first."""
-
-    MB = 0
-    S = 1  # window tiles
-    R = 2
-    C = 3
-    M_INNER = 4
-    F = 5
-    E = 6
-    N = 7
-    M_OUTER = 8
-    G = 9
 
 
 class Phase(enum.Enum):

@@ -9,6 +9,21 @@ from amaranth.lib.wiring import In, Out
 _Level = TypeVar("_Level", bound=enum.IntEnum)
 
 
+class TileLevel(enum.IntEnum):
+    """Tile loops of the compute side, innermost first; loops of its own lie within."""
+
+    MB = 0
+    S = 1  # window tiles
+    R = 2
+    C = 3
+    M_INNER = 4
+    F = 5
+    E = 6
+    N = 7
+    M_OUTER = 8
+    G = 9
+
+
 class LoopNest(wiring.Component):
     """Counters of nested loops; level 0 is the innermost.
 

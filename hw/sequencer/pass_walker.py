@@ -8,26 +8,12 @@ from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.nest import TileLevel as Level
 from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import pass_guard
 from stillflow.hw.words import LayerDescriptor, LineKind
-
-
-class Level(enum.IntEnum):
-    """Loops around the passes of a reduction tile, innermost first."""
-
-    MB = 0
-    S = 1  # window tiles
-    R = 2
-    C = 3
-    M_INNER = 4
-    F = 5
-    E = 6
-    N = 7
-    M_OUTER = 8
-    G = 9
 
 
 class PassLevel(enum.IntEnum):

@@ -16,11 +16,12 @@ from stillflow.compiler.mapper import (
 )
 from stillflow.compiler.objective import Objective
 from stillflow.compiler.work import plan_layer
+from stillflow.hw.config import Dataflow
 from stillflow.hw.layer import ConvShape, PoolShape
-from stillflow.hw.presets import EDGE8, EDGE32, TINY
+from stillflow.hw.presets import EDGE8, EDGE32, EYERISS, TINY
 from stillflow.hw.tensor import packed
 from tests.compiler.test_lower import place_of
-from tests.networks import CONFIGS, draw_plan
+from tests.networks import CONFIGS, ODD_RS, TINY_RS, draw_plan
 
 seeds = st.integers(0, 2**32 - 1).map(Random)
 names = st.sampled_from(sorted(CONFIGS))
@@ -92,7 +93,9 @@ def test_the_choice_is_a_candidate_and_always_the_same(name, random):
     assert estimate_cycles(by_cycles) <= fewest + fewest // TOLERANCE
 
 
+WIDE_RS = replace(EDGE32, name="wide_rs", dataflow=Dataflow.ROW_STATIONARY)
 HARD = [
+    ConvShape(C=4, M=4, H=3000, W=3, R=2, S=2, stride=(1400, 1)),  # rows that no pixel uses
     ConvShape(C=1, M=1),
     ConvShape(C=3, M=96, H=227, W=227, R=11, S=11, stride=(4, 4)),
     ConvShape(C=1, M=1, H=32, W=32, R=32, S=32),  # fills tiny's ifmap buffer
@@ -114,7 +117,11 @@ HARD = [
 ]
 
 
-@pytest.mark.parametrize("config", [TINY, EDGE8, EDGE32], ids=lambda config: config.name)
+@pytest.mark.parametrize(
+    "config",
+    [TINY, EDGE8, EDGE32, EYERISS, TINY_RS, ODD_RS, WIDE_RS],
+    ids=lambda config: config.name,
+)
 @pytest.mark.parametrize("shape", HARD, ids=repr)
 def test_hard_shapes_have_a_nest_whose_descriptor_packs(shape, config):
     plan = plan_of(shape, config)
