@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterator
 
 from stillflow.boards.targets.figure import Figure
 from stillflow.boards.targets.one_level import OneLevel, least_traffic
-from stillflow.boards.targets.reports import of_type, reported, utilisation
-from stillflow.compiler.cost.counters import predict_counters
-from stillflow.compiler.objective import Minimised, Objective
-from stillflow.compiler.program import compile_network
-from stillflow.compiler.synthetic import synthetic_network
+from stillflow.boards.targets.reports import counted, dram_bytes, of_type, reported, utilisation
+from stillflow.compiler.counts import layer_macs
 from stillflow.compiler.workload import Workload, load_workload
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
@@ -16,13 +13,14 @@ from stillflow.hw.presets import EYERISS
 
 CLOCK_HZ = 200_000_000
 BATCHES = {"alexnet": 4, "vgg16": 3}
-GLB = {  # counters of the buffers' array side but the filters', then of all
-    "ifmap and psums on the array's side": (
-        Counter.IFMAP_READS, Counter.PSUM_READS, Counter.PSUM_WRITES, Counter.OFMAP_WRITES,
-    ),
+ARRAY_SIDE = (
+    Counter.IFMAP_READS, Counter.PSUM_READS, Counter.PSUM_WRITES, Counter.OFMAP_WRITES,
+)  # fmt: skip
+GLB = {
+    "ifmap and psums on the array's side": ARRAY_SIDE,
     "all": (
-        Counter.IFMAP_READS, Counter.PSUM_READS, Counter.PSUM_WRITES, Counter.OFMAP_WRITES,
-        Counter.FILTER_READS, Counter.IFMAP_FILLS, Counter.FILTER_FILLS, Counter.OFMAP_SPILLS,
+        *ARRAY_SIDE, Counter.FILTER_READS, Counter.IFMAP_FILLS, Counter.FILTER_FILLS,
+        Counter.OFMAP_SPILLS,
     ),
 }  # fmt: skip
 
@@ -35,7 +33,7 @@ def eyeriss_figures(say: Callable[[str], None]) -> Iterator[Figure]:
     ):
         say(f"{name} on eyeriss")
         batch = BATCHES[name]
-        layers = reported(of_type(load_workload(name, batch=batch), "conv"), EYERISS)
+        layers = reported(conv_of(name), EYERISS)
         subject = f"eyeriss, {name}, {batch} images"
         yield Figure(
             subject=f"{subject}: utilisation, CONV", measured=utilisation(layers, EYERISS),
@@ -48,12 +46,12 @@ def eyeriss_figures(say: Callable[[str], None]) -> Iterator[Figure]:
         )  # fmt: skip
     yield from traffic_figures(say)
     say("buffer words on eyeriss")
-    counters, shapes = counted("vgg16", "energy")
-    macs = sum(shape.macs for shape in shapes)
+    layers = counted(conv_of("vgg16"), EYERISS, "energy")
+    macs = sum(layer_macs(layer) for layer, _ in layers)
     for (which, taken), target, bound in zip(
         GLB.items(), (0.02, 0.035), (0.017, 0.030), strict=True
     ):
-        words = sum(layer[counter] for layer in counters for counter in taken)
+        words = sum(counters[counter] for _, counters in layers for counter in taken)
         yield Figure(
             subject=f"eyeriss, vgg16, --objective energy: buffer words per MAC, {which}",
             measured=words / macs, target=target, bound=bound, unit="words", at_most=True,
@@ -68,11 +66,8 @@ def traffic_figures(say: Callable[[str], None]) -> Iterator[Figure]:
     )
     for name, batch in BATCHES.items():
         say(f"DRAM bytes of {name} on eyeriss")
-        counters, shapes = counted(name, "dram")
-        moved = sum(
-            layer[Counter.DRAM_READ_BYTES] + layer[Counter.DRAM_WRITE_BYTES] for layer in counters
-        )
-        least = sum(least_traffic(shape, memory) for shape in shapes)
+        moved = sum(dram_bytes(counters) for _, counters in counted(conv_of(name), EYERISS, "dram"))
+        least = least_bytes(name, memory)
         yield Figure(
             subject=f"eyeriss, {name}, {batch} images, --objective dram: DRAM bytes over the best "
             f"one-level tiling's {least / 1e6:.1f} MB",
@@ -80,12 +75,12 @@ def traffic_figures(say: Callable[[str], None]) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def counted(name: str, minimise: Minimised) -> tuple[list[dict[Counter, int]], list[ConvShape]]:
-    """Counters of a network's CONV layers and their shapes; cycles left out."""
-    conv: Workload = of_type(load_workload(name, batch=BATCHES[name]), "conv")
-    network = synthetic_network(conv, EYERISS, seed=0, weights=False)
-    program = compile_network(
-        network, EYERISS, objective=Objective(minimise=minimise), contents=False
-    )
-    counters = [predict_counters(layer.mapping, layer.descriptor) for layer in program.layers]
-    return counters, [e.shape for e in conv.entries if isinstance(e.shape, ConvShape)]
+def conv_of(name: str) -> Workload:
+    """CONV layers of a network, with as many images as were measured on the chip."""
+    return of_type(load_workload(name, batch=BATCHES[name]), "conv")
+
+
+def least_bytes(name: str, memory: OneLevel) -> int:
+    """Fewest bytes that the CONV layers of a network move."""
+    shapes = [e.shape for e in conv_of(name).entries if isinstance(e.shape, ConvShape)]
+    return sum(least_traffic(shape, memory) for shape in shapes)

@@ -4,13 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from stillflow.boards.targets.figure import Figure
-from stillflow.compiler.cost.counters import predict_counters
+from stillflow.boards.targets.reports import counted, dram_bytes
 from stillflow.compiler.counts import EnergyCosts, accesses, layer_macs
-from stillflow.compiler.objective import Objective
-from stillflow.compiler.program import compile_network
-from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import load_workload
-from stillflow.hw.csr import Counter
 from stillflow.hw.presets import EYERISS
 
 BATCH = 16
@@ -26,17 +22,11 @@ DRAM = {
 def figure10_figures(say: Callable[[str], None]) -> Iterator[Figure]:
     """Scratchpad accesses per MAC, and DRAM energy over the paper's, by counted words."""
     say("figure 10 of ISCA 2016")
-    network = synthetic_network(
-        load_workload("alexnet", batch=BATCH), CONFIG, seed=0, weights=False
-    )
-    program = compile_network(network, CONFIG, objective=Objective(minimise="dram"), contents=False)
     spent, macs, kept = {"conv": 0.0, "fc": 0.0}, 0, 0
-    for layer in program.layers:
-        counters = predict_counters(layer.mapping, layer.descriptor)
-        moved = counters[Counter.DRAM_READ_BYTES] + counters[Counter.DRAM_WRITE_BYTES]
+    for layer, counters in counted(load_workload("alexnet", batch=BATCH), CONFIG, "dram"):
         words = accesses(counters, CONFIG)
-        spent[layer.layer.op] += EnergyCosts().dram * moved / CONFIG.act_bytes / 1e9
-        macs += layer_macs(layer.layer)
+        spent[layer.op] += EnergyCosts().dram * dram_bytes(counters) / CONFIG.act_bytes / 1e9
+        macs += layer_macs(layer)
         kept += words.of("spad_reads") + words.spad_writes_psum
     subject = f"ISCA 2016 figure 10, AlexNet, {BATCH} images"
     yield Figure(

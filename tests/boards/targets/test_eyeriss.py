@@ -1,6 +1,7 @@
-from stillflow.boards.targets.eyeriss import counted, traffic_figures
+from stillflow.boards.targets.eyeriss import conv_of, traffic_figures
 from stillflow.boards.targets.figure10 import figure10_figures
-from stillflow.boards.targets.reports import of_type, reported, utilisation
+from stillflow.boards.targets.reports import counted, of_type, reported, utilisation
+from stillflow.compiler.counts import layer_macs
 from stillflow.compiler.workload import load_workload
 from stillflow.hw.csr import Counter
 from stillflow.hw.presets import EYERISS
@@ -20,8 +21,8 @@ def test_traffic_is_no_less_than_that_of_the_best_tiling():
 
 
 def test_every_mac_of_a_network_is_counted_on_the_array():
-    counters, shapes = counted("alexnet", "energy")
-    assert sum(c[Counter.MAC_LANES] for c in counters) >= sum(shape.macs for shape in shapes)
+    for layer, counters in counted(conv_of("alexnet"), EYERISS, "energy"):
+        assert counters[Counter.MAC_LANES] >= layer_macs(layer)
 
 
 def test_a_mac_costs_four_scratchpad_accesses_in_figure_10():
