@@ -149,10 +149,13 @@ def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
     rows = used_positions(shape.H, shape.E, shape.R, shape.stride[0], dilation[0], top)
     columns = used_positions(shape.W, shape.F, shape.S, shape.stride[1], dilation[1], left)
     ifmap = shape.N * shape.C * rows * columns
+    channels = shape.M if isinstance(shape, ConvShape) else shape.C
+    ofmap = shape.N * channels * shape.E * shape.F
+    if layer.joined is not None:
+        ifmap += ofmap  # the second tensor
     if not isinstance(shape, ConvShape):
-        return (ifmap + shape.N * shape.C * shape.E * shape.F) * config.act_bytes
+        return (ifmap + ofmap) * config.act_bytes
     filters = shape.M * (shape.C // shape.G) * shape.R * shape.S
-    ofmap = shape.N * shape.M * shape.E * shape.F
     return (ifmap + ofmap) * config.act_bytes + filters * config.weight_bits // 8
 
 

@@ -89,11 +89,12 @@ class Traffic:
     ifmap: int
     filters: int
     ofmap: int
+    residual: int
 
     @property
     def total(self) -> int:
         """All bytes."""
-        return self.ifmap + self.filters + self.ofmap
+        return self.ifmap + self.filters + self.ofmap + self.residual
 
 
 def traffic(mapping: Mapping) -> Traffic:
@@ -104,10 +105,12 @@ def traffic(mapping: Mapping) -> Traffic:
     width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
     reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
+    ofmap = mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes
     return Traffic(
         ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes * reloads,
         filters=mapping.filter_lines * config.filter_line_bytes * passes,
-        ofmap=mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes,
+        ofmap=ofmap,
+        residual=ofmap if w.joined else 0,
     )
 
 
@@ -117,7 +120,7 @@ def spent_energy(
     """Energy of a layer besides that of its MACs; ``reductions`` as in `compute_cycles`."""
     config = mapping.config
     counters = array_counters(mapping, reductions=reductions) | {
-        Counter.IFMAP_FILLS: moved.ifmap // config.act_bytes,
+        Counter.IFMAP_FILLS: (moved.ifmap + moved.residual) // config.act_bytes,
         Counter.FILTER_FILLS: moved.filters // (config.weight_bits // 8),
         Counter.OFMAP_SPILLS: moved.ofmap // config.act_bytes,
     }
@@ -184,7 +187,8 @@ def memory_cycles(mapping: Mapping, moved: Traffic) -> int:
     loads = mapping.tiles * load_cycles(mapping)
     filters = moved.filters // config.axi_bytes
     stores = moved.ofmap // min(config.axi_bytes, config.channel_block * config.act_bytes)
-    return max(moved.total // config.axi_bytes, loads + filters + stores)
+    residuals = moved.residual // config.axi_bytes
+    return max(moved.total // config.axi_bytes, loads + filters + stores + residuals)
 
 
 def estimate(mapping: Mapping, memory: int) -> int:

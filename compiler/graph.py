@@ -41,6 +41,54 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """A function of the requantised words, by table.
+
+    Parameters
+    ----------
+    index : str
+        Tensor of these words; it is not stored.
+    entries : intx[256]
+        Word for each of them, the smallest first; of the type of what the layer makes of it.
+    """
+
+    index: str
+    entries: NDArray[np.integer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """A second tensor that a layer's words are added to, or multiplied with, one by one.
+
+    ``clip(round((own * own_scale + residual * residual_scale) / 2^shift) + zero point)``, or
+    ``clip(round(own * residual / 2^shift) + zero point)``: words less their zero points, integer
+    scales, one rounding half to even (`stillflow.hw.residual`).
+
+    Parameters
+    ----------
+    op : str
+        ``add`` or ``mul``.
+    own : str
+        Tensor of the layer's own words; it is not stored.
+    residual : str
+        The second tensor, of the ofmap's shape.
+    own_scale, residual_scale, shift : int
+        The scales are 0 for a product.
+    act_min, act_max : int
+        Saturation bounds in ofmap words; the layer's own are those of its own words.
+    """
+
+    op: Literal["add", "mul"]
+    own: str
+    residual: str
+    own_scale: int
+    residual_scale: int
+    shift: int
+    act_min: int
+    act_max: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ConvLayer:
     """Convolution, fully connected layer or matrix product, requantised.
 
@@ -64,7 +112,9 @@ class ConvLayer:
     scale : float32[M]
         f32(f32(x_scale * w_scale) / y_scale) of each filter.
     act_min, act_max : int
-        Saturation bounds in ofmap words: the type's range, tightened by ReLU and Clip.
+        Saturation bounds of the requantised words: the type's range, tightened by ReLU and Clip.
+    table, joined : optional
+        What becomes of these words before they are the ofmap's.
     fused : tuple[str, ...]
         Names of the nodes merged into this pass.
     """
@@ -79,6 +129,8 @@ class ConvLayer:
     scale: NDArray[np.float32]
     act_min: int
     act_max: int
+    table: Table | None = None
+    joined: Joined | None = None
     fused: tuple[str, ...] = ()
 
 
@@ -88,7 +140,7 @@ class PoolLayer:
 
     ``max``: padding never wins; scale and zero point of ifmap and ofmap are the same. ``avg``: the
     mean of the window with padding counted as zero, exact sum, one rounding in mode ``f32-rne`` by
-    ``scale``.
+    ``scale``. An average of one pixel requantises words, or copies them.
 
     Parameters are those of `ConvLayer`, except
 
@@ -108,10 +160,39 @@ class PoolLayer:
     scale: float = 1.0
     act_min: int = clip_range("int16")[0]
     act_max: int = clip_range("int16")[1]
+    table: Table | None = None
+    joined: Joined | None = None
     fused: tuple[str, ...] = ()
 
 
 Layer = ConvLayer | PoolLayer
+
+
+def requantised(layer: Layer) -> str:
+    """Tensor of the words as the requantiser gives them: the ofmap's, or of what follows."""
+    if layer.table is not None:
+        return layer.table.index
+    return tabulated(layer)
+
+
+def tabulated(layer: Layer) -> str:
+    """Tensor of the words that are joined with others: the ofmap's where none are."""
+    return layer.joined.own if layer.joined is not None else layer.ofmap
+
+
+def read_tensors(layer: Layer) -> tuple[str, ...]:
+    """Tensors that a layer reads from DRAM."""
+    residual = (layer.joined.residual,) if layer.joined is not None else ()
+    return (layer.ifmap, *residual)
+
+
+def report_op(layer: Layer) -> str:
+    """Name an operator for the report: what is done where a pooling window is one pixel."""
+    if layer.op != "avgpool" or layer.shape.R * layer.shape.S > 1:
+        return layer.op
+    if layer.joined is not None:
+        return layer.joined.op
+    return "table" if layer.table is not None else "requantize"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,3 +227,10 @@ class Network:
     outputs: tuple[Port, ...]
     tensors: dict[str, Tensor]
     layers: tuple[Layer, ...] = field(default=())
+
+    @property
+    def stored(self) -> set[str]:
+        """Names of the tensors that lie in DRAM."""
+        ports = {port.tensor for port in (*self.inputs, *self.outputs)}
+        moved = {name for layer in self.layers for name in (*read_tensors(layer), layer.ofmap)}
+        return ports | moved

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stillflow.compiler.estimate import estimate_cycles
-from stillflow.compiler.graph import ConvLayer, Network, Tensor
+from stillflow.compiler.graph import ConvLayer, Network, Tensor, read_tensors
 from stillflow.compiler.mapper import MappingError, choose_mapping
 from stillflow.compiler.work import merged_groups, plan_layer, suits_chains
 from stillflow.hw.config import AcceleratorConfig
@@ -17,10 +17,15 @@ def choose_layouts(network: Network, config: AcceleratorConfig) -> dict[str, Ten
     grouped convolution begin in channel blocks of their own where no other layer sees the tensors
     and it is faster than to compute several groups as one.
     """
-    layouts = {name: _layout(network, tensor, config) for name, tensor in network.tensors.items()}
-    touched = [name for layer in network.layers for name in (layer.ifmap, layer.ofmap)]
+    stored = network.stored
+    layouts = {
+        name: _layout(network, tensor, config)
+        for name, tensor in network.tensors.items()
+        if name in stored
+    }
+    touched = [name for layer in network.layers for name in (*read_tensors(layer), layer.ofmap)]
     for layer in network.layers:
-        if not isinstance(layer, ConvLayer) or layer.ifmap == layer.ofmap:
+        if not isinstance(layer, ConvLayer) or layer.ifmap == layer.ofmap or layer.joined:
             continue
         if all(touched.count(name) == 1 for name in (layer.ifmap, layer.ofmap)):
             layouts |= _in_groups(layer, network, layouts[layer.ifmap], config)
@@ -56,8 +61,15 @@ def _layout(network: Network, tensor: Tensor, config: AcceleratorConfig) -> Tens
     in_blocks = blocked(N, C, H, W, block=config.channel_block, element_bytes=size)
     is_input = any(port.tensor == tensor.name for port in network.inputs)
     is_output = any(port.tensor == tensor.name for port in network.outputs)
-    users = [layer for layer in network.layers if layer.ifmap == tensor.name]
-    dense = [user for user in users if isinstance(user, ConvLayer) and user.shape.G == 1]
+    users = [layer for layer in network.layers if tensor.name in read_tensors(layer)]
+    dense = [
+        user
+        for user in users
+        if isinstance(user, ConvLayer)
+        and user.shape.G == 1
+        and user.ifmap == tensor.name
+        and not user.joined
+    ]
     if not is_input or is_output or not users or len(dense) < len(users):
         return in_blocks
     if C % config.channel_block == 0 or H * W == 1:

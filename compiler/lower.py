@@ -25,6 +25,7 @@ def lower(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
         A value for each of `stillflow.hw.descriptor.FIELDS` but the checksum.
     """
     fields = {"magic": MAGIC, "op": int(place.op), "pad_value": place.pad_value}
+    fields |= place.finish
     fields |= {"zero_point": place.zero_point, "act_min": place.act_min, "act_max": place.act_max}
     return (
         fields | _loops(mapping) | _load(mapping, plan, place) | store_fields(mapping, plan, place)

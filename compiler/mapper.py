@@ -14,6 +14,7 @@ from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.residual import join_depth, ring_depth
 from stillflow.hw.work import Work
 
 TOLERANCE = 400  # nests within a 400th of the fewest cycles are as good as the best
@@ -35,6 +36,8 @@ def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
 
 def most_pixels(work: Work, config: AcceleratorConfig) -> int:
     """Most pixels of a tile: as many as there are psum entries, unless psums stay in the array."""
+    if work.joined:
+        return join_depth(config)
     if config.dataflow != Dataflow.OUTPUT_STATIONARY:
         return config.psum_depth
     pixel = work.C if work.packed else config.channel_block
@@ -127,7 +130,8 @@ def _nests(smallest: Mapping) -> Iterator[Mapping]:
 
 def depthwise_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
     """Nests of a depthwise layer: whole ofmap rows, strips as high as the chains allow."""
-    room = (config.psum_depth - config.store_pixels + 1) // work.F
+    depth = ring_depth(config, joins=work.joined)
+    room = (depth - config.store_pixels + 1) // work.F
     tap_blocks = [
         (tap_rows, tap_columns)
         for tap_columns in tiles(work.S, work.S)

@@ -1,7 +1,8 @@
 """Where a layer's data lie in DRAM."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from stillflow.compiler.finish import PLAIN
 from stillflow.hw.descriptor import Op
 from stillflow.hw.tensor import TensorLayout
 
@@ -20,6 +21,8 @@ class Placement:
         How column sums meet psums.
     pad_value, zero_point, act_min, act_max : int
         Signed words.
+    finish : dict[str, int]
+        Fields of the descriptor for a table and for joining with a second tensor.
     """
 
     ifmap: int
@@ -32,3 +35,4 @@ class Placement:
     zero_point: int
     act_min: int
     act_max: int
+    finish: dict[str, int] = field(default_factory=lambda: dict(PLAIN))

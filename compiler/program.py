@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from stillflow.compiler.filters import filter_stream
-from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range
+from stillflow.compiler.finish import finish_fields, table_bytes
+from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range, requantised
 from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import choose_mapping
@@ -145,11 +146,16 @@ def compile_network(
         if progress is not None:
             progress(layer.name)
         try:
+            table = table_bytes(layer, config)
+            table_address = allocator.take(len(table)) if table else 0
             compiled, stream = _compile_layer(
-                layer, network, config, layouts, addresses, allocator.top, choose, contents
-            )
+                layer, network, config, layouts, addresses, table_address, allocator.top, choose,
+                contents,
+            )  # fmt: skip
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
+        if table:
+            segments[table_address] = table
         size = compiled.mapping.filter_lines * config.filter_line_bytes
         segments[allocator.take(size)] = stream
         layers.append(compiled)
@@ -188,11 +194,12 @@ def _compile_layer(
     config: AcceleratorConfig,
     layouts: dict[str, TensorLayout],
     addresses: dict[str, int],
+    table_address: int,
     filters_address: int,
     choose: Callable[[Plan, AcceleratorConfig], Mapping],
     contents: bool,
 ) -> tuple[LayerProgram, bytes]:
-    source, target = network.tensors[layer.ifmap], network.tensors[layer.ofmap]
+    source, target = network.tensors[layer.ifmap], network.tensors[requantised(layer)]
     plan = plan_layer(layer, layouts[layer.ifmap], config)
     w = plan.work
     offset = sign_offset(target.dtype)
@@ -208,6 +215,7 @@ def _compile_layer(
         ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
         ifmap_layout=layouts[layer.ifmap], ofmap_layout=layouts[layer.ofmap], op=op,
         pad_value=pad, zero_point=zero_out, act_min=low - offset, act_max=high - offset,
+        finish=finish_fields(layer, network.tensors, addresses, table_address),
     )  # fmt: skip
     descriptor = lower(mapping, plan, place)
     pack(descriptor)

@@ -5,6 +5,7 @@ from typing import Any
 
 from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.counts import EnergyCosts, accesses, compulsory_bytes, energy, layer_macs
+from stillflow.compiler.graph import report_op
 from stillflow.compiler.program import LayerProgram, Program
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
@@ -49,7 +50,7 @@ def layer_entry(
     read, written = counters[Counter.DRAM_READ_BYTES], counters[Counter.DRAM_WRITE_BYTES]
     return {
         "name": layer.name,
-        "op": layer.op,
+        "op": report_op(layer),
         "fused": list(layer.fused),
         "macs": macs,
         "cycles": cycles,

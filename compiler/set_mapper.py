@@ -8,6 +8,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
+from stillflow.hw.residual import ring_depth
 from stillflow.hw.work import Work
 
 #: Channel planes that a plane group may have.
@@ -74,7 +75,8 @@ def set_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
 
 def _nests(work: Work, config: AcceleratorConfig, sets: list[PeSet]) -> Iterator[Mapping]:
     for pe_set in sets:
-        most = min(config.psum_depth, COUNT_MOST) // pe_set.filters
+        depth = ring_depth(config, joins=work.joined)
+        most = min(depth, COUNT_MOST) // pe_set.filters
         for pe, pf in _pixel_tiles(work, config, most):
             if smallest := _smallest(work, config, pe_set, pe, pf):
                 yield from _orders(smallest)

@@ -1,10 +1,11 @@
 """Layers in the form that the hardware executes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.residual import ring_depth
 from stillflow.hw.tensor import TensorLayout
 from stillflow.hw.work import Work
 
@@ -61,7 +62,9 @@ def merged_groups(shape: ConvShape, block: int) -> int:
     return shape.G
 
 
-def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -> bool:
+def suits_chains(
+    shape: ConvShape, config: AcceleratorConfig, *, packed: bool, joined: bool = False
+) -> bool:
     """Whether a layer's pixels should move through the weight chains, a channel in each column.
 
     That is for depthwise layers on weight-stationary arrays. A pixel is read once or twice for each
@@ -77,7 +80,7 @@ def suits_chains(shape: ConvShape, config: AcceleratorConfig, *, packed: bool) -
         and not packed
         and shape.dilation == (1, 1)
         and shape.stride[0] * shape.stride[1] <= shape.R * shape.S
-        and shape.F + config.store_pixels <= config.psum_depth
+        and shape.F + config.store_pixels <= ring_depth(config, joins=joined)
         and planes * (shape.R * row + config.ifmap_banks) <= config.ifmap_elements
     )
 
@@ -103,6 +106,19 @@ def plan_layer(
         The accelerator.
     """
     shape = layer.shape if isinstance(layer, ConvLayer | PoolLayer) else layer
+    joined = isinstance(layer, ConvLayer | PoolLayer) and layer.joined is not None
+    plan = _plan(layer, shape, ifmap, config, joined=joined)
+    return replace(plan, work=replace(plan.work, joined=True)) if joined else plan
+
+
+def _plan(
+    layer: Layer | ConvShape | PoolShape,
+    shape: ConvShape | PoolShape,
+    ifmap: TensorLayout,
+    config: AcceleratorConfig,
+    *,
+    joined: bool,
+) -> Plan:
     block = config.channel_block
     packed = ifmap.pixel != block
     if isinstance(shape, PoolShape):
@@ -114,7 +130,7 @@ def plan_layer(
             packed=False, maximum=maximum,
         )  # fmt: skip
         return Plan(work=work, pool=True)
-    if suits_chains(shape, config, packed=packed):
+    if suits_chains(shape, config, packed=packed, joined=joined):
         planes = -(-shape.C // block)
         taken = _planes_at_a_time(shape, config)
         groups = -(-planes // taken)

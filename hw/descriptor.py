@@ -1,9 +1,9 @@
 """The layer descriptor: one nest as the sequencers read it. Plain Python.
 
 A program is an array of descriptors in DRAM. Every field is a loop bound, a stride or an address
-of the nest in `docs/architecture.md`; the hardware adds, it never multiplies. Fields are packed
-into little-endian 32-bit words in the order of the table, none crosses a word. The last word makes
-the sum of all words zero (modulo 2^32).
+of the nest in `docs/architecture.md`; the hardware adds, it never multiplies. Each field is packed
+into the first little-endian 32-bit word that has room for it, none crosses a word. The checksum
+makes the sum of all words zero (modulo 2^32).
 """
 
 from dataclasses import dataclass
@@ -171,18 +171,33 @@ FIELDS = (
     _u("strips_last", 16, "... of the last row tile"),
     _u("set_pes", 16, "PEs that compute in a strip"),
     _u("set_pes_last", 16, "... in the last strip of the last row tile"),
+    # joining with a second tensor: see `stillflow.hw.residual`
+    _u("join", 2, "a `Join`"),
+    _u("join_shift", 6, "right shift of the sum or product"),
+    _u("own_scale", 18, "integer scale of the layer's own words"),
+    _s("own_zero_point", 16, "of these words as they come from the requantiser or its table"),
+    _u("residual_scale", 18, "... of the residual words"),
+    _u("residual_address", 32, "DRAM byte address; strides are the ofmap's"),
+    _s("residual_zero_point", 16, "of the residual words"),
+    _s("join_zero_point", 16, "of the ofmap, if the layer joins"),
+    _s("join_min", 16, "lower saturation bound of the ofmap then"),
+    _s("join_max", 16, "upper saturation bound"),
+    # a table behind the requantiser
+    _u("table", 1, "the requantiser's words are indices of a table"),
+    _u("table_address", 32, "DRAM byte address of its entries, for the smallest word first"),
     _u("checksum", 32, "makes the sum of all words zero"),
 )
 
 
 def _place() -> dict[str, tuple[int, int]]:
     places: dict[str, tuple[int, int]] = {}
-    word, used = 0, 0
+    used: list[int] = []
     for entry in FIELDS:
-        if used + entry.bits > 32:
-            word, used = word + 1, 0
-        places[entry.name] = (word, used)
-        used += entry.bits
+        word = next((i for i, bits in enumerate(used) if bits + entry.bits <= 32), len(used))
+        if word == len(used):
+            used.append(0)
+        places[entry.name] = (word, used[word])
+        used[word] += entry.bits
     return places
 
 

@@ -7,6 +7,7 @@ descriptor, the printer shows it, the cost model counts it.
 from dataclasses import dataclass
 
 from stillflow.hw.lazy import lazy
+from stillflow.hw.residual import join_depth, ring_depth
 from stillflow.hw.tiling import Tiling
 
 #: What follows from the groups of filter blocks and plane groups.
@@ -40,6 +41,8 @@ class Mapping(Tiling):
             raise ValueError("a depthwise tile must hold whole rows and windows")
         if (size := self.psum_entries) > config.psum_depth:
             raise ValueError(f"the psums of {size} pixels must fit {config.psum_depth} entries")
+        if self.fir and (size := self.waiting) > ring_depth(config, joins=work.joined):
+            raise ValueError(f"{size} words of a strip must fit the ofmap buffer")
         if self.psums_stay and self.pn > 1 and (self.pe, self.pf) != (work.E, work.F):
             raise ValueError("where psums stay, tiles of several images must hold whole images")
         if self.rereads_filters and self.visit_lines > config.filter_lines:
@@ -53,6 +56,8 @@ class Mapping(Tiling):
             self.window[0] % self.pe_set.filter_rows or self.window[1] % self.pe_set.columns
         ):
             raise ValueError("a PE set must divide the window")
+        if work.joined and (size := self.tile_vectors) > (half := join_depth(config)):
+            raise ValueError(f"a tile of {size} vectors must fit half the ofmap buffer, {half}")
         self._check_residents()
 
     def _check_residents(self) -> None:
@@ -107,10 +112,14 @@ class Mapping(Tiling):
         if self.pe_set:
             return self.tile_vectors
         if self.fir:
-            # Words of a strip wait in the ofmap buffer until it is complete, others behind them.
-            waiting = self.fir.strip * self.work.F + self.config.store_pixels - 1
-            return max(waiting, self.tile_pixels if self.k_s * self.k_r > 1 else 0)
+            return max(self.waiting, self.tile_pixels if self.k_s * self.k_r > 1 else 0)
         return min(self.tile_pixels, self.config.rows) if self.psums_stay else self.tile_pixels
+
+    @lazy
+    def waiting(self) -> int:
+        """Depthwise: words that wait in the ofmap buffer until a strip is complete, and behind."""
+        assert self.fir is not None
+        return self.fir.strip * self.work.F + self.config.store_pixels - 1
 
     @lazy
     def visit_lines(self) -> int:

@@ -6,6 +6,8 @@ HAZARD = 3  # cycles until a pixel's psum may be added to again
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates on their way out
 BEATS_AHEAD = 4  # beats and bursts that wait to be written
 OUTSTANDING_WRITES = 16
+ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claimed
+FINISH_STAGES = 7  # of a lane that finishes words
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
 
@@ -35,3 +37,8 @@ def pass_guard(config: AcceleratorConfig) -> int:
 def release_delay(config: AcceleratorConfig) -> int:
     """Cycles from a word's last beat until all rows of a row-stationary array have read it."""
     return max(0, config.rows - 4)
+
+
+def finish_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a vector to its ofmap words, in a layer with a table or a join."""
+    return FINISH_STAGES + config.pace

@@ -16,6 +16,8 @@ from stillflow.hw.dataflow.row_stationary import RowStationary
 from stillflow.hw.dataflow.weight_stationary import WeightStationary
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
+from stillflow.hw.post.finish import Finisher
+from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.hw.words import SegmentKind
@@ -95,10 +97,12 @@ class Accelerator(wiring.Component):
         reader, writer = Reader(config), Writer(config)
         loads, stores = ReadWalker(config), StoreWalker(config)
         dataflow, ofmap = DATAFLOWS[config.dataflow](config), OfmapBuffer(config)
+        finisher = Finisher(config)
         counters, events = Counters(), CounterEvents(config)
         m.submodules.csr, m.submodules.job = csr, job
         m.submodules.counters, m.submodules.events = counters, events
         m.submodules.dataflow, m.submodules.ofmap = dataflow, ofmap
+        m.submodules.finisher = finisher
         for name, engine in {
             "reader": reader,
             "writer": writer,
@@ -176,18 +180,43 @@ class Accelerator(wiring.Component):
             dataflow.i_mask.eq(reader.o_mask),
             dataflow.i_group.eq(reader.o_group),
             dataflow.i_entry_freed.eq(writer.o_freed),
+            dataflow.i_residual.eq(reader.o_residual),
+            loads.i_entry_freed.eq(writer.o_freed),
         ]
 
         # Store.
+        layer, joins = job.o_layer, Signal()
+        ring = Signal(range(config.psum_depth + 1))
+        m.d.comb += [
+            joins.eq(layer.join != Join.NONE),
+            ring.eq(Mux(joins, join_depth(config), config.psum_depth)),
+        ]
         wiring.connect(m, stores.o_run, writer.i_run)
         wiring.connect(m, job.o_record, writer.i_record)
         m.d.comb += [
+            stores.i_ring.eq(ring),
+            writer.i_ring.eq(ring),
             stores.i_ready.eq(ofmap.o_ready),
             ofmap.i_columns.eq(Mux(dataflow.o_last_columns, job.o_layer.pf_last, job.o_layer.pf)),
             ofmap.i_column_last.eq(dataflow.o_column_last),
             ofmap.i_strip_last.eq(dataflow.o_strip_last),
             ofmap.i_valid.eq(dataflow.o_valid),
             ofmap.i_words.eq(dataflow.o_words.as_value()),
+            ofmap.i_ring.eq(ring),
+            ofmap.i_joins.eq(joins),
+            ofmap.i_late.eq(joins | layer.table),
+            ofmap.i_finished.eq(finisher.o_words.as_value()),
+            ofmap.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.RESIDUAL)),
+            ofmap.i_fill_element.eq(reader.o_element),
+            ofmap.i_fill_mask.eq(reader.o_mask),
+            ofmap.i_fill_data.eq(reader.o_data),
+            finisher.i_layer.eq(layer),
+            finisher.i_valid.eq(dataflow.o_valid),
+            finisher.i_words.eq(dataflow.o_words),
+            finisher.i_residuals.as_value().eq(ofmap.o_residuals),
+            finisher.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.TABLE)),
+            finisher.i_fill_line.eq(reader.o_element[ceil_log2(config.axi_elements) :]),
+            finisher.i_fill_data.eq(reader.o_data),
             ofmap.i_read_en.eq(writer.o_read_en),
             ofmap.i_read_entry.eq(writer.o_read_entry),
             writer.i_vector.eq(ofmap.o_vector),
@@ -208,7 +237,8 @@ class Accelerator(wiring.Component):
             events.i_kind.eq(reader.o_kind),
             events.i_mask.eq(reader.o_mask),
             events.i_array.eq(dataflow.o_events),
-            events.i_ofmap_write.eq(dataflow.o_valid),
+            events.i_residual_read.eq(dataflow.o_valid & joins),
+            events.i_ofmap_write.eq(ofmap.o_write),
             events.i_ofmap_spill.eq(writer.o_spill),
             events.i_layer_end.eq(job.o_layer_end),
         ]

@@ -199,13 +199,26 @@ class ArrayEvents(data.StructLayout):
         super().__init__(amounts | {"lines": rows, "lanes": rows, "weights": weights})
 
 
-class SegmentKind(enum.Enum, shape=unsigned(2)):
+class SegmentKind(enum.Enum, shape=unsigned(3)):
     """Where the beats of a read segment go."""
 
     DESCRIPTOR = 0
     IFMAP = 1
     PADDING = 2
     FILTER = 3
+    RESIDUAL = 4
+    TABLE = 5
+
+
+def residual_unit_bit(config: AcceleratorConfig) -> int:
+    """Lowest bit of a residual segment's channel block in its ``element``."""
+    return ceil_log2(2 * config.psum_depth * config.channel_block)
+
+
+def element_bits(config: AcceleratorConfig) -> int:
+    """Bits of a segment's ``element``."""
+    residual = residual_unit_bit(config) + ceil_log2(config.block_units)
+    return max(ceil_log2(config.ifmap_elements), residual)
 
 
 class Segment(data.StructLayout):
@@ -219,9 +232,10 @@ class Segment(data.StructLayout):
     beats : ``unsigned(24)``
     skip : elements before the first valid one in the first beat
     tail : valid elements of the last beat, less one, counted from its lane 0
-    element : ifmap buffer element of lane 0 of the first beat
+    element : ifmap buffer element of lane 0 of the first beat; of a residual segment, element of
+        that channel block's ring, and the channel block from `residual_unit_bit` on
     group_last : ``unsigned(1)``
-        Completes a plane group.
+        Completes a plane group, or the residuals of a filter block.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -233,7 +247,7 @@ class Segment(data.StructLayout):
                 "beats": 24,
                 "skip": lane_bits,
                 "tail": lane_bits,
-                "element": ceil_log2(config.ifmap_elements),
+                "element": element_bits(config),
                 "group_last": 1,
             }
         )

@@ -28,6 +28,8 @@ class Work:
         the array takes at a time, a group of the work.
     last_planes : int
         Depthwise: channel planes of the last group.
+    joined : bool
+        Whether the words are joined with those of a second tensor.
     """
 
     G: int
@@ -47,3 +49,4 @@ class Work:
     maximum: bool = False
     depthwise: bool = False
     last_planes: int = 0
+    joined: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.driver import Driver, Transport
+from stillflow.compiler.graph import read_tensors
 from stillflow.compiler.program import Program
 from stillflow.hw.csr import Counter
 from stillflow.sim.golden.network import run_network
@@ -103,7 +104,8 @@ def _run_layer(index: int) -> tuple[int, Words, Mapping[Counter, int]]:
     with work.open_device() as device:
         driver = Driver(device)
         driver.load(program)
-        driver.write_tensor(program, layer.ifmap, work.golden[layer.ifmap])
+        for name in read_tensors(layer):
+            driver.write_tensor(program, name, work.golden[name])
         _wipe(driver, program, layer.ofmap)
         counters = driver.run(program, layers=range(index, index + 1))
         return index, driver.read_tensor(program, layer.ofmap), counters.layers[0]

@@ -4,12 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.compiler.graph import (
+    ConvLayer,
+    Joined,
+    Network,
+    PoolLayer,
+    Port,
+    Table,
+    Tensor,
+    clip_range,
+)
 from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import EDGE8, TINY
+from stillflow.hw.residual import encode_join
 
 # No channel blocks, wide weights in slices; then lanes that share a block, wide words.
 ODD = AcceleratorConfig(
@@ -132,8 +142,61 @@ def network_of(tensors, layers, *, inputs=True):
     )
 
 
-def draw_network(random, config, layers=1):
-    """Draw layers, each of the tensor before or of an earlier one."""
+def draw_finish(random, layer, target, tensors, config):
+    """Let a layer end in a table, in joining with a second tensor, or in both; new tensors, layer.
+
+    The second tensor is an earlier one or comes from outside. A maximum keeps its quantisation.
+    """
+
+    def words(name):
+        like = target if layer.op == "maxpool" else None
+        return draw_tensor(random, f"{target.name}.{name}", target.shape, config, like)
+
+    def bounds(tensor):
+        low, high = clip_range(tensor.dtype)
+        return random.choice([low, min(high, tensor.zero_point)]), high
+
+    made = []
+    joins = random.random() < 0.7
+    after = target
+    if joins:
+        known = [tensor for tensor in tensors if tensor.shape == target.shape]
+        outside = draw_tensor(random, f"{target.name}.r", target.shape, config)
+        residual = random.choice([*known, outside])
+        own = words("own")
+        made += [own] if residual is not outside else [own, outside]
+        low, high = bounds(target)
+        op = random.choice(["add", "add", "mul"])
+        scales = encode_join(random.uniform(0.01, 2.0), random.uniform(0.01, 2.0))
+        if op == "mul":
+            scales = 0, 0, random.randint(config.act_bits - 4, config.act_bits)
+        layer = replace(
+            layer,
+            joined=Joined(
+                op=op, own=own.name, residual=residual.name, own_scale=scales[0],
+                residual_scale=scales[1], shift=scales[2], act_min=low, act_max=high,
+            ),
+        )  # fmt: skip
+        after = own
+    first = after
+    if config.act_bits == 8 and (not joins or random.random() < 0.4):
+        index = words("index")
+        rng = np.random.default_rng(random.getrandbits(32))
+        entries = rng.integers(*clip_range(after.dtype), 256, endpoint=True).astype(after.dtype)
+        layer = replace(layer, table=Table(index=index.name, entries=entries))
+        made.append(index)
+        first = index
+    low, high = bounds(first)
+    if isinstance(layer, ConvLayer):
+        layer = replace(layer, act_min=low, act_max=high)
+    return made, layer
+
+
+def draw_network(random, config, layers=1, finishing=0.35):
+    """Draw layers, each of the tensor before or of an earlier one.
+
+    ``finishing`` is how many of them have a table or a second tensor.
+    """
     shape = (
         random.choice([1, 1, 2, 3]),
         random.choice([1, 2, 3, 4, 5, 8, 12, 16, 18, 40, 65]),
@@ -141,7 +204,7 @@ def draw_network(random, config, layers=1):
         random.randint(1, 13),
     )
     tensors = [draw_tensor(random, "t0", shape, config)]
-    made = []
+    hidden, made = [], []
     for number in range(1, layers + 1):
         source = random.choice([tensors[-1], random.choice(tensors)])
         name = f"layer{number}"
@@ -152,18 +215,26 @@ def draw_network(random, config, layers=1):
         else:
             target = draw_tensor(random, f"t{number}", source.shape, config)
             layer, shape = draw_conv(random, name, source, target, config)
-        tensors.append(replace(target, shape=shape))
+        target = replace(target, shape=shape)
+        if random.random() < finishing:
+            more, layer = draw_finish(random, layer, target, tensors, config)
+            hidden += more
+        tensors.append(target)
         made.append(layer)
     # A graph input of few channels lies packed, any other tensor in channel blocks.
-    return network_of(tensors, made, inputs=random.random() < 0.7)
+    return network_of([*tensors[:-1], *hidden, tensors[-1]], made, inputs=random.random() < 0.7)
 
 
 def draw_words(random, network):
-    """Words of the network's first tensor, over its type's whole range."""
-    tensor = network.tensors["t0"]
+    """Words of the tensors that no layer computes, over their types' whole ranges."""
     rng = np.random.default_rng(random.getrandbits(32))
-    low, high = clip_range(tensor.dtype)
-    return {"t0": rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)}
+    computed = {layer.ofmap for layer in network.layers}
+    words = {}
+    for name in sorted(network.stored - computed):
+        tensor = network.tensors[name]
+        low, high = clip_range(tensor.dtype)
+        words[name] = rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype)
+    return words
 
 
 def in_window_tiles(random, mapping):

@@ -4,7 +4,7 @@ from collections import deque
 
 from stillflow.compiler.cost.state import State
 
-PADDING, IFMAP, FILTER, DESCRIPTOR = range(4)  # kinds of segments
+PADDING, IFMAP, FILTER, DESCRIPTOR, RESIDUAL, TABLE = range(6)  # kinds of segments
 
 
 class BeatSide:
@@ -51,7 +51,8 @@ class BeatSide:
             if self._kind == DESCRIPTOR:
                 self.state.fetched = self.popped
             elif self._group_last:
-                self.state.groups.append(self.popped)
+                of = self.state.residuals if self._kind == RESIDUAL else self.state.groups
+                of.append(self.popped)
             while self._waiting and not self.left:
                 self._come(*self._waiting.popleft())
 

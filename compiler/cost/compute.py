@@ -6,10 +6,10 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import FREE_DELAY, HAZARD, step_guard
+from stillflow.hw.residual import ring_depth
+from stillflow.hw.timing import ENTRY_DELAY, FREE_DELAY, HAZARD, finish_latency, step_guard
 
 GROUP_DELAY = 2  # cycles from a plane group's last beat until a step may use it
-ENTRY_DELAY = 2  # ... from an entry's last read until its room may be claimed
 TILE_DELAY = 5  # ... from a tile's last one until the streamer rests
 POST_CYCLES = 14  # latency of the ofmap words besides adder tree and pace
 STORE_CYCLES = 6  # ... and from there until their first beat may move, at least
@@ -28,16 +28,23 @@ class Computer:
         What the other sides have done.
     begin : int
         Cycle in which the walkers begin.
+    finishes : bool
+        Whether the layer has a table or joins its words with others.
     """
 
     def __init__(
-        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
-    ) -> None:
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int,
+        *, finishes: bool = False,
+    ) -> None:  # fmt: skip
         self.config, self.mapping, self.state = config, mapping, state
         self.line_beats = config.filter_line_bytes // config.axi_bytes
         self.guard = step_guard(config)
         self.latency = POST_CYCLES + ceil_log2(config.rows) + config.pace
         self.latency += config.reads_weights  # activations are rotated to their weights
+        self.ring = ring_depth(config, joins=mapping.work.joined)
+        #: Cycles in which the words are finished, after the requantiser.
+        self.finish = finish_latency(config) if finishes else 0
+        self.joined = 0  # filter blocks in a tile whose residuals were used
         self.load_from = begin + 1  # cycle from which the next block's lines may go out
         self.free_from = 0  # cycle from which the next step may start
         self.started = self.ended = -1 << 62  # of the last step
@@ -48,6 +55,7 @@ class Computer:
         self.period = self.tail = 0  # cycles from step to step at best; of a step
         self.left = 0  # steps until one that completes psums, at least
         self.finished = False
+        self.found = 0
         self.done = 0
 
     def floor(self, now: int) -> int:
@@ -150,18 +158,33 @@ class Computer:
             at += 1  # the position in the filter stream moves
         at = max(at, self.free_from)
         if final:
-            room = state.vectors + self.mapping.tile_pixels - config.psum_depth
-            if room > 0:
-                while state.entries < room:
-                    yield
-                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+            yield from self._find(self.mapping.tile_pixels, joins=True)
+            at = max(at, self.found)
         cycles = self.pixels * (config.pace if final else 1)
         self._start(at, sum(counts), 1, 1, cycles)
         self.free_from = at + max(cycles, HAZARD)
         if final:
-            state.complete(at + 1 + self.latency, config.pace, self.pixels)
+            state.complete(at + 1 + self.latency + self.finish, config.pace, self.pixels)
         if closes and tile_last:
             state.tile_ends.append(at + cycles)
+
+    def _find(self, vectors: int, *, joins: bool) -> Iterator[None]:
+        """Let ``found`` be the cycle from which there is room for vectors, and their residuals.
+
+        ``joins`` where they are the first of a filter block in a tile.
+        """
+        state = self.state
+        self.found = 0
+        room = state.vectors + vectors - self.ring
+        if room > 0:
+            while state.entries < room:
+                yield
+            self.found = state.entry_at(room - 1) + ENTRY_DELAY
+        if joins and self.mapping.work.joined:
+            while len(state.residuals) <= self.joined:
+                yield
+            self.found = max(self.found, state.residuals[self.joined] + GROUP_DELAY)
+            self.joined += 1
 
     def _steps(self, lines: int, steps: int) -> Iterator[None]:
         """Run steps in the midst of a reduction tile, all with as many lines."""

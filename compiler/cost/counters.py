@@ -9,6 +9,7 @@ from stillflow.hw.csr import RECORD_BYTES, Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.residual import TABLE_BYTES, join_depth
 
 
 def predict_counters(
@@ -35,14 +36,24 @@ def predict_counters(
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
     ifmap_beats, fills = _ifmap(mapping, fields)
-    return array_counters(mapping) | {
-        Counter.DRAM_READ_BYTES: BYTES + ifmap_beats * config.axi_bytes + filter_bytes,
-        Counter.DRAM_WRITE_BYTES: (
-            _ofmap_beats(mapping, fields) * config.axi_bytes + RECORD_BYTES * (1 + last)
+    ofmap_elements = mapping.all_units * w.N * w.E * w.F * config.channel_block
+    array = array_counters(mapping)
+    other_bytes = TABLE_BYTES if fields["table"] else 0
+    if w.joined:
+        chunk = min(config.store_pixels, join_depth(config))
+        residual_beats = _ofmap_beats(mapping, fields, fields["residual_address"], chunk)
+        other_bytes += residual_beats * config.axi_bytes
+        array[Counter.IFMAP_READS] += array[Counter.OFMAP_WRITES]
+        fills += ofmap_elements
+    ofmap_beats = _ofmap_beats(mapping, fields, fields["ofmap_address"], config.store_pixels)
+    return array | {
+        Counter.DRAM_READ_BYTES: (
+            BYTES + ifmap_beats * config.axi_bytes + filter_bytes + other_bytes
         ),
+        Counter.DRAM_WRITE_BYTES: ofmap_beats * config.axi_bytes + RECORD_BYTES * (1 + last),
         Counter.IFMAP_FILLS: fills,
         Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
-        Counter.OFMAP_SPILLS: mapping.all_units * w.N * w.E * w.F * config.channel_block,
+        Counter.OFMAP_SPILLS: ofmap_elements,
         Counter.LAYERS: 1,
     }
 
@@ -159,20 +170,22 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
     return total * reloads, fills * reloads
 
 
-def _ofmap_beats(mapping: Mapping, fields: Fields[str, int]) -> int:
-    """Beats written: every channel block of every chunk of a run is a transfer of its own."""
+def _ofmap_beats(mapping: Mapping, fields: Fields[str, int], address: int, chunk: int) -> int:
+    """Beats of the ofmap, or of a tensor that lies like it, at an address.
+
+    Every channel block of every ``chunk`` pixels of a run is a transfer of its own.
+    """
     config, w, d = mapping.config, mapping.work, fields
     beat = config.axi_bytes
     unit_bytes = config.channel_block * config.act_bytes
-    chunk = config.store_pixels
     if mapping.pe_set:
-        return row_beats(mapping, d)
+        return row_beats(mapping, d, address, chunk)
     _, e_count, f_count = mapping.tile_counts
     groups, units = w.G, -(-w.M // config.channel_block)
     if mapping.fir:
         groups, units = 1, mapping.all_units
     outer = [
-        progression(groups, d["ofmap_stride_g"], beat, d["ofmap_address"]),
+        progression(groups, d["ofmap_stride_g"], beat, address),
         progression(units, d["ofmap_stride_unit"], beat),
         progression(w.N, d["ofmap_stride_n"], beat),
     ]

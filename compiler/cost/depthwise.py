@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from stillflow.compiler.cost.compute import (
-    ENTRY_DELAY,
     GROUP_DELAY,
     STORE_CYCLES,
     TILE_DELAY,
@@ -42,7 +41,7 @@ class DepthwiseComputer(Computer):
                 yield from self._load(visit, fir, block == 0, last)
                 at = max(self.load_from, ready)
                 if last:
-                    yield from self._wait_for_room()
+                    yield from self._wait_for_room(joins=True)
                     at = max(at, self.free_from)
                 lines = fir.taps + (self._parameters if block == 0 else 0)
                 self.started = at
@@ -87,15 +86,11 @@ class DepthwiseComputer(Computer):
         while self.state.filter_beats < self.position * self.line_beats:
             yield
 
-    def _wait_for_room(self) -> Iterator[None]:
-        """Let ``free_from`` be no earlier than there is room for a strip."""
-        fir, state = self.mapping.fir, self.state
-        assert fir is not None
-        room = state.vectors + fir.strip * self.mapping.pf - self.config.psum_depth
-        if room > 0:
-            while state.entries < room:
-                yield
-            self.free_from = max(self.free_from, state.entry_at(room - 1) + ENTRY_DELAY)
+    def _wait_for_room(self, *, joins: bool) -> Iterator[None]:
+        """Let ``free_from`` be no earlier than a strip finds room, and residuals."""
+        assert self.mapping.fir is not None
+        yield from self._find(self.mapping.fir.strip * self.mapping.pf, joins=joins)
+        self.free_from = max(self.free_from, self.found)
 
     def _stream(self, fir: Fir, at: int, images: int, rows: int, final: bool) -> Iterator[None]:
         """Stream the strips of a tile; ``free_from`` becomes the cycle behind the last one."""
@@ -106,10 +101,10 @@ class DepthwiseComputer(Computer):
         for number, height in enumerate(heights * images):
             if number:
                 if final:
-                    yield from self._wait_for_room()
+                    yield from self._wait_for_room(joins=False)
                 at = self.free_from
             vectors = (columns - 1) * fir.rows + (height - 1) * w.stride[0] + fir.tap_rows
             last = at + vectors + height * w.F * (pace - 1)
             self.free_from = last + 1
             if final:
-                state.complete(last - (pace - 1) + self.latency, 0, height * w.F)
+                state.complete(last - (pace - 1) + self.latency + self.finish, 0, height * w.F)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from stillflow.compiler.cost.compute import (
-    ENTRY_DELAY,
     GROUP_DELAY,
     STORE_CYCLES,
     TILE_DELAY,
@@ -32,12 +31,15 @@ class GroupComputer(Computer):
         What the other sides have done.
     begin : int
         Cycle in which the walkers begin.
+    finishes : bool
+        Whether the layer has a table or joins its words with others.
     """
 
     def __init__(
-        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
-    ) -> None:
-        super().__init__(config, mapping, state, begin)
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int,
+        *, finishes: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(config, mapping, state, begin, finishes=finishes)
         self.drain = drain_latency(config)
         self.period = self.tail = least_period(config)
         self.load_from = begin
@@ -148,11 +150,8 @@ class GroupComputer(Computer):
         if drains:
             at = max(at, self.clear_from - parameters - lines)
         if final:
-            room = state.vectors + config.rows - config.psum_depth
-            if room > 0:
-                while state.entries < room:
-                    yield
-                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+            yield from self._find(config.rows, joins=new)
+            at = max(at, self.found)
         last_line = at + parameters + lines
         self.load_from = self.started = at
         self.free_from = at + self.period + parameters
@@ -166,7 +165,7 @@ class GroupComputer(Computer):
             if new and (begins or final):
                 self.parameters_from = last_line + SWAP_DELAY + self.drain
         if final:
-            first = last_line + POST_CYCLES + self.drain + config.pace
+            first = last_line + POST_CYCLES + self.drain + config.pace + self.finish
             state.complete(first, config.pace, self.pixels)
         if closes and tile_last:
             state.tile_ends.append(self.free_from)

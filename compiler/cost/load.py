@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Fields
 from itertools import pairwise
 
-from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, BeatSide
+from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, RESIDUAL, TABLE, BeatSide
 from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.pieces import ifmap_pieces
+from stillflow.compiler.cost.runs import ofmap_runs
 from stillflow.compiler.cost.state import State
-from stillflow.compiler.cost.visits import Bursts, blocks_of, groups_of, runs_of, visits
+from stillflow.compiler.cost.visits import Bursts, Visit, blocks_of, groups_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.residual import TABLE_BYTES, join_depth
+from stillflow.hw.timing import ENTRY_DELAY
 
 SLOT_DELAY = 5  # cycles from a step's last one until its tile's slot may be taken
 
@@ -39,6 +42,8 @@ class Loader:
         self.taken = 0  # beats of room in the filter buffer that were asked for
         self.sent = 0  # cycle of the latest address
         self.at = 0  # cycle in which the walker's next segment shows
+        self.claimed = 0  # entries of the ofmap buffer that residuals were asked for
+        self.unit_bytes = config.channel_block * config.act_bytes
         self.done = 0
 
     def fetch(self, at: int, address: int, size: int) -> None:
@@ -65,6 +70,10 @@ class Loader:
         self.at, self.sent = begin + 1, begin
         tile = 0
         full, final = mapping.slab_lines
+        if d["table"]:
+            beats = TABLE_BYTES // self.config.axi_bytes
+            while not self._accept(TABLE, d["table_address"], beats, False):
+                yield
         for visit in visits(mapping):
             needs = visit.first_pixels or not mapping.filter_resident
             groups = groups_of(mapping, visit)
@@ -73,6 +82,8 @@ class Loader:
                 lines[0] += mapping.bias_lines
             if visit.closes:
                 lines[0] += mapping.scale_lines
+            joins = mapping.work.joined and visit.closes
+            last_block = blocks_of(mapping, visit) - 1
             for group, count in enumerate(lines):
                 if group == 0:
                     free = tile - mapping.slots
@@ -90,12 +101,26 @@ class Loader:
                     pointer += count * self.size
                 else:
                     self.at += 1
+                if joins and group == groups - 1:
+                    yield from self._residuals(mapping, d, visit, 0, last_block == 0)
                 self.at += 1
-            blocks = blocks_of(mapping, visit) - 1
-            if not needs:
+            blocks = last_block
+            if joins:
+                for block in range(1, blocks + 1):
+                    for count in lines:
+                        self.at += 1
+                        if needs:
+                            yield from self._filters(pointer, count)
+                            pointer += count * self.size
+                        else:
+                            self.at += 1
+                        self.at += 1
+                    self.at -= 1
+                    yield from self._residuals(mapping, d, visit, block, block == last_block)
+                    self.at += 1
+            elif not needs:
                 self.at += 3 * groups * blocks
-                blocks = 0
-            runs = runs_of(lines) * blocks
+            runs = runs_of(lines) * blocks if needs and not joins else []
             for count, times in runs:
                 while times:
                     done = self._stream(pointer, count * self.line_beats, times, floor)
@@ -118,6 +143,35 @@ class Loader:
         while not self._accept(FILTER, pointer, lines * self.line_beats, False):
             yield
         yield from self._ask_filters(pointer, lines * self.line_beats)
+
+    def _residuals(
+        self, mapping: Mapping, d: Fields[str, int], visit: Visit, block: int, last: bool
+    ) -> Iterator[None]:
+        """Emit a filter block's residuals, each when the ofmap of its entry was stored."""
+        config, state = self.config, self.state
+        depth, most = join_depth(config), min(config.store_pixels, join_depth(config))
+        runs = list(ofmap_runs(mapping, d, visit, block, last=last, address=d["residual_address"]))
+        for index, (here, pixels, units) in enumerate(runs):
+            self.at += 1
+            while pixels:
+                chunk = min(pixels, most)
+                self.claimed += chunk
+                pixels -= chunk
+                if self.claimed > depth:
+                    while state.entries < self.claimed - depth:
+                        yield
+                    freed = state.entry_at(self.claimed - depth - 1, loading=True)
+                    self.at = max(self.at, freed + ENTRY_DELAY)
+                self.at += 1
+                size = chunk * self.unit_bytes
+                for unit in range(units):
+                    address = here + unit * d["ofmap_stride_unit"]
+                    beats = -(-(address % config.axi_bytes + size) // config.axi_bytes)
+                    ends = not pixels and unit == units - 1 and index == len(runs) - 1
+                    while not self._accept(RESIDUAL, address, beats, ends):
+                        yield
+                here += size
+        self.at += 1
 
     def _stream(self, pointer: int, beats: int, times: int, floor: Callable[[int], int]) -> int:
         """Emit, read and take filter segments as long as nothing else matters; give how many.
@@ -232,7 +286,7 @@ class Loader:
         queue.accept(at, kind, beats, group_last)
         self.state.progress += 1
         self.at = at + 1
-        if kind == IFMAP:
+        if kind in (IFMAP, RESIDUAL, TABLE):
             place = self.bursts.place(address)
             due = at + 1 + self.memory.latency
             self.memory.reads.append(ReadRun(due, beats, place, due + beats))

@@ -99,7 +99,8 @@ def _layer(
         compute = DepthwiseComputer
     elif mapping.pe_set:
         compute = SetComputer
-    computer = compute(config, mapping, state, begin)
+    finishes = bool(fields["join"] or fields["table"])
+    computer = compute(config, mapping, state, begin, finishes=finishes)
 
     def writes() -> Iterator[None]:
         yield from recording

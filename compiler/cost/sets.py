@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from stillflow.compiler.cost.compute import (
-    ENTRY_DELAY,
     GROUP_DELAY,
     STORE_CYCLES,
     TILE_DELAY,
@@ -23,9 +22,10 @@ class SetComputer(Computer):
     """Passes of a layer; parameters as `Computer`'s."""
 
     def __init__(
-        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int
-    ) -> None:
-        super().__init__(config, mapping, state, begin)
+        self, config: AcceleratorConfig, mapping: Mapping, state: State, begin: int,
+        *, finishes: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(config, mapping, state, begin, finishes=finishes)
         self.latency = POST_CYCLES + config.rows + config.pace
         self.load_from = begin + config.rows + 2  # cycle from which the next lines may go out
 
@@ -102,11 +102,8 @@ class SetComputer(Computer):
         at = max(at, self.free_from)
         final = closes and visit.closes
         if final:
-            room = state.vectors + mapping.tile_vectors - config.psum_depth
-            if room > 0:
-                while state.entries < room:
-                    yield
-                at = max(at, state.entry_at(room - 1) + ENTRY_DELAY)
+            yield from self._find(mapping.tile_vectors, joins=True)
+            at = max(at, self.found)
         self.started = at
         self.load_from = at + pass_guard(config) + 1
         self.free_from = at + times.cycles
@@ -116,6 +113,6 @@ class SetComputer(Computer):
         if final:
             columns = mapping.last_pixels[2] if visit.f_last else mapping.pf
             for end in times.strips:
-                state.complete(at + end + self.latency, 0, columns * stored)
+                state.complete(at + end + self.latency + self.finish, 0, columns * stored)
         if tile_last:
             state.tile_ends.append(self.free_from)

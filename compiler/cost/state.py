@@ -10,8 +10,9 @@ class State:
         Counts events: whoever waits looks again when it changes.
     fetched : int
         Cycle of the descriptor's last beat; -1 before.
-    groups, tile_ends : list[int]
-        Cycle of the last beat of each plane group; of the last vector of each tile.
+    groups, residuals, tile_ends : list[int]
+        Cycle of the last beat of each plane group, of each filter block's residuals; of the last
+        vector of each tile.
     filter_beats : int
         Beats of the filter stream that were taken.
     freed_lines : int
@@ -22,6 +23,7 @@ class State:
         self.progress = 0
         self.fetched = -1
         self.groups: list[int] = []
+        self.residuals: list[int] = []
         self.tile_ends: list[int] = []
         self.filter_beats = 0
         self.filter_runs: list[tuple[int, int]] = []  # first beat, its cycle less its number
@@ -35,7 +37,7 @@ class State:
         self._vector_now = 0
         self.entries = 0
         self._entries: list[tuple[int, int, int]] = []
-        self._entry_now = 0
+        self._entry_now = [0, 0]
 
     # -- filter stream ---------------------------------------------------------------------------
 
@@ -119,11 +121,11 @@ class State:
         self.entries += entries
         self.progress += 1
 
-    def entry_at(self, index: int) -> int:
-        """Cycle in which an entry was read; asked in rising order."""
-        runs, i = self._entries, self._entry_now
+    def entry_at(self, index: int, *, loading: bool = False) -> int:
+        """Cycle in which an entry was read; either side asks in rising order."""
+        runs, i = self._entries, self._entry_now[loading]
         while i + 1 < len(runs) and runs[i + 1][0] <= index:
             i += 1
-        self._entry_now = i
+        self._entry_now[loading] = i
         before, first, pace = runs[i]
         return first + (index - before) * pace

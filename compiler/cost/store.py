@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Fields
 
 from stillflow.compiler.cost.memory import Memory, WriteRun
+from stillflow.compiler.cost.runs import ofmap_runs
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
 from stillflow.hw.config import AcceleratorConfig
@@ -54,34 +55,12 @@ class Storer:
             if not visit.closes:
                 continue
             blocks = blocks_of(mapping, visit)
-            images = mapping.last_pixels[0] if visit.n_last else mapping.pn
-            runs = d["runs_last"] if visit.e_last else d["runs"]
-            if mapping.pe_set:  # strips of the tile come in the place of images, filters are runs
-                images = d["strips_last"] if visit.e_last else d["strips"]
-            which = "e" * visit.e_last + "f" * visit.f_last
-            pixels = d["run_pixels_" + which if which else "run_pixels"]
-            corner = (
-                d["ofmap_address"] + visit.g * d["ofmap_stride_g"] + visit.m * d["ofmap_stride_m"]
-                + visit.n * d["ofmap_stride_nt"] + visit.e * d["ofmap_stride_et"]
-                + visit.f * d["ofmap_stride_ft"]
-            )  # fmt: skip
             for block in range(blocks):
-                ends = visit.m_last and visit.planes_last and block == blocks - 1
-                if mapping.pe_set:
-                    runs = d["runs_last"] if ends else d["runs"]
-                units = d["units_last"] if ends else d["units"]
-                for run in range(images * runs):
-                    if mapping.pe_set:
-                        partial = visit.e_last and run >= (images - 1) * runs
-                        units = d["units_last"] if partial else d["units"]
-                    here = (
-                        corner
-                        + block * d["ofmap_stride_mb"]
-                        + run // runs * d["ofmap_stride_n"]
-                        + run % runs * d["ofmap_stride_run"]
-                    )
+                for here, pixels, units in ofmap_runs(
+                    mapping, d, visit, block, last=block == blocks - 1, address=d["ofmap_address"]
+                ):
                     at += 1
-                    left = pixels
+                    left, start = pixels, here
                     while left:
                         chunk = min(left, most)
                         claimed += chunk
@@ -90,7 +69,7 @@ class Storer:
                         at = max(at, state.vector_at(claimed - 1) + 1) + 1
                         for unit in range(units):
                             at = max(at, self.ready)
-                            address = here + unit * d["ofmap_stride_unit"]
+                            address = start + unit * d["ofmap_stride_unit"]
                             entries = chunk if unit == units - 1 else 0
                             atoms = chunk * entry_atoms
                             # A burst's address may hang on an answer that is still to come.
@@ -104,7 +83,7 @@ class Storer:
                                 )  # fmt: skip
                             at += 1
                         left -= chunk
-                        here += chunk * self.unit_bytes
+                        start += chunk * self.unit_bytes
         self.done = at
 
     def _address_at(self, burst: int, at: int) -> int:

@@ -1,11 +1,12 @@
 """The register that holds the layer's descriptor."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -84,7 +85,11 @@ class DescriptorRegister(wiring.Component):
                 & (total == 0)
                 & (layer.op <= max(Op))
                 & (layer.tile_pixels != 0)
-                & (layer.tile_pixels <= self.config.psum_depth)
+                & (layer.join <= max(Join))
+                & (
+                    layer.tile_pixels
+                    <= Mux(layer.join != Join.NONE, join_depth(self.config), self.config.psum_depth)
+                )
                 & (layer.slots != 0)
             ),
         ]

@@ -1,6 +1,6 @@
 """What each performance counter counts, and what the watchdog takes for progress."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -33,7 +33,7 @@ class CounterEvents(wiring.Component):
         Beats into the buffers.
     i_array : ``In(ArrayEvents)``
         What the dataflow does.
-    i_ofmap_write, i_ofmap_spill, i_layer_end
+    i_residual_read, i_ofmap_write, i_ofmap_spill, i_layer_end
         One event each.
     o_amounts : ``Out(ArrayLayout(16, len(Counter)))``
     o_progress : ``Out(1)``
@@ -47,6 +47,7 @@ class CounterEvents(wiring.Component):
     i_kind: Signal
     i_mask: Signal
     i_array: data.View
+    i_residual_read: Signal
     i_ofmap_write: Signal
     i_ofmap_spill: Signal
     i_layer_end: Signal
@@ -65,6 +66,7 @@ class CounterEvents(wiring.Component):
                 "i_kind": In(SegmentKind),
                 "i_mask": In(config.axi_elements),
                 "i_array": In(ArrayEvents(config)),
+                "i_residual_read": In(1),
                 "i_ofmap_write": In(1),
                 "i_ofmap_spill": In(1),
                 "i_layer_end": In(1),
@@ -81,16 +83,18 @@ class CounterEvents(wiring.Component):
         elements = Signal(range(config.axi_elements + 1))
         m.d.comb += elements.eq(count_ones(self.i_mask))
         array = self.i_array
-        ifmap_fill = self.i_beat & (
-            (self.i_kind == SegmentKind.IFMAP) | (self.i_kind == SegmentKind.PADDING)
-        )
+        ifmap_kinds = (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL)
+        ifmap_fill = self.i_beat & Cat(self.i_kind == kind for kind in ifmap_kinds).any()
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
         lanes = Mux(array.vector, array.lanes, 0)
         events: dict[Counter, tuple[Value, Value | int]] = {
             Counter.CYCLES: (self.i_busy, 1),
             Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
-            Counter.IFMAP_READS: (array.vector, lanes),
+            Counter.IFMAP_READS: (
+                array.vector | self.i_residual_read,
+                lanes + Mux(self.i_residual_read, config.m_block, 0),
+            ),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
             Counter.FILTER_READS: (Const(1), array.lines * config.line_words),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),

@@ -63,6 +63,7 @@ class NoLocalReuse(DataflowComponent):
             streamer.i_block.eq(blocks.o_block),
             streamer.i_group.eq(self.i_group),
             streamer.i_entry_freed.eq(self.i_entry_freed),
+            streamer.i_residual.eq(self.i_residual),
             self.o_filter_freed.eq(streamer.o_filter_freed),
             self.o_tile_freed.eq(streamer.o_tile_freed),
             self.o_done.eq(blocks.o_done & streamer.o_idle),

@@ -34,6 +34,8 @@ class DataflowComponent(wiring.Component):
         A plane group was loaded.
     i_entry_freed : ``In(1)``
         An entry of the ofmap buffer is free again.
+    i_residual : ``In(1)``
+        The residuals of a filter block in a tile were loaded.
     o_filter_freed : lines of the filter buffer that are free from the next cycle on
     o_tile_freed : ``Out(1)``
         A slot of the ifmap buffer is free again.
@@ -56,6 +58,7 @@ class DataflowComponent(wiring.Component):
     i_mask: Signal
     i_group: Signal
     i_entry_freed: Signal
+    i_residual: Signal
     o_filter_freed: Signal
     o_tile_freed: Signal
     o_done: Signal
@@ -81,6 +84,7 @@ class DataflowComponent(wiring.Component):
                 "i_mask": In(config.axi_elements),
                 "i_group": In(1),
                 "i_entry_freed": In(1),
+                "i_residual": In(1),
                 "o_filter_freed": Out(ceil_log2(config.filter_lines + 1)),
                 "o_tile_freed": Out(1),
                 "o_done": Out(1),

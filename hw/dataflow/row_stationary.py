@@ -66,6 +66,7 @@ class RowStationary(DataflowComponent):
             streamer.i_pass.eq(passes.o_pass),
             streamer.i_group.eq(self.i_group),
             streamer.i_entry_freed.eq(self.i_entry_freed),
+            streamer.i_residual.eq(self.i_residual),
             streamer.i_loaded.eq(feeder.o_loaded),
             feeder.i_start.eq(streamer.o_start),
             feeder.i_pass.eq(passes.o_pass),

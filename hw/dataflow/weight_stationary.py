@@ -41,6 +41,7 @@ class WeightStationary(DataflowComponent):
             streamer.i_block.eq(blocks.o_block),
             streamer.i_group.eq(self.i_group),
             streamer.i_entry_freed.eq(self.i_entry_freed),
+            streamer.i_residual.eq(self.i_residual),
             datapath.i_clear.eq(self.i_begin),
             datapath.i_beat.eq(self.i_beat),
             datapath.i_kind.eq(self.i_kind),

@@ -40,6 +40,7 @@ class Packer(wiring.Component):
     i_counters : ``In(ArrayLayout(64, len(Counter)))``
     o_ready : ``Out(1)``
         The previous run's last atom is read in this cycle or was before.
+    i_ring : entries of the ofmap buffer's ring
     o_read_en, o_read_entry, i_vector
         Ofmap buffer: the entry comes one cycle later and holds.
     o_freed, o_spill : ``Out(1)``
@@ -54,6 +55,7 @@ class Packer(wiring.Component):
     i_is_record: Signal
     i_clear: Signal
     i_counters: data.View
+    i_ring: Signal
     o_ready: Signal
     o_read_en: Signal
     o_read_entry: Signal
@@ -78,6 +80,7 @@ class Packer(wiring.Component):
                 "i_is_record": In(1),
                 "i_clear": In(1),
                 "i_counters": In(data.ArrayLayout(64, len(Counter))),
+                "i_ring": In(range(config.psum_depth + 1)),
                 "o_ready": Out(1),
                 "o_read_en": Out(1),
                 "o_read_entry": Out(run["entry"].shape),
@@ -127,7 +130,7 @@ class Packer(wiring.Component):
         with m.If(issue & entry_end):
             m.d.sync += [
                 run.pixels.eq(run.pixels - 1),
-                run.entry.eq(Mux(run.entry == config.psum_depth - 1, 0, run.entry + 1)),
+                run.entry.eq(Mux(run.entry + 1 == self.i_ring, 0, run.entry + 1)),
             ]
         low = ceil_log2(self.atom_bytes)
         with m.If(self.i_load):

@@ -8,17 +8,17 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
-from stillflow.hw.words import Segment, SegmentKind
+from stillflow.hw.words import Segment, SegmentKind, element_bits
 
 
 class Reader(wiring.Component):
     """Reads segments in order, several in flight, and makes up padding between them.
 
     Bursts of filter segments wait until the filter buffer has room for them (``i_filter_freed``
-    gives it back); ifmap segments have their slot already. Beats never wait for anything but the
-    padding in front of them, one beat a cycle. On an error response, ``o_error`` pulses with code
-    and beat address, and from ``i_abort`` on nothing new is asked for: outstanding beats are
-    dropped, and ``o_idle`` shows when none is left.
+    gives it back); ifmap segments have their slot already, residual segments their entries.
+    Beats never wait for anything but the padding in front of them, one beat a cycle. On an error
+    response, ``o_error`` pulses with code and beat address, and from ``i_abort`` on nothing new is
+    asked for: outstanding beats are dropped, and ``o_idle`` shows when none is left.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class Reader(wiring.Component):
     o_beat, o_kind, o_data
         A beat, and where it goes.
     o_element, o_mask
-        Ifmap beats: element of lane 0, valid lanes.
-    o_group : ``Out(1)``
-        Pulses one cycle after the last beat of a plane group.
+        Ifmap and residual beats: element of lane 0, valid lanes; beats of a table: its element.
+    o_group, o_residual : ``Out(1)``
+        Pulse one cycle after the last beat of a plane group, of a filter block's residuals.
     o_idle, o_error, o_error_code, o_error_address
     """
 
@@ -61,6 +61,7 @@ class Reader(wiring.Component):
     o_element: Signal
     o_mask: Signal
     o_group: Signal
+    o_residual: Signal
     o_idle: Signal
     o_error: Signal
     o_error_code: Signal
@@ -86,9 +87,10 @@ class Reader(wiring.Component):
                 "o_beat": Out(1),
                 "o_kind": Out(SegmentKind),
                 "o_data": Out(config.axi_data_bits),
-                "o_element": Out(ceil_log2(config.ifmap_elements)),
+                "o_element": Out(element_bits(config)),
                 "o_mask": Out(config.axi_elements),
                 "o_group": Out(1),
+                "o_residual": Out(1),
                 "o_idle": Out(1),
                 "o_error": Out(1),
                 "o_error_code": Out(4),
@@ -168,7 +170,12 @@ class Reader(wiring.Component):
         with m.If(self.o_beat):
             m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
             m.d.comb += segments.r_en.eq(last_beat)
-        m.d.sync += self.o_group.eq(self.o_beat & last_beat & head.group_last)
+        ends_group = self.o_beat & last_beat & head.group_last
+        is_residual = head.kind == SegmentKind.RESIDUAL
+        m.d.sync += [
+            self.o_group.eq(ends_group & ~is_residual),
+            self.o_residual.eq(ends_group & is_residual),
+        ]
 
         outstanding = Signal(24)
         got = self.r_valid & self.r_ready

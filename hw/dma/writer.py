@@ -33,6 +33,7 @@ class Writer(wiring.Component):
     i_run : ``In(stream.Signature(StoreRun))``
     i_record : ``In(stream.Signature(32))``
         DRAM address of a record; ``i_counters`` is read over the cycles that follow.
+    i_ring : entries of the ofmap buffer's ring
     o_read_en, o_read_entry, i_vector
         Ofmap buffer: the entry comes one cycle later and holds.
     o_freed : ``Out(1)``
@@ -55,6 +56,7 @@ class Writer(wiring.Component):
     i_counters: data.View
     o_read_en: Signal
     o_read_entry: Signal
+    i_ring: Signal
     i_vector: Signal
     o_freed: Signal
     i_abort: Signal
@@ -87,6 +89,7 @@ class Writer(wiring.Component):
                 "i_counters": In(data.ArrayLayout(64, len(Counter))),
                 "o_read_en": Out(1),
                 "o_read_entry": Out(run["entry"].shape),
+                "i_ring": In(range(config.psum_depth + 1)),
                 "i_vector": In(config.m_block * config.act_bits),
                 "o_freed": Out(1),
                 "i_abort": In(1),
@@ -150,6 +153,7 @@ class Writer(wiring.Component):
             packer.i_is_record.eq(record.valid),
             packer.i_clear.eq(self.i_abort),
             packer.i_counters.eq(self.i_counters),
+            packer.i_ring.eq(self.i_ring),
             packer.i_vector.eq(self.i_vector),
             self.o_read_en.eq(packer.o_read_en),
             self.o_read_entry.eq(packer.o_read_entry),

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.chunk import Chunk
+from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, least_period
@@ -20,7 +21,7 @@ class GroupStreamer(wiring.Component):
     plane groups are loaded and, where it completes psums,
 
     * the psums of the group before have time to leave the array,
-    * the ofmap buffer has room for a group.
+    * the ofmap buffer has room for a group, and the filter block's residuals are there.
 
     Parameters wait until those that were played before them are in use. ``o_start`` comes one cycle
     before the first vector and line; there is no bubble between steps.
@@ -40,6 +41,8 @@ class GroupStreamer(wiring.Component):
         A plane group was loaded.
     i_entry_freed : ``In(1)``
         An entry of the ofmap buffer is free again.
+    i_residual : ``In(1)``
+        The residuals of a filter block were loaded.
     i_bias_swap, i_scale_swap : ``In(1)``
         Parameters that were played are in use.
     o_start : ``Out(1)``
@@ -62,6 +65,7 @@ class GroupStreamer(wiring.Component):
     i_chunk: data.View
     i_group: Signal
     i_entry_freed: Signal
+    i_residual: Signal
     i_bias_swap: Signal
     i_scale_swap: Signal
     o_start: Signal
@@ -85,6 +89,7 @@ class GroupStreamer(wiring.Component):
                 "i_chunk": In(Chunk(config)),
                 "i_group": In(1),
                 "i_entry_freed": In(1),
+                "i_residual": In(1),
                 "i_bias_swap": In(1),
                 "i_scale_swap": In(1),
                 "o_start": Out(1),
@@ -228,18 +233,21 @@ class GroupStreamer(wiring.Component):
                 parameters + chunk.lanes + Mux(chunk.final, drain_cycles, config.rows) - 1
             )
 
-        # Room for a group in the ofmap buffer.
-        occupied = Signal(range(config.psum_depth + 1))
-        room = Signal()
-        completes = Signal()
-        final = Signal()
+        # Room for a group in the ofmap buffer, residuals with a filter block's first group.
+        m.submodules.room = room = OfmapRoom(config)
+        final, brings = signals("final brings")
         with m.If(starts):
             m.d.sync += final.eq(chunk.final)
         m.d.comb += [
-            completes.eq(self.o_valid & final),
-            room.eq(occupied + completes + config.rows <= config.psum_depth),
+            brings.eq(chunk.final & chunk.new_filters),
+            room.i_begin.eq(self.i_begin),
+            room.i_layer.eq(self.i_layer),
+            room.i_completes.eq(self.o_valid & final),
+            room.i_entry_freed.eq(self.i_entry_freed),
+            room.i_residual.eq(self.i_residual),
+            room.i_take.eq(starts & brings),
+            room.i_need.eq(config.rows),
         ]
-        m.d.sync += occupied.eq(occupied + completes - self.i_entry_freed)
 
         # Parameters on their way.
         bias_waits, scale_waits, free = signals("bias_waits scale_waits free")
@@ -254,7 +262,7 @@ class GroupStreamer(wiring.Component):
             with m.If(chunk.scale):
                 m.d.sync += scale_waits.eq(1)
         with m.If(self.i_begin):
-            m.d.sync += [groups.eq(0), occupied.eq(0), bias_waits.eq(0), scale_waits.eq(0)]
+            m.d.sync += [groups.eq(0), bias_waits.eq(0), scale_waits.eq(0)]
 
         may_start = Signal()
         m.d.comb += may_start.eq(
@@ -262,7 +270,8 @@ class GroupStreamer(wiring.Component):
             & ~behind[-1]
             & (left <= 1)
             & (~chunk.drains | clear)
-            & (~chunk.final | room)
+            & (~chunk.final | room.o_room)
+            & (~brings | room.o_present)
             & free
         )
         return may_start

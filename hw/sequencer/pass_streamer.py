@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary import Beat
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, release_delay
@@ -51,11 +52,11 @@ class PassStreamer(wiring.Component):
     """A beat a cycle: for each strip, pixel, window column and channel, each filter.
 
     A pass starts when its filters are in place, its plane groups are loaded and, where it completes
-    psums, the ofmap buffer has room for the whole tile. A word of the windows meets all filters
-    without a stall; before it, the streamer waits until the word is there. With the first word of a
-    pixel the psums of the pixel before leave, every ``pace`` cycles where they are complete; behind
-    the last pixel they leave in beats of their own. A word takes two cycles at least, since a psum
-    may come back after two.
+    psums, the ofmap buffer has room for the whole tile and the block's residuals are there. A word
+    of the windows meets all filters without a stall; before it, the streamer waits until the word
+    is there. With the first word of a pixel the psums of the pixel before leave, every ``pace``
+    cycles where they are complete; behind the last pixel they leave in beats of their own. A word
+    takes two cycles at least, since a psum may come back after two.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ class PassStreamer(wiring.Component):
         A plane group was loaded.
     i_entry_freed : ``In(1)``
         An entry of the ofmap buffer is free again.
+    i_residual : ``In(1)``
+        The residuals of a filter block were loaded.
     i_loaded : words of the pass that are in the scratchpads, modulo 2^8
     o_start : ``Out(1)``
         The pass starts; its first beat may come in the next cycle.
@@ -95,6 +98,7 @@ class PassStreamer(wiring.Component):
     i_pass: data.View
     i_group: Signal
     i_entry_freed: Signal
+    i_residual: Signal
     i_loaded: Signal
     o_start: Signal
     o_beat: data.View
@@ -115,6 +119,7 @@ class PassStreamer(wiring.Component):
                 "i_pass": In(Pass(config)),
                 "i_group": In(1),
                 "i_entry_freed": In(1),
+                "i_residual": In(1),
                 "i_loaded": In(8),
                 "o_start": Out(1),
                 "o_beat": Out(Beat(config)),
@@ -266,24 +271,26 @@ class PassStreamer(wiring.Component):
         """Everything that a pass may wait for."""
         config, layer = self.config, self.i_layer
         groups, behind = signals("groups behind", 16)  # counted modulo 2^16
-        occupied = Signal(range(config.psum_depth + 1))
-        completed, room, starts = signals("completed room starts")
-        m.d.sync += [
-            groups.eq(groups + self.i_group),
-            occupied.eq(occupied + completed - self.i_entry_freed),
-        ]
+        starts = Signal()
+        m.submodules.room = room = OfmapRoom(config)
+        m.d.sync += groups.eq(groups + self.i_group)
         m.d.comb += [
-            completed.eq(completes),
+            room.i_begin.eq(self.i_begin),
+            room.i_layer.eq(layer),
+            room.i_completes.eq(completes),
+            room.i_entry_freed.eq(self.i_entry_freed),
+            room.i_residual.eq(self.i_residual),
+            room.i_take.eq(starts & self.i_pass.final),
+            room.i_need.eq(layer.tile_pixels),
             behind.eq(groups - self.i_pass.groups),
-            room.eq(occupied + completed + layer.tile_pixels <= config.psum_depth),
             starts.eq(
                 self.i_full
                 & self.i_ready
                 & ~behind[-1]
-                & (~self.i_pass.final | room)
+                & (~self.i_pass.final | (room.o_room & room.o_present))
                 & (~active | finishing)
             ),
         ]
         with m.If(self.i_begin):
-            m.d.sync += [groups.eq(0), occupied.eq(0)]
+            m.d.sync += groups.eq(0)
         return starts

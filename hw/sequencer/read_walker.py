@@ -5,8 +5,10 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.residual import TABLE_BYTES, Join
 from stillflow.hw.sequencer.group_rows import GroupRows
 from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
@@ -35,14 +37,18 @@ class State(enum.Enum):
     ROWS = 2
     SLAB = 3
     ADVANCE = 4
+    TABLE = 5
+    RESIDUAL = 6
 
 
 class ReadWalker(wiring.Component):
     """Emits the read segments of a layer.
 
-    For each plane group of each pass over a tile: the ifmap rows, if this is the first filter
-    block to use them, then the filter lines, if they are not on chip. A tile waits for a free slot
-    of the ifmap buffer. About one segment a cycle; a few cycles between plane groups.
+    A table, if the layer has one. For each plane group of each pass over a tile: the ifmap rows, if
+    this is the first filter block to use them, then the filter lines, if they are not on chip.
+    Behind the last plane group of a filter block, the residuals of its words, if they are joined
+    with any. A tile waits for a free slot of the ifmap buffer. About one segment a cycle; a few
+    cycles between plane groups.
 
     Parameters
     ----------
@@ -56,6 +62,8 @@ class ReadWalker(wiring.Component):
     i_layer : ``In(LayerDescriptor)``
     i_tile_freed : ``In(1)``
         A slot of the ifmap buffer is free again.
+    i_entry_freed : ``In(1)``
+        An entry of the ofmap buffer is free again.
     o_segment : ``Out(stream.Signature(Segment))``
     o_done : ``Out(1)``
         Nothing is left to emit.
@@ -64,6 +72,7 @@ class ReadWalker(wiring.Component):
     i_start: Signal
     i_layer: data.View
     i_tile_freed: Signal
+    i_entry_freed: Signal
     o_segment: stream.Interface
     o_done: Signal
 
@@ -74,6 +83,7 @@ class ReadWalker(wiring.Component):
                 "i_start": In(1),
                 "i_layer": In(LayerDescriptor()),
                 "i_tile_freed": In(1),
+                "i_entry_freed": In(1),
                 "o_segment": Out(stream.Signature(Segment(config))),
                 "o_done": Out(1),
             }
@@ -182,6 +192,17 @@ class ReadWalker(wiring.Component):
         m.d.comb += beats.eq(lines * line_beats)
         pointer, saved = signals("pointer saved", 32)
 
+        m.submodules.residuals = residuals = ResidualWalker(config)
+        completes = Signal()
+        m.d.comb += [
+            completes.eq(
+                (layer.join != Join.NONE) & last[Level.GROUP] & last[Level.S : Level.C + 1].all()
+            ),
+            residuals.i_begin.eq(self.i_start),
+            residuals.i_layer.eq(layer),
+            residuals.i_entry_freed.eq(self.i_entry_freed),
+        ]
+
         state = Signal(State)
         segment = self.o_segment
         accepted = segment.valid & segment.ready
@@ -210,9 +231,27 @@ class ReadWalker(wiring.Component):
                     segment.p.beats.eq(beats),
                 ]
                 with m.If(accepted | ~segment.valid):
-                    m.d.sync += state.eq(State.ADVANCE)
+                    m.d.comb += residuals.i_block.eq(completes)
+                    m.d.sync += state.eq(Mux(completes, State.RESIDUAL, State.ADVANCE))
                 with m.If(accepted):
                     m.d.sync += pointer.eq(pointer + (beats << ceil_log2(config.axi_bytes)))
+            with m.Case(State.RESIDUAL):
+                m.d.comb += [
+                    segment.valid.eq(residuals.o_segment.valid),
+                    segment.payload.eq(residuals.o_segment.payload),
+                    residuals.o_segment.ready.eq(segment.ready),
+                ]
+                with m.If(residuals.o_done):
+                    m.d.sync += state.eq(State.ADVANCE)
+            with m.Case(State.TABLE):
+                m.d.comb += [
+                    segment.valid.eq(1),
+                    segment.p.kind.eq(SegmentKind.TABLE),
+                    segment.p.address.eq(layer.table_address),
+                    segment.p.beats.eq(TABLE_BYTES // config.axi_bytes),
+                ]
+                with m.If(accepted):
+                    m.d.sync += state.eq(State.GROUP)
             with m.Case(State.ADVANCE):
                 m.d.comb += step.eq(1)
                 m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.GROUP))
@@ -222,7 +261,7 @@ class ReadWalker(wiring.Component):
                     m.d.sync += saved.eq(pointer)
         with m.If(self.i_start):
             m.d.sync += [
-                state.eq(State.GROUP),
+                state.eq(Mux(layer.table, State.TABLE, State.GROUP)),
                 pointer.eq(layer.filter_address),
                 saved.eq(layer.filter_address),
             ]

@@ -5,23 +5,9 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.ofmap_runs import OfmapRuns
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, StoreRun
-
-
-class Level(enum.IntEnum):
-    """Loops of the walk, innermost first."""
-
-    RUN = 0
-    IMAGE = 1
-    MB = 2
-    M_INNER = 3
-    F = 4
-    E = 5
-    N = 6
-    M_OUTER = 7
-    G = 8
 
 
 class State(enum.Enum):
@@ -45,6 +31,7 @@ class StoreWalker(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
+    i_ring : entries of the ofmap buffer's ring
     i_ready : vectors of the ofmap buffer that may be read now
     o_run : ``Out(stream.Signature(StoreRun))``
     o_done : ``Out(1)``
@@ -53,6 +40,7 @@ class StoreWalker(wiring.Component):
 
     i_begin: Signal
     i_layer: data.View
+    i_ring: Signal
     i_ready: Signal
     o_run: stream.Interface
     o_done: Signal
@@ -65,6 +53,7 @@ class StoreWalker(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor()),
+                "i_ring": In(range(config.psum_depth + 1)),
                 "i_ready": In(range(config.psum_depth + 1)),
                 "o_run": Out(stream.Signature(StoreRun(config))),
                 "o_done": Out(1),
@@ -77,48 +66,13 @@ class StoreWalker(wiring.Component):
         config, layer = self.config, self.i_layer
 
         step = Signal()
-        m.submodules.nest = nest = LoopNest(len(Level))
-        last = nest.o_last
-        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        counts = loop_counts(Level, layer, last)
-        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
-        last_strip = last[Level.E] & last[Level.IMAGE]
-        if config.has_pe_sets:
-            # Runs are filters, strips of the tile come in the place of images.
-            counts[Level.RUN] = Mux(last_block, layer.runs_last, layer.runs)
-            counts[Level.IMAGE] = Mux(last[Level.E], layer.strips_last, layer.strips)
-        else:
-            counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
-            counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
-        strides = {
-            Level.RUN: layer.ofmap_stride_run,
-            Level.IMAGE: layer.ofmap_stride_n,
-            Level.MB: layer.ofmap_stride_mb,
-            Level.M_INNER: layer.ofmap_stride_m,
-            Level.F: layer.ofmap_stride_ft,
-            Level.E: layer.ofmap_stride_et,
-            Level.N: layer.ofmap_stride_nt,
-            Level.M_OUTER: layer.ofmap_stride_m,
-            Level.G: layer.ofmap_stride_g,
-        }
-        m.submodules.place = place = NestAddress((True,) * len(Level), 32)
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
-        m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
+        m.submodules.runs = runs = OfmapRuns(config)
         m.d.comb += [
-            nest.i_restart.eq(self.i_begin),
-            nest.i_step.eq(step),
-            place.i_base.eq(layer.ofmap_address),
-            place.i_restart.eq(self.i_begin),
-            place.i_step.eq(step),
-            place.i_level.eq(nest.o_level),
+            runs.i_begin.eq(self.i_begin),
+            runs.i_layer.eq(layer),
+            runs.i_base.eq(layer.ofmap_address),
+            runs.i_step.eq(step),
         ]
-        run_pixels = Mux(
-            last[Level.E],
-            Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
-            Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
-        )
-        partial = last_strip if config.has_pe_sets else last_block
-        units = Mux(partial, layer.units_last, layer.units)
 
         state = Signal(State)
         left, chunk = signals("left chunk", 16)
@@ -134,7 +88,7 @@ class StoreWalker(wiring.Component):
         unit_last = Signal()
         next_entry = Signal(range(2 * config.psum_depth))
         m.d.comb += [
-            unit_last.eq(unit + 1 == units),
+            unit_last.eq(unit + 1 == runs.o_units),
             next_entry.eq(entry + chunk),
             run.address.eq(unit_address),
             run.pixels.eq(chunk),
@@ -147,10 +101,14 @@ class StoreWalker(wiring.Component):
             with m.Case(State.IDLE):
                 m.d.comb += self.o_done.eq(1)
             with m.Case(State.RUN):
-                m.d.sync += [left.eq(run_pixels), here.eq(place.o_address), state.eq(State.CHUNK)]
-                m.d.sync += chunk.eq(
-                    Mux(run_pixels < self.chunk_pixels, run_pixels, self.chunk_pixels)
-                )
+                m.d.sync += [
+                    left.eq(runs.o_pixels),
+                    here.eq(runs.o_address),
+                    chunk.eq(
+                        Mux(runs.o_pixels < self.chunk_pixels, runs.o_pixels, self.chunk_pixels)
+                    ),
+                    state.eq(State.CHUNK),
+                ]
             with m.Case(State.CHUNK):
                 with m.If(waiting >= chunk):
                     m.d.comb += claimed.eq(chunk)
@@ -171,16 +129,12 @@ class StoreWalker(wiring.Component):
                             chunk.eq(Mux(rest < self.chunk_pixels, rest, self.chunk_pixels)),
                             state.eq(State.CHUNK),
                             entry.eq(
-                                Mux(
-                                    next_entry >= config.psum_depth,
-                                    next_entry - config.psum_depth,
-                                    next_entry,
-                                )
+                                Mux(next_entry >= self.i_ring, next_entry - self.i_ring, next_entry)
                             ),
                         ]
                         with m.If(rest == 0):
                             m.d.comb += step.eq(1)
-                            m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.RUN))
+                            m.d.sync += state.eq(Mux(runs.o_done, State.IDLE, State.RUN))
         with m.If(self.i_begin):
             m.d.sync += [state.eq(State.RUN), entry.eq(0), waiting.eq(0)]
 

@@ -8,6 +8,7 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
+from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.signals import delayed, signals
 from stillflow.hw.timing import FREE_DELAY, HAZARD
 from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
@@ -17,7 +18,8 @@ class Streamer(wiring.Component):
     """Runs steps back to back: a vector a cycle, ``pace`` cycles each where psums are complete.
 
     A step starts when its block is full, its plane groups are loaded and, where it completes
-    psums, the ofmap buffer has room for the largest tile; then it never stalls. It takes the pixels
+    psums, the ofmap buffer has room for the largest tile and the block's residuals are there; then
+    it never stalls. It takes the pixels
     times the pace, at least ``HAZARD`` cycles. ``o_start`` comes one cycle before the
     first ``o_vector``; there is no bubble between steps.
 
@@ -40,6 +42,8 @@ class Streamer(wiring.Component):
         A plane group was loaded.
     i_entry_freed : ``In(1)``
         An entry of the ofmap buffer is free again.
+    i_residual : ``In(1)``
+        The residuals of a filter block were loaded.
     o_start : ``Out(1)``
         The block's step starts.
     o_vector : ``Out(Vector)``
@@ -60,6 +64,7 @@ class Streamer(wiring.Component):
     i_block: data.View
     i_group: Signal
     i_entry_freed: Signal
+    i_residual: Signal
     o_start: Signal
     o_vector: data.View
     o_lanes: Signal
@@ -84,6 +89,7 @@ class Streamer(wiring.Component):
                 "i_block": In(Block(config)),
                 "i_group": In(1),
                 "i_entry_freed": In(1),
+                "i_residual": In(1),
                 "o_start": Out(1),
                 "o_vector": Out(Vector(config)),
                 "o_lanes": Out(ceil_log2(config.rows + 1)),
@@ -108,7 +114,6 @@ class Streamer(wiring.Component):
         phase = Signal(range(config.pace + 1))
         hold = Signal(range(HAZARD))
         groups = Signal(16)
-        occupied = Signal(range(config.psum_depth + 1))
         column, row, image = signals("column row image", 16)
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
@@ -130,26 +135,27 @@ class Streamer(wiring.Component):
 
         # Start condition. Plane groups are counted modulo 2^16.
         behind = Signal(16)
-        room = Signal()
-        completes = Signal()
+        m.submodules.room = room = OfmapRoom(config)
         m.d.comb += [
+            room.i_begin.eq(self.i_begin),
+            room.i_layer.eq(layer),
+            room.i_completes.eq(self.o_vector.emits & step.final),
+            room.i_entry_freed.eq(self.i_entry_freed),
+            room.i_residual.eq(self.i_residual),
+            room.i_take.eq(starts & block.final),
+            room.i_need.eq(layer.tile_pixels),
             behind.eq(groups - block.groups),
-            completes.eq(self.o_vector.emits & step.final),
-            room.eq(occupied + completes + layer.tile_pixels <= config.psum_depth),
             starts.eq(
                 self.i_full
                 & ~behind[-1]
-                & (~block.final | room)
+                & (~block.final | (room.o_room & room.o_present))
                 & (~self.o_streaming | finishing)
                 & (hold == 0)
             ),
             self.o_start.eq(starts),
             self.o_streaming.eq(active | fir_active),
         ]
-        m.d.sync += [
-            groups.eq(groups + self.i_group),
-            occupied.eq(occupied + completes - self.i_entry_freed),
-        ]
+        m.d.sync += groups.eq(groups + self.i_group)
         with m.If(hold != 0):
             m.d.sync += hold.eq(hold - 1)
 
@@ -205,7 +211,7 @@ class Streamer(wiring.Component):
                 fir.i_layer.eq(layer),
                 fir.i_start.eq(starts & depthwise),
                 fir.i_block.eq(block),
-                fir.i_room.eq(room),
+                fir.i_room.eq(room.o_room),
                 fir_active.eq(fir.o_active),
                 fir_finishing.eq(fir.o_finishing),
             ]
@@ -241,6 +247,6 @@ class Streamer(wiring.Component):
                 self.o_filter_freed.eq(delayed(m, lines, FREE_DELAY, "lines_freed")),
             ]
         with m.If(self.i_begin):
-            m.d.sync += [groups.eq(0), occupied.eq(0)]
+            m.d.sync += groups.eq(0)
 
         return m

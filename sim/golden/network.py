@@ -5,16 +5,26 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.graph import ConvLayer, Layer, Network, Tensor, clip_range
+from stillflow.compiler.graph import (
+    ConvLayer,
+    Layer,
+    Network,
+    Tensor,
+    clip_range,
+    read_tensors,
+    requantised,
+    tabulated,
+)
 from stillflow.sim.golden.conv import conv
+from stillflow.sim.golden.finish import join, look_up
 from stillflow.sim.golden.pool import average_pool, max_pool
 from stillflow.sim.golden.requantize import requantize
 
 
 def run_layer(
-    layer: Layer, ifmap: NDArray[np.integer], ifmap_tensor: Tensor, ofmap_tensor: Tensor
+    layer: Layer, ifmap: NDArray[np.integer], ifmap_tensor: Tensor, words_tensor: Tensor
 ) -> NDArray[np.integer]:
-    """Compute one layer.
+    """Compute one layer up to the requantiser's words.
 
     Parameters
     ----------
@@ -22,48 +32,64 @@ def run_layer(
         What to compute.
     ifmap : intx[N, C, H, W]
         Words of ``ifmap_tensor``.
-    ifmap_tensor, ofmap_tensor : Tensor
-        Shapes, types and zero points.
+    ifmap_tensor, words_tensor : Tensor
+        Shapes, types and zero points; the latter's name is what `requantised` says.
 
     Returns
     -------
     intx[N, M, E, F]
-        Words of ``ofmap_tensor``.
+        Words of ``words_tensor``.
 
     Raises
     ------
     ValueError
-        If the ifmap or the ofmap is not of its tensor's shape and type, if maximum pooling changes
-        type or zero point, or if the layer's own numbers are out of range.
+        If the ifmap or the words are not of their tensor's shape and type, if maximum pooling
+        changes type or zero point, or if the layer's own numbers are out of range.
     """
     _check_tensor(ifmap_tensor, ifmap)
     if isinstance(layer, ConvLayer):
         psums = conv(ifmap, layer.filters, layer.bias, layer.shape, ifmap_tensor.zero_point)
-        ofmap = requantize(
+        words = requantize(
             psums,
             layer.scale,
-            ofmap_tensor.zero_point,
+            words_tensor.zero_point,
             layer.act_min,
             layer.act_max,
-            ofmap_tensor.dtype,
+            words_tensor.dtype,
         )
     elif layer.op == "avgpool":
-        ofmap = average_pool(
+        words = average_pool(
             ifmap,
             layer.shape,
             layer.scale,
             ifmap_tensor.zero_point,
-            ofmap_tensor.zero_point,
-            ofmap_tensor.dtype,
+            words_tensor.zero_point,
+            words_tensor.dtype,
         )
     else:
-        before, after = ifmap_tensor.zero_point, ofmap_tensor.zero_point
+        before, after = ifmap_tensor.zero_point, words_tensor.zero_point
         if before != after:
-            raise ValueError(f"zero point of {layer.ofmap} must be {before}, not {after!r}")
-        ofmap = max_pool(ifmap, layer.shape)
-    _check_tensor(ofmap_tensor, ofmap)
-    low, high = clip_range(ofmap_tensor.dtype)
-    return ofmap.clip(max(low, layer.act_min), min(high, layer.act_max))
+            raise ValueError(f"zero point of {words_tensor.name} must be {before}, not {after!r}")
+        words = max_pool(ifmap, layer.shape)
+    _check_tensor(words_tensor, words)
+    low, high = clip_range(words_tensor.dtype)
+    return words.clip(max(low, layer.act_min), min(high, layer.act_max))
+
+
+def finish_layer(
+    layer: Layer, words: dict[str, NDArray[np.integer]], tensors: Mapping[str, Tensor]
+) -> None:
+    """Add what a layer makes of the requantiser's words, which are there."""
+    if layer.table is not None:
+        after = tabulated(layer)
+        words[after] = look_up(layer.table, words[layer.table.index])
+        _check_tensor(tensors[after], words[after])
+    if (joined := layer.joined) is not None:
+        words[layer.ofmap] = join(
+            joined, words[joined.own], words[joined.residual], tensors[joined.own],
+            tensors[joined.residual], tensors[layer.ofmap],
+        )  # fmt: skip
+        _check_tensor(tensors[layer.ofmap], words[layer.ofmap])
 
 
 def run_network(
@@ -82,7 +108,7 @@ def run_network(
     Returns
     -------
     dict of str to intx[N, M, E, F]
-        Words of every tensor by its name, the inputs included.
+        Words of every tensor by its name, the inputs included, and those that are never stored.
 
     Raises
     ------
@@ -92,7 +118,10 @@ def run_network(
     """
     computed = {layer.ofmap for layer in network.layers}
     needed = sorted(
-        ({port.tensor for port in network.inputs} | {layer.ifmap for layer in network.layers})
+        (
+            {port.tensor for port in network.inputs}
+            | {name for layer in network.layers for name in read_tensors(layer)}
+        )
         - computed
     )
     if sorted(inputs) != needed:
@@ -102,9 +131,11 @@ def run_network(
 
     words = dict(inputs)
     for layer in network.layers:
-        words[layer.ofmap] = run_layer(
-            layer, words[layer.ifmap], network.tensors[layer.ifmap], network.tensors[layer.ofmap]
+        first = requantised(layer)
+        words[first] = run_layer(
+            layer, words[layer.ifmap], network.tensors[layer.ifmap], network.tensors[first]
         )
+        finish_layer(layer, words, network.tensors)
     return words
 
 

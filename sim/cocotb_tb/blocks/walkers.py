@@ -62,7 +62,8 @@ def draw_nest(dut: Dut) -> tuple[Nest, dict[str, int]]:
         ifmap=program.addresses[source], ofmap=program.addresses[target],
         filters=fields["filter_address"], ifmap_layout=program.layouts[source],
         ofmap_layout=program.layouts[target], op=Op.ACCUMULATE,
-        **{key: fields[key] for key in ("pad_value", "zero_point", "act_min", "act_max")},
+        pad_value=fields["pad_value"], zero_point=fields["zero_point"],
+        act_min=fields["act_min"], act_max=fields["act_max"],
     )  # fmt: skip
     return Nest(layer.mapping, layer.plan, place), fields
 

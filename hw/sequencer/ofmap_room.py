@@ -1,0 +1,85 @@
+"""Whether the words that a step completes find what they need: room, and their residuals."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.residual import Join, join_depth
+from stillflow.hw.words import LayerDescriptor
+
+
+class OfmapRoom(wiring.Component):
+    """Counts entries of the ofmap buffer that are spoken for, and filter blocks with residuals.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Entries.
+
+    Members
+    -------
+    i_begin, i_layer
+        Start of a layer.
+    i_completes, i_entry_freed : ``In(1)``
+        A vector takes an entry; an entry is free again.
+    i_residual : ``In(1)``
+        The residuals of a filter block in a tile are there.
+    i_take : ``In(1)``
+        The first step starts that completes words of a filter block in a tile.
+    i_need : vectors that a step or strip completes
+    o_room : ``Out(1)``
+        There is room for them.
+    o_present : ``Out(1)``
+        Residuals wait for the next filter block, or the layer has none.
+    """
+
+    i_begin: Signal
+    i_layer: data.View
+    i_completes: Signal
+    i_entry_freed: Signal
+    i_residual: Signal
+    i_take: Signal
+    i_need: Signal
+    o_room: Signal
+    o_present: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_completes": In(1),
+                "i_entry_freed": In(1),
+                "i_residual": In(1),
+                "i_take": In(1),
+                "i_need": In(16),
+                "o_room": Out(1),
+                "o_present": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the two counters."""
+        m = Module()
+        depth = self.config.psum_depth
+
+        joins = self.i_layer.join != Join.NONE
+        occupied = Signal(range(depth + 1))
+        blocks = Signal(range(join_depth(self.config) + 1))  # a block is one entry at least
+        m.d.sync += [
+            occupied.eq(occupied + self.i_completes - self.i_entry_freed),
+            blocks.eq(blocks + self.i_residual - (self.i_take & joins)),
+        ]
+        with m.If(self.i_begin):
+            m.d.sync += [occupied.eq(0), blocks.eq(0)]
+        m.d.comb += [
+            self.o_room.eq(
+                occupied + self.i_completes + self.i_need
+                <= Mux(joins, join_depth(self.config), depth)
+            ),
+            self.o_present.eq(~joins | (blocks != 0)),
+        ]
+
+        return m

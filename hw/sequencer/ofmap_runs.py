@@ -1,0 +1,129 @@
+"""Contiguous runs of the ofmap in DRAM, in the order in which they are computed."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.words import LayerDescriptor
+
+
+class Level(enum.IntEnum):
+    """Loops of the walk, innermost first."""
+
+    RUN = 0
+    IMAGE = 1
+    MB = 2
+    M_INNER = 3
+    F = 4
+    E = 5
+    N = 6
+    M_OUTER = 7
+    G = 8
+
+
+class OfmapRuns(wiring.Component):
+    """Walks the runs of a layer, of the ofmap or of a tensor that lies like it.
+
+    A run is so many pixels of the ofmap buffer and goes to as many channel blocks, a plane apart.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Channel blocks.
+
+    Members
+    -------
+    i_begin, i_layer
+        Start of a layer.
+    i_base : ``In(32)``
+        DRAM byte address of the tensor's first element, taken with ``i_begin``.
+    i_step : ``In(1)``
+        Go to the next run.
+    o_address, o_pixels, o_units
+        The run: DRAM address in its first channel block, pixels, channel blocks.
+    o_block_last, o_done : ``Out(1)``
+        It is the last of its filter block in the tile, of the layer.
+    """
+
+    i_begin: Signal
+    i_layer: data.View
+    i_base: Signal
+    i_step: Signal
+    o_address: Signal
+    o_pixels: Signal
+    o_units: Signal
+    o_block_last: Signal
+    o_done: Signal
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i_begin": In(1),
+                "i_layer": In(LayerDescriptor()),
+                "i_base": In(32),
+                "i_step": In(1),
+                "o_address": Out(32),
+                "o_pixels": Out(16),
+                "o_units": Out(range(config.block_units + 1)),
+                "o_block_last": Out(1),
+                "o_done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the nest and its address."""
+        m = Module()
+        config, layer = self.config, self.i_layer
+
+        m.submodules.nest = nest = LoopNest(len(Level))
+        last = nest.o_last
+        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
+        counts = loop_counts(Level, layer, last)
+        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
+        last_strip = last[Level.E] & last[Level.IMAGE]
+        if config.has_pe_sets:
+            # Runs are filters, strips of the tile come in the place of images.
+            counts[Level.RUN] = Mux(last_block, layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Mux(last[Level.E], layer.strips_last, layer.strips)
+        else:
+            counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
+        strides = {
+            Level.RUN: layer.ofmap_stride_run,
+            Level.IMAGE: layer.ofmap_stride_n,
+            Level.MB: layer.ofmap_stride_mb,
+            Level.M_INNER: layer.ofmap_stride_m,
+            Level.F: layer.ofmap_stride_ft,
+            Level.E: layer.ofmap_stride_et,
+            Level.N: layer.ofmap_stride_nt,
+            Level.M_OUTER: layer.ofmap_stride_m,
+            Level.G: layer.ofmap_stride_g,
+        }
+        m.submodules.place = place = NestAddress((True,) * len(Level), 32)
+        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
+        partial = last_strip if config.has_pe_sets else last_block
+        m.d.comb += [
+            nest.i_restart.eq(self.i_begin),
+            nest.i_step.eq(self.i_step),
+            place.i_base.eq(self.i_base),
+            place.i_restart.eq(self.i_begin),
+            place.i_step.eq(self.i_step),
+            place.i_level.eq(nest.o_level),
+            self.o_address.eq(place.o_address),
+            self.o_pixels.eq(
+                Mux(
+                    last[Level.E],
+                    Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
+                    Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
+                )
+            ),
+            self.o_units.eq(Mux(partial, layer.units_last, layer.units)),
+            self.o_block_last.eq(last[Level.RUN] & last[Level.IMAGE]),
+            self.o_done.eq(nest.o_done),
+        ]
+
+        return m
