@@ -58,6 +58,7 @@ def memory_map(program: Program) -> dict[str, Any]:
         "tensors": {
             name: _tensor(tensor, program.layouts[name], program.addresses[name])
             for name, tensor in network.tensors.items()
+            if name in program.addresses
         },
         "layers": [
             {"name": layer.layer.name, "op": layer.layer.op, "fused": list(layer.layer.fused),

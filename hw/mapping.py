@@ -118,8 +118,7 @@ class Mapping(Tiling):
     @lazy
     def waiting(self) -> int:
         """Depthwise: words that wait in the ofmap buffer until a strip is complete, and behind."""
-        assert self.fir is not None
-        return self.fir.strip * self.work.F + self.config.store_pixels - 1
+        return self.fir.strip * self.work.F + self.config.store_pixels - 1 if self.fir else 0
 
     @lazy
     def visit_lines(self) -> int:

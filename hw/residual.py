@@ -51,7 +51,7 @@ def encode_join(own: float, residual: float) -> tuple[int, int, int]:
     (131072, 65536, 17)
     """
     largest = max(own, residual)
-    if not 0 < min(own, residual) <= largest < float("inf"):
+    if not all(0 < scale < float("inf") for scale in (own, residual)):
         raise ValueError(f"scales must be positive and finite, not {own!r} and {residual!r}")
     shift = (1 << SHIFT_BITS) - 1
     while shift >= 0 and round(largest * 2.0**shift) >= 1 << SCALE_BITS:

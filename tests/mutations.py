@@ -71,7 +71,8 @@ BLOCKS = (
        "with m.If(line == config.filter_lines - 1):", "with m.If(line == config.filter_lines - 2):",
        f"{_BUFFER}/test_filter.py"),
     _m("ofmap buffer", "hw/buffer/ofmap.py",
-       "Mux(after >= depth, after - depth, after)", "after", f"{_BUFFER}/test_ofmap.py"),
+       "Mux(after >= self.i_ring, after - self.i_ring, after)", "after",
+       f"{_BUFFER}/test_ofmap.py"),
     _m("ofmap buffer, strips", "hw/buffer/ofmap.py",
        "ends = self.i_column_last & ~self.i_strip_last", "ends = self.i_column_last",
        f"{_BUFFER}/test_ofmap.py"),
@@ -89,9 +90,9 @@ BLOCKS = (
     _m("block walker", "hw/sequencer/block_walker.py",
        "held.tile_last.eq(k.o_done & last[Level.MB])", "held.tile_last.eq(k.o_done)",
        f"{_SEQUENCER}/test_block_walker.py"),
-    _m("streamer", "hw/sequencer/streamer.py",
-       "occupied + completes + layer.tile_pixels <= config.psum_depth",
-       "occupied + layer.tile_pixels <= config.psum_depth", f"{_SEQUENCER}/test_streamer.py"),
+    _m("room", "hw/sequencer/ofmap_room.py",
+       "occupied + self.i_completes + self.i_need", "occupied + self.i_need",
+       f"{_SEQUENCER}/test_streamer.py"),
     _m("depthwise walk", "hw/sequencer/fir_walk.py",
        "row_wait.eq(layer.emit_stride_e - 1)", "row_wait.eq(layer.emit_stride_e)",
        f"{_SEQUENCER}/test_fir_walk.py"),
@@ -165,7 +166,8 @@ BLOCKS = (
        "(guard == 0) & ~buffer_in_use", "guard == 0",
        "tests/hw/sequencer/test_block_walker.py"),
     _m("counted events", "hw/control/events.py",
-       "Counter.MAC_LANES: (array.mac, array.weights)", "Counter.MAC_LANES: (array.mac, lanes)",
+       "Counter.MAC_LANES: (array.mac, array.weights)",
+       "Counter.MAC_LANES: (array.mac, array.lanes)",
        "tests/hw/control/test_events.py"),
 )  # fmt: skip
 
@@ -173,7 +175,7 @@ _COUNTED = "tests/compiler/cost/test_counters.py -k equals and tiny and not tiny
 _AMOUNTS = {
     "DRAM_READ_BYTES": "(self.i_read_beat, config.axi_bytes)",
     "DRAM_WRITE_BYTES": "(self.i_write_beat, config.axi_bytes)",
-    "IFMAP_READS": "(array.vector, lanes)",
+    "IFMAP_READS": "(Const(1), ifmap_reads)",
     "IFMAP_FILLS": "(ifmap_fill, elements)",
     "FILTER_READS": "(Const(1), array.lines * config.line_words)",
     "FILTER_FILLS": "(filter_fill, config.axi_bytes // (config.weight_bits // 8))",
@@ -194,8 +196,8 @@ COUNTERS = tuple(
     for name, amount in _AMOUNTS.items()
 )  # fmt: skip
 _FORMULAS = {
-    "DRAM_READ_BYTES": "BYTES + ifmap_beats * config.axi_bytes + filter_bytes",
-    "DRAM_WRITE_BYTES": "(",
+    "DRAM_READ_BYTES": "(",
+    "DRAM_WRITE_BYTES": "ofmap_beats * config.axi_bytes",
     "IFMAP_READS": "lanes",
     "IFMAP_FILLS": "fills",
     "FILTER_READS": "lines * columns",
@@ -203,7 +205,7 @@ _FORMULAS = {
     "PSUM_READS": "psums",
     "PSUM_WRITES": "psums",
     "OFMAP_WRITES": "visits * pixels * columns",
-    "OFMAP_SPILLS": "mapping.all_units * w.N * w.E * w.F * config.channel_block",
+    "OFMAP_SPILLS": "ofmap_elements",
     "CHAIN_SHIFTS": "shifts",
     "WEIGHT_SWAPS": "steps",
     "MAC_CYCLES": "vectors",
@@ -260,7 +262,7 @@ ROWS = (
        "m.d.sync += on_its_way[1:].eq(0)", "m.d.sync += []", _RS_WORDS),
     _m("row stationary, lanes", "hw/sequencer/role_walker.py",
        "row_offset + layer.buffer_stride_h,", "row_offset,", _RS_WORDS),
-    _m("row stationary, stores", "hw/sequencer/store_walker.py",
+    _m("row stationary, stores", "hw/sequencer/ofmap_runs.py",
        "last_strip if config.has_pe_sets else last_block", "last_block", _RS_WORDS),
 )  # fmt: skip
 

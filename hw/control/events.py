@@ -86,15 +86,14 @@ class CounterEvents(wiring.Component):
         ifmap_kinds = (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL)
         ifmap_fill = self.i_beat & Cat(self.i_kind == kind for kind in ifmap_kinds).any()
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
-        lanes = Mux(array.vector, array.lanes, 0)
+        ifmap_reads = Mux(array.vector, array.lanes, 0) + Mux(
+            self.i_residual_read, config.m_block, 0
+        )
         events: dict[Counter, tuple[Value, Value | int]] = {
             Counter.CYCLES: (self.i_busy, 1),
             Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
-            Counter.IFMAP_READS: (
-                array.vector | self.i_residual_read,
-                lanes + Mux(self.i_residual_read, config.m_block, 0),
-            ),
+            Counter.IFMAP_READS: (Const(1), ifmap_reads),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
             Counter.FILTER_READS: (Const(1), array.lines * config.line_words),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),

@@ -154,7 +154,9 @@ class FinishLane(wiring.Component):
             lines.i_read_en.eq(self.i_table),
             lines.i_read_addr.eq(index[column_bits:]),
         ]
-        entries = data.View(data.ArrayLayout(signed(TABLE_BITS), config.axi_bytes), lines.o_read_data)
+        entries = data.View(
+            data.ArrayLayout(signed(TABLE_BITS), config.axi_bytes), lines.o_read_data
+        )
         return Array(entries[i] for i in range(config.axi_bytes))[column]
 
 

@@ -42,7 +42,7 @@ def test_the_map_says_where_everything_lies():
         "PROGRAM_LENGTH": 4,
         "RECORD_ADDRESS": PROGRAM.record_address,
     }
-    assert set(PLACES["tensors"]) == set(network.tensors)
+    assert set(PLACES["tensors"]) == network.stored
     for name, place in PLACES["tensors"].items():
         tensor, layout = network.tensors[name], PROGRAM.layouts[name]
         assert place["address"] == PROGRAM.addresses[name]

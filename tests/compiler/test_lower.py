@@ -1,5 +1,6 @@
 import struct
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def place_of(shape, config, **addresses):
     sizes = {"block": config.channel_block, "element_bytes": config.act_bytes}
     pool = isinstance(shape, PoolShape)
     filters = shape.C if pool else shape.M
-    places = {"ifmap": 4096, "filters": 8192, "ofmap": 12288} | addresses
+    places: dict[str, Any] = {"ifmap": 4096, "filters": 8192, "ofmap": 12288} | addresses
     return Placement(
         **places,
         ifmap_layout=blocked(shape.N, shape.C, shape.H, shape.W, **sizes),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Tensor
+from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor
 from stillflow.compiler.lower import pack, unpack
 from stillflow.compiler.program import (
     ALIGNMENT,
@@ -81,7 +81,8 @@ def test_descriptors_and_streams_are_the_segments(name, random):
     program = compile_network(network, CONFIGS[name], progress=names.append)
     assert names == [layer.name for layer in network.layers]
     assert [compiled.layer for compiled in program.layers] == list(network.layers)
-    assert len(program.segments) == 1 + len(network.layers)
+    tables = [layer for layer in network.layers if layer.table is not None]
+    assert len(program.segments) == 1 + len(network.layers) + len(tables)
     descriptors = program.segments[program.program_address]
     assert len(descriptors) == BYTES * len(network.layers)
     for index, compiled in enumerate(program.layers):
@@ -91,6 +92,11 @@ def test_descriptors_and_streams_are_the_segments(name, random):
         stream = program.segments[fields["filter_address"]]
         assert len(stream) == mapping.filter_lines * CONFIGS[name].filter_line_bytes
         assert fields["ofmap_address"] == program.addresses[compiled.layer.ofmap]
+        assert fields["table"] == (compiled.layer.table is not None)
+        if compiled.layer.table is not None:
+            assert len(program.segments[fields["table_address"]]) == 256
+        if compiled.layer.joined is not None:
+            assert fields["residual_address"] == program.addresses[compiled.layer.joined.residual]
 
 
 def test_the_image_does_not_change_from_run_to_run():
@@ -170,7 +176,8 @@ def test_more_than_the_address_space_is_refused():
     big = tensor("big", (1, 1 << 16, 1 << 8, 1 << 8))
     network = conv_network(ConvShape(C=1, M=1))
     network = Network(
-        name="large", inputs=network.inputs, outputs=network.outputs,
+        name="large", outputs=network.outputs,
+        inputs=(*network.inputs, Port(name="big", shape=big.shape, dtype="int8", tensor="big")),
         tensors=network.tensors | {"big": big}, layers=network.layers,
     )  # fmt: skip
     with pytest.raises(CompileError, match=r"^large: \d+ bytes of DRAM exceed 4 GiB$"):

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.residual import join_depth
 from stillflow.sim import bench
 
 CONFIGS = [
@@ -15,9 +16,10 @@ CONFIGS = [
 @given(config=st.sampled_from(CONFIGS), random=st.randoms(use_true_random=True))
 def test_vectors_come_back_from_the_ring(config, random):
     dut = OfmapBuffer(config)
-    depth = config.psum_depth
+    depth = random.choice([config.psum_depth, join_depth(config)])
 
     async def drive(ctx):
+        ctx.set(dut.i_ring, depth)
         for _ in range(2):
             written, shown = [], None
             ctx.set(dut.i_clear, 1)
@@ -50,9 +52,10 @@ def test_vectors_come_back_from_the_ring(config, random):
 @given(config=st.sampled_from(CONFIGS), random=st.randoms(use_true_random=True))
 def test_columns_of_a_strip_come_back_as_rows(config, random):
     dut = OfmapBuffer(config)
-    depth = config.psum_depth
+    depth = random.choice([config.psum_depth, join_depth(config)])
 
     async def drive(ctx):
+        ctx.set(dut.i_ring, depth)
         columns = random.randint(1, depth // 2)
         ctx.set(dut.i_columns, columns)
         ctx.set(dut.i_clear, 1)

@@ -15,6 +15,7 @@ FLAGS = {
     "i_busy": (Counter.CYCLES, 1),
     "i_read_beat": (Counter.DRAM_READ_BYTES, 8),
     "i_write_beat": (Counter.DRAM_WRITE_BYTES, 8),
+    "i_residual_read": (Counter.IFMAP_READS, 10),
     "i_ofmap_write": (Counter.OFMAP_WRITES, 10),
     "i_ofmap_spill": (Counter.OFMAP_SPILLS, 2),
     "i_layer_end": (Counter.LAYERS, 1),
@@ -45,13 +46,14 @@ def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
         wanted[counter] = words * happens
     for name, (counter, words) in ARRAY.items():
         wanted[counter] = words * array[name]
-    if beat[0] and beat[1] in (SegmentKind.IFMAP, SegmentKind.PADDING):
+    if beat[0] and beat[1] in (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL):
         wanted[Counter.IFMAP_FILLS] = beat[2].bit_count()
     if beat[0] and beat[1] == SegmentKind.FILTER:
         wanted[Counter.FILTER_FILLS] = 4
     if vector[0]:
         wanted[Counter.MAC_CYCLES] = 1
-        wanted[Counter.IFMAP_READS], wanted[Counter.MAC_LANES] = vector[1:]
+        wanted[Counter.IFMAP_READS] += vector[1]
+        wanted[Counter.MAC_LANES] = vector[2]
     progress = moved or flags["i_read_beat"] or flags["i_write_beat"] or array["progress"]
 
     async def drive(ctx):

@@ -33,6 +33,7 @@ def test_each_run_fills_its_own_beats(config, random):
     take_rate = random.choice([0.1, 0.7, 1])
 
     async def drive(ctx):
+        ctx.set(dut.i_ring, config.psum_depth)
         ctx.set(dut.i_counters, counters)
         waiting = list(jobs)
         while len(got) < len(wanted):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.reader import Reader
-from stillflow.hw.words import SegmentKind
+from stillflow.hw.words import SegmentKind, element_bits
 from stillflow.sim import bench
 from tests.hw.dma.memories import ReadMemory, word_at
 
@@ -26,6 +26,9 @@ CONFIGS = [
     config_of(2, 4, 4, 128, max_burst_beats=8, outstanding_reads=2),
     config_of(4, 4, 2, 64, act_bits=16, acc_bits=48, outstanding_reads=256),
 ]
+
+#: Kinds whose beats say where they go.
+PLACED = (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL)
 
 
 def draw_segments(random, config):
@@ -47,7 +50,7 @@ def draw_segments(random, config):
         if kind == SegmentKind.FILTER:
             segment["beats"] *= line_beats
             segment["group_last"] = False
-        if kind in (SegmentKind.IFMAP, SegmentKind.PADDING):
+        if kind in PLACED:
             segment["skip"] = random.randrange(lanes)
             segment["address"] += segment["skip"] * config.act_bytes
             if segment["beats"] == 1:
@@ -67,7 +70,7 @@ def beats_of(segment, config):
         yield {
             "kind": segment["kind"],
             "address": first + beat * size,
-            "element": (segment["element"] + beat * lanes) % config.ifmap_elements,
+            "element": (segment["element"] + beat * lanes) % (1 << element_bits(config)),
             "mask": sum(1 << lane for lane in range(low, high + 1)),
             "group": last and segment["group_last"],
             "is_first": beat == 0,
@@ -96,7 +99,7 @@ def run_reader(config, random, fails_at=None, response=2):
         assert ctx.get(dut.o_idle)
         waiting, expected = deque(segments), deque(wanted)
         answered = filter_asked = filter_got = lines_freed = 0
-        group, sending = False, False
+        group, last_kind, sending = False, None, False
         while expected:
             fails = answered == fails_at
             memory.drive(response if fails else random.choice([0, 1]))
@@ -107,7 +110,9 @@ def run_reader(config, random, fails_at=None, response=2):
             lines = filter_got // line_beats - lines_freed
             freed = random.randint(0, lines) if random.random() < free_rate else 0
             ctx.set(dut.i_filter_freed, freed)
-            assert ctx.get(dut.o_group) == group
+            residual = group if last_kind == SegmentKind.RESIDUAL else False
+            assert ctx.get(dut.o_residual) == residual
+            assert ctx.get(dut.o_group) == (group and not residual)
 
             answers = memory.offered and ctx.get(dut.r_ready)
             failed = bool(answers and fails)
@@ -130,11 +135,11 @@ def run_reader(config, random, fails_at=None, response=2):
                 if not is_padding:
                     assert ctx.get(dut.o_data) == word_at(beat["address"], config)
                     answered += 1
-                if beat["kind"] in (SegmentKind.IFMAP, SegmentKind.PADDING):
+                if beat["kind"] in PLACED:
                     assert ctx.get(dut.o_mask) == beat["mask"]
                     assert ctx.get(dut.o_element) == beat["element"]
                 filter_got += beat["kind"] == SegmentKind.FILTER
-                group = beat["group"]
+                group, last_kind = beat["group"], beat["kind"]
             else:
                 assert not answers
                 # Within a segment nothing waits.
@@ -151,7 +156,7 @@ def run_reader(config, random, fails_at=None, response=2):
             await ctx.tick()
             lines_freed += freed
         ctx.set(dut.i_segment.valid, 0)
-        assert ctx.get(dut.o_group) == group
+        assert ctx.get(dut.o_group) | ctx.get(dut.o_residual) == group
         await drain(ctx, dut, memory, random)
         if fails_at is None:
             assert memory.asked == len(reads)

@@ -81,6 +81,7 @@ def run_writer(config, random, fails_at=None, response=2):
     send_rate = random.choice([0.2, 1])
 
     async def drive(ctx):
+        ctx.set(dut.i_ring, config.psum_depth)
         memory = WriteMemory(dut, ctx, random)
         ctx.set(dut.i_counters, counters)
         assert ctx.get(dut.o_idle)
@@ -174,6 +175,7 @@ def test_a_record_goes_before_a_run():
     dut = Writer(config)
 
     async def drive(ctx):
+        ctx.set(dut.i_ring, config.psum_depth)
         ctx.set(dut.i_run.valid, 1)
         ctx.set(dut.i_run.p.pixels, 1)
         ctx.set(dut.i_record.valid, 1)

@@ -16,6 +16,7 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.tensor import blocked, packed
 from stillflow.sim.golden.nest import Nest
+from stillflow.sim.golden.walks import steps_of
 from tests.networks import in_window_tiles
 
 
@@ -154,3 +155,13 @@ def nests(most_macs=6000, pools=True, configs=CONFIGS):
 def descriptor_of(nest):
     """Fields of the nest's descriptor, as the hardware sees them."""
     return unpack(pack(lower(nest.mapping, nest.plan, nest.place)))
+
+
+def vectors_of(nest):
+    """``g, block, pixel`` of each vector that enters the ofmap buffer."""
+    return [
+        (step.g, step.block, pixel)
+        for step in steps_of(nest)
+        if step.final
+        for pixel in step.pixels
+    ]

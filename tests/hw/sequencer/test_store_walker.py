@@ -5,18 +5,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.sim import bench
-from stillflow.sim.golden.walks import steps_of
-from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
-
-
-def vectors_of(nest):
-    """``g, block, pixel`` of each vector that enters the ofmap buffer."""
-    return [
-        (step.g, step.block, pixel)
-        for step in steps_of(nest)
-        if step.final
-        for pixel in step.pixels
-    ]
+from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, vectors_of
 
 
 class Ring:
@@ -59,6 +48,7 @@ def run_layer(nest, random, rounds):
     async def one_round(ctx):
         assert ctx.get(dut.o_done)
         ring = Ring(nest, vectors)
+        ctx.set(dut.i_ring, nest.mapping.config.psum_depth)
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
