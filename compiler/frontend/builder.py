@@ -1,19 +1,24 @@
 """The network under construction; knows nothing of ONNX."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillflow.compiler.graph import (
+    Joined,
     Layer,
     Network,
     PoolLayer,
     Port,
+    Table,
     Tensor,
     clip_range,
 )
+from stillflow.hw.layer import PoolShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,20 +156,92 @@ class NetworkBuilder:
             If something else reads the unclipped words, or no layer computes them.
         """
         readers = f"activation {', '.join(map(repr, fused))} behind {tensor!r}"
-        if any(self.uses[alias] > 1 for alias in self.aliases[tensor]):
+        if self.is_shared(tensor):
             raise ValueError(f"{readers} must be its only reader")
-        for index, layer in enumerate(self._layers):
-            if layer.ofmap == tensor:
+        index = self._maker(tensor)
+        if index is None:
+            raise ValueError(f"{readers} must follow a layer, not a graph input")
+        layer = clipped(self._layers[index], low, high)
+        self._layers[index] = replace(layer, ofmap=name, fused=(*layer.fused, *fused))
+        self.tensors[name] = replace(self.tensors.pop(tensor), name=name)
+        return name
+
+    def is_shared(self, tensor: str) -> bool:
+        """Whether a tensor has several readers, graph outputs included."""
+        return any(self.uses[alias] > 1 for alias in self.aliases[tensor])
+
+    def _maker(self, tensor: str) -> int | None:
+        """Find the layer that computes a tensor; None where it is a graph input."""
+        return next((i for i, layer in enumerate(self._layers) if layer.ofmap == tensor), None)
+
+    def join(
+        self, name: str, operands: tuple[str, str], output: str,
+        make: Callable[[str, str], Joined], fused: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        """Join two tensors in the layer that computes the later of them, or in a pass of its own.
+
+        Parameters
+        ----------
+        name : str
+            The node's.
+        operands : tuple[str, str]
+            Tensors of the same shape.
+        output : str
+            Tensor that they become, known already.
+        make : callable
+            Gives what joins own words with a residual tensor, from the tensors' names.
+        fused : tuple[str, ...]
+            Nodes that set the bounds.
+        """
+        residual, own = sorted(
+            operands, key=lambda tensor: -1 if (i := self._maker(tensor)) is None else i
+        )
+        index = self._maker(own)
+        if index is not None and self._takes(index, own) and self._layers[index].joined is None:
+            layer = self._layers[index]
+            joined = make(own, residual)
+            self._layers[index] = replace(
+                layer, ofmap=output, joined=joined, fused=(*layer.fused, name, *fused)
+            )
+            return
+        copy = self._copy(name, own, f"{output}/{own}", fused)
+        self.add_layer(replace(copy, ofmap=output, joined=make(copy.ofmap, residual)))
+
+    def tabulate(
+        self, name: str, ifmap: str, output: str, entries: NDArray[np.integer],
+        fused: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        """Look a tensor's words up in the layer that computes it, or in a pass of its own.
+
+        ``entries`` are for its words, the smallest first.
+        """
+        index = self._maker(ifmap)
+        if index is not None and self._takes(index, ifmap):
+            layer = self._layers[index]
+            if layer.joined is None and layer.table is None:
+                table = Table(index=ifmap, entries=entries)
                 self._layers[index] = replace(
-                    layer,
-                    ofmap=name,
-                    act_min=min(max(layer.act_min, low), high),
-                    act_max=min(max(layer.act_max, low), high),
-                    fused=(*layer.fused, *fused),
+                    layer, ofmap=output, table=table, fused=(*layer.fused, name, *fused)
                 )
-                self.tensors[name] = replace(self.tensors.pop(tensor), name=name)
-                return name
-        raise ValueError(f"{readers} must follow a layer, not a graph input")
+                return
+        copy = self._copy(name, ifmap, f"{output}/{ifmap}", fused)
+        table = Table(index=copy.ofmap, entries=entries)
+        self.add_layer(replace(copy, ofmap=output, table=table))
+
+    def _takes(self, index: int, tensor: str) -> bool:
+        """Whether the layer that computes a tensor may go on with its words: nobody else does."""
+        return not self.is_shared(tensor) and self._layers[index].ofmap == tensor
+
+    def _copy(self, name: str, ifmap: str, own: str, fused: tuple[str, ...]) -> PoolLayer:
+        """Make a layer that hands words on as they are, into a tensor ``own``."""
+        source = self.tensors[ifmap]
+        N, C, H, W = source.shape
+        self.tensors[own] = replace(source, name=own)
+        low, high = clip_range(source.dtype)
+        return PoolLayer(
+            name=name, op="avgpool", shape=PoolShape(N=N, C=C, H=H, W=W, R=1, S=1), ifmap=ifmap,
+            ofmap=own, act_min=low, act_max=high, fused=fused,
+        )  # fmt: skip
 
     def add_input(self, name: str, shape: tuple[int, ...], dtype: str, tensor: str) -> None:
         """Add a graph input.
@@ -195,3 +272,17 @@ class NetworkBuilder:
             tensors=dict(self.tensors),
             layers=tuple(self._layers),
         )
+
+
+def clipped(layer: Layer, low: int, high: int) -> Layer:
+    """Give a layer whose ofmap words are within bounds, and the same otherwise."""
+
+    def within(word: int) -> int:
+        return min(max(word, low), high)
+
+    if (joined := layer.joined) is not None:
+        bounds = {"act_min": within(joined.act_min), "act_max": within(joined.act_max)}
+        return replace(layer, joined=replace(joined, **bounds))
+    if (table := layer.table) is not None:
+        return replace(layer, table=replace(table, entries=table.entries.clip(low, high)))
+    return replace(layer, act_min=within(layer.act_min), act_max=within(layer.act_max))

@@ -10,6 +10,7 @@ from onnx import TensorProto
 from stillflow.compiler.frontend import (
     activation,
     convolution,
+    join,
     pooling,
     product,
     quantise,
@@ -36,6 +37,7 @@ HANDLERS = {
     **convolution.HANDLERS,
     **product.HANDLERS,
     **pooling.HANDLERS,
+    **join.HANDLERS,
     **activation.HANDLERS,
     **reshape.HANDLERS,
 }

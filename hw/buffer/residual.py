@@ -98,12 +98,8 @@ class ResidualHalf(wiring.Component):
             first.eq(Mux(pixel >= ring, pixel - ring, pixel)),
         ]
         fill_bank, fill_line = split(first, "fill")
-        wraps = Signal()
         after = Signal.like(fill_line)
-        m.d.comb += [
-            wraps.eq(fill_line == ring // together - 1),
-            after.eq(Mux(wraps, 0, fill_line + 1)),
-        ]
+        m.d.comb += after.eq(Mux(fill_line == ring // together - 1, 0, fill_line + 1))
         atoms = [self.i_fill_data[i * atom_bits : (i + 1) * atom_bits] for i in range(together)]
         masks = [
             self.i_fill_mask[i * self.atom : (i + 1) * self.atom].any() for i in range(together)
@@ -120,12 +116,14 @@ class ResidualHalf(wiring.Component):
         vectors = []
         for bank in range(together):
             found = []
+            # A bank before that of the beat's first pixel takes one of the line behind.
+            wraps = bank < fill_bank if bank < together - 1 else 0
             here, reads = signals(f"writes_{bank} reads_{bank}")
             line = Signal.like(fill_line, name=f"line_{bank}")
             m.d.comb += [
                 here.eq(self.i_write_en & (write_bank == bank)),
                 reads.eq(self.i_read_en & (read_bank == bank)),
-                line.eq(Mux(self.i_fill, Mux(bank < fill_bank, after, fill_line), write_line)),
+                line.eq(Mux(self.i_fill, Mux(wraps, after, fill_line), write_line)),
             ]
             for unit_number in range(config.block_units):
                 for part in range(parts):

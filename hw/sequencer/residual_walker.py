@@ -150,19 +150,18 @@ class ResidualWalker(wiring.Component):
         config, segment = self.config, self.o_segment.p
         block, size = config.channel_block, ceil_log2(config.act_bytes)
         lane_bits = ceil_log2(config.axi_elements)
-        skip = Signal(max(1, lane_bits))
+        skip = address[size : size + lane_bits]
         elements, ring = self.depth * block, residual_unit_bit(config)
         end = Signal(range(config.axi_elements + self.chunk_pixels * block + 1))
         place = Signal(range(elements))  # of the first valid element
         first = Signal(range(elements))  # of lane 0
         m.d.comb += [
-            skip.eq(address[size : size + lane_bits]),
             end.eq(skip + pixels * block),
             place.eq(entry * block),
             first.eq(Mux(place < skip, place + elements - skip, place - skip)),
             segment.kind.eq(SegmentKind.RESIDUAL),
             segment.address.eq(address),
-            segment.beats.eq((end + config.axi_elements - 1) >> lane_bits),
+            segment.beats.eq((end + (config.axi_elements - 1)) >> lane_bits),
             segment.skip.eq(skip),
             segment.tail.eq(end - 1),
             segment.group_last.eq(last),
