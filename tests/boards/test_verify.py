@@ -20,7 +20,7 @@ def test_every_block_passes_on_icarus(need_simulator, flow, changes, tmp_path, c
     options = ["--set", f"dataflow={flow}", "--simulator", "icarus", "--json", str(report)]
     assert main(["verify", "tiny", *changes, *options]) == 0
     benches = json.loads(report.read_text())["benches"]
-    assert len(benches) == 15
+    assert len(benches) == 17
     assert all(bench["failure"] == "" for bench in benches)
     assert "pass" in capsys.readouterr().out
 

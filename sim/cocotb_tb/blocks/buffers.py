@@ -5,6 +5,7 @@ from typing import Any
 import cocotb
 
 from stillflow.hw.buffer.filter_banks import FilterBanks
+from stillflow.hw.residual import join_depth
 from stillflow.hw.words import FilterPlace
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.cocotb_tb.blocks.movers import bits_of
@@ -153,8 +154,9 @@ async def lines_come_from_successive_banks(handle: Any) -> None:
 async def strips_come_back_as_rows(handle: Any) -> None:
     """Columns of a strip are read as rows, in a ring."""
     dut = await Dut.start(handle)
-    depth, width = dut.config.psum_depth, dut.config.m_block * dut.config.act_bits
-    dut.set(i_clear=1)
+    depth = dut.random.choice([dut.config.psum_depth, join_depth(dut.config)])
+    width = dut.config.m_block * dut.config.act_bits
+    dut.set(i_clear=1, i_ring=depth)
     await dut.tick()
     dut.set(i_clear=0)
     first = 0

@@ -17,11 +17,13 @@ from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.buffer.parameters import ParameterTable
+from stillflow.hw.buffer.residual import ResidualHalf
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.control.csr_block import CsrBlock
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
+from stillflow.hw.post.finish import Finisher
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
@@ -92,6 +94,8 @@ _ALWAYS = {
     ),
     "ifmap": BlockBench(IfmapBuffer, "vectors_come_from_any_element"),
     "ofmap": BlockBench(OfmapBuffer, "strips_come_back_as_rows"),
+    "residuals": BlockBench(ResidualHalf, "residuals_come_back_by_pixel"),
+    "finisher": BlockBench(Finisher, "finished_words_are_the_golden_models"),
     "accumulator": BlockBench(Accumulator, "psums_meet_sums"),
     "load_walker": BlockBench(ReadWalker, "loads_are_those_of_a_literal_walk"),
     "store_walker": BlockBench(StoreWalker, "every_ofmap_byte_is_stored_once"),

@@ -12,6 +12,7 @@ from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import OFFSETS, REGISTERS, Access
 from stillflow.hw.layer import ConvShape
+from stillflow.hw.residual import join_depth
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind, StoreRun
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 
@@ -55,7 +56,11 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
                 for times, _, rows, columns in mapping.tile_sizes
             )
             left = mapping.work.G * mapping.work.M * strips
-        free, seen, entry = config.psum_depth, set[int](), 0
+        half = join_depth(config)
+        fits = mapping.tile_vectors <= half  # as in a layer that joins
+        ring = half if fits and dut.coin(0.5) else config.psum_depth
+        dut.set(i_ring=ring)
+        free, seen, entry = ring, set[int](), 0
         layout_run = StoreRun(config)
         while True:
             comes = min(left, free, dut.random.randint(0, 3))
@@ -74,7 +79,7 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
                     seen.add(place)
                 if run.release:
                     free += run.pixels
-                    entry = (entry + run.pixels) % config.psum_depth
+                    entry = (entry + run.pixels) % ring
             await dut.tick()
         first = program.addresses["l:ofmap"]
         assert seen == set(range(first, first + layout.bytes, unit_bytes))
@@ -148,17 +153,19 @@ async def runs_become_bytes_in_memory(handle: Any) -> None:
     atom = min(unit, beat_bytes)
     entries = [dut.random.getrandbits(8 * config.m_block * config.act_bytes)
                for _ in range(config.psum_depth)]  # fmt: skip
+    ring = dut.random.choice([config.psum_depth, join_depth(config)])
+    dut.set(i_ring=ring)
     wanted: dict[int, int] = {}
     runs, address = deque[dict[str, int]](), dut.random.randrange(0, PAGE, atom)
     for _ in range(15):
         run = {
-            "address": address, "pixels": dut.random.randint(1, min(30, config.psum_depth)),
-            "entry": dut.random.randrange(config.psum_depth),
+            "address": address, "pixels": dut.random.randint(1, min(30, ring)),
+            "entry": dut.random.randrange(ring),
             "unit": dut.random.randrange(config.block_units), "release": dut.random.randrange(2),
         }  # fmt: skip
         runs.append(run)
         for pixel in range(run["pixels"]):
-            vector = entries[(run["entry"] + pixel) % config.psum_depth]
+            vector = entries[(run["entry"] + pixel) % ring]
             block = vector >> (8 * unit * run["unit"])
             for byte in range(unit):
                 wanted[address + pixel * unit + byte] = block >> (8 * byte) & 0xFF

@@ -17,6 +17,10 @@ from stillflow.sim.cocotb_tb.blocks.compute import (
     psums_meet_sums,
     words_are_the_golden_models,
 )
+from stillflow.sim.cocotb_tb.blocks.finish import (
+    finished_words_are_the_golden_models,
+    residuals_come_back_by_pixel,
+)
 from stillflow.sim.cocotb_tb.blocks.movers import (
     every_ofmap_byte_is_stored_once,
     registers_keep_their_bits,
@@ -43,6 +47,7 @@ __all__ = [
     "blocks_are_those_of_a_literal_walk",
     "chunks_are_those_of_a_literal_walk",
     "every_ofmap_byte_is_stored_once",
+    "finished_words_are_the_golden_models",
     "lines_come_back_from_the_ring",
     "lines_come_from_successive_banks",
     "loads_are_those_of_a_literal_walk",
@@ -54,6 +59,7 @@ __all__ = [
     "pe_keeps_nothing",
     "psums_meet_sums",
     "registers_keep_their_bits",
+    "residuals_come_back_by_pixel",
     "runs_become_bytes_in_memory",
     "scratchpad_keeps_its_words",
     "segments_become_beats_in_order",
