@@ -10,6 +10,7 @@ from onnx import TensorProto
 from stillflow.compiler.frontend import (
     activation,
     convolution,
+    function,
     join,
     pooling,
     product,
@@ -39,6 +40,7 @@ HANDLERS = {
     **pooling.HANDLERS,
     **join.HANDLERS,
     **activation.HANDLERS,
+    **function.HANDLERS,
     **reshape.HANDLERS,
 }
 

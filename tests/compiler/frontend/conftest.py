@@ -55,6 +55,7 @@ class ModelFiles:
         *,
         x: tuple[float, np.integer] = (0.25, np.uint8(128)),
         y: tuple[float, np.integer] = (0.5, np.int8(-3)),
+        opset: int = 17,
     ) -> Path:
         """Write a QDQ model around nodes that read ``d`` and write ``r``.
 
@@ -86,7 +87,7 @@ class ModelFiles:
             helper.make_node("DequantizeLinear", ["v", "y.scale", "y.zero"], ["y"], "dequantise y"),
         ]
         return self.save(
-            [*before, *nodes, *after], {"x": ("float32", shape)}, {"y": "float32"}, made
+            [*before, *nodes, *after], {"x": ("float32", shape)}, {"y": "float32"}, made, opset
         )
 
 
