@@ -168,12 +168,13 @@ def run_model(
     runs = batches or [random_inputs(network, seed)]
     outcomes: list[Outcome] = []
     outputs: dict[str, list[NDArray[Any]]] = {port.name: [] for port in network.outputs}
-    wrong = dict.fromkeys((layer.ofmap for layer in network.layers), 0)
     differences = roundings = 0
     with progress_line(console) as say:
         program = compile_network(
             network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
         )
+        network = program.network  # with the layers that this accelerator needs besides
+        wrong = dict.fromkeys(network.results, 0)
         oracle = Oracle(model, network)
         with _runner(program, engine=engine, timing=timing, wave=wave, jobs=jobs, say=say) as (
             used,
@@ -191,7 +192,7 @@ def run_model(
                 for tensor in wrong:
                     wrong[tensor] += outcome.mismatches(tensor)
                 expected = oracle.run(inputs, outcome.golden)
-                results: Arrays = {name: outcome.tensors[name] for name in wrong}
+                results: Arrays = {**outcome.golden, **outcome.tensors}
                 for port in network.outputs:
                     tensor = network.tensors[port.tensor]
                     results[port.name] = dequantize(port, tensor, outcome.tensors[port.tensor])

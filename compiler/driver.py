@@ -104,8 +104,14 @@ class Driver:
 
     def write_tensor(self, program: Program, name: str, words: NDArray[np.integer]) -> None:
         """Copy a tensor [N, C, H, W] in its own dtype to DRAM."""
-        content = store_tensor(to_signed(words), program.layouts[name])
-        self.transport.write_memory(program.addresses[name], content)
+        layout, address = program.layouts[name], program.addresses[name]
+        signed = to_signed(words)
+        if layout.dense:
+            self.transport.write_memory(address, store_tensor(signed, layout))
+            return
+        for number in range(layout.N):  # others lie between the images
+            content = store_tensor(signed[number : number + 1], layout)
+            self.transport.write_memory(address + number * layout.image_bytes, content)
 
     def read_tensor(self, program: Program, name: str) -> NDArray[np.integer]:
         """Copy a tensor [N, C, H, W] in its own dtype from DRAM."""

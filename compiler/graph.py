@@ -15,6 +15,22 @@ def clip_range(dtype: str) -> tuple[int, int]:
     return int(info.min), int(info.max)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Where a tensor lies in another one: some of its channels.
+
+    Parameters
+    ----------
+    whole : str
+        The other tensor.
+    channel : int
+        Its first channel.
+    """
+
+    whole: str
+    channel: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
     """A quantised activation tensor.
@@ -31,6 +47,8 @@ class Tensor:
         Real value of one step.
     zero_point : int
         Word that stands for zero.
+    part : Part, optional
+        Which channels of another tensor it is: of the same type, scale and zero point.
     """
 
     name: str
@@ -38,6 +56,7 @@ class Tensor:
     dtype: Literal["int8", "uint8", "int16"]
     scale: float
     zero_point: int
+    part: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +95,8 @@ class Joined:
         The scales are 0 for a product.
     act_min, act_max : int
         Saturation bounds in ofmap words; the layer's own are those of its own words.
+    tolerance : int
+        Steps by which a word may differ from what float arithmetic makes of the operands.
     """
 
     op: Literal["add", "mul"]
@@ -86,6 +107,7 @@ class Joined:
     shift: int
     act_min: int
     act_max: int
+    tolerance: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +122,7 @@ class ConvLayer:
     name : str
         The ONNX node's or the table's name.
     op : str
-        ``conv`` or ``fc``.
+        ``conv``, ``fc``, or ``lrn`` for the sum of local response normalisation.
     shape : ConvShape
         Loop bounds. A fully connected layer behind a flatten covers the plane: R = H, S = W.
     ifmap, ofmap : str
@@ -120,7 +142,7 @@ class ConvLayer:
     """
 
     name: str
-    op: Literal["conv", "fc"]
+    op: Literal["conv", "fc", "lrn"]
     shape: ConvShape
     ifmap: str
     ofmap: str
@@ -233,4 +255,14 @@ class Network:
         """Names of the tensors that lie in DRAM."""
         ports = {port.tensor for port in (*self.inputs, *self.outputs)}
         moved = {name for layer in self.layers for name in (*read_tensors(layer), layer.ofmap)}
-        return ports | moved
+        return ports | moved | self.wholes
+
+    @property
+    def wholes(self) -> set[str]:
+        """Names of the tensors that are made of parts."""
+        return {tensor.part.whole for tensor in self.tensors.values() if tensor.part}
+
+    @property
+    def results(self) -> list[str]:
+        """Names of the tensors that the network computes, parts before what they make."""
+        return [layer.ofmap for layer in self.layers] + sorted(self.wholes)

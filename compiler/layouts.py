@@ -7,7 +7,7 @@ from stillflow.compiler.graph import ConvLayer, Network, Tensor, read_tensors
 from stillflow.compiler.mapper import MappingError, choose_mapping
 from stillflow.compiler.work import merged_groups, plan_layer, suits_chains
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.tensor import TensorLayout, blocked, packed
+from stillflow.hw.tensor import TensorLayout, blocked, packed, part_of
 
 
 def choose_layouts(network: Network, config: AcceleratorConfig) -> dict[str, TensorLayout]:
@@ -21,15 +21,21 @@ def choose_layouts(network: Network, config: AcceleratorConfig) -> dict[str, Ten
     layouts = {
         name: _layout(network, tensor, config)
         for name, tensor in network.tensors.items()
-        if name in stored
+        if name in stored and tensor.part is None
     }
+    parts = {name: t.part for name, t in network.tensors.items() if t.part is not None}
     touched = [name for layer in network.layers for name in (*read_tensors(layer), layer.ofmap)]
     for layer in network.layers:
         if not isinstance(layer, ConvLayer) or layer.ifmap == layer.ofmap or layer.joined:
             continue
+        if any(name in parts or name in network.wholes for name in (layer.ifmap, layer.ofmap)):
+            continue
         if all(touched.count(name) == 1 for name in (layer.ifmap, layer.ofmap)):
             layouts |= _in_groups(layer, network, layouts[layer.ifmap], config)
-    return layouts
+    return layouts | {
+        name: part_of(layouts[part.whole], network.tensors[name].shape[1])
+        for name, part in parts.items()
+    }
 
 
 def _in_groups(

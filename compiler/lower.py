@@ -152,15 +152,20 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     row_bytes = plan.row_bytes(layout)
     top, left = w.pad
     image = layout.plane_bytes if plan.pool else layout.image_bytes
-    group_planes = m.planes if not w.packed else 1
+    group_planes = 1 if w.packed or plan.halo else m.planes
     h_step = m.pe * w.stride[0]
     w_step = m.pf * w.stride[1] * m.pixel
     part_h = m.window[0] * w.dilation[0]
     part_w = m.window[1] * w.dilation[1] * m.pixel
     per_group = m.k_planes * layout.plane_bytes
     return {
-        "ifmap_address": place.ifmap - top * row_bytes - left * m.pixel * size,
-        "ifmap_stride_g": group_planes * layout.plane_bytes,
+        "ifmap_address": place.ifmap
+        - plan.halo * layout.plane_bytes
+        - top * row_bytes
+        - left * m.pixel * size,
+        "ifmap_stride_g": (
+            layout.image_bytes if plan.image_groups else group_planes * layout.plane_bytes
+        ),
         "ifmap_stride_nt": m.pn * image,
         "ifmap_stride_et": h_step * row_bytes,
         "ifmap_stride_ft": w_step * size,

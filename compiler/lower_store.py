@@ -14,7 +14,7 @@ def _store_strips(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, i
     image = plane if plan.pool else layout.image_bytes
     return {
         "ofmap_address": place.ofmap,
-        "ofmap_stride_g": w.M * plane,
+        "ofmap_stride_g": layout.image_bytes if plan.image_groups else w.M * plane,
         "ofmap_stride_m": m.mb * filters * plane,
         "ofmap_stride_nt": image,
         "ofmap_stride_et": m.pe * row_bytes,
@@ -50,7 +50,7 @@ def store_fields(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, in
     run = m.pe * w.F if merged else m.pf
     return {
         "ofmap_address": place.ofmap,
-        "ofmap_stride_g": units * layout.plane_bytes,
+        "ofmap_stride_g": layout.image_bytes if plan.image_groups else units * layout.plane_bytes,
         "ofmap_stride_m": m.mb * block_units * layout.plane_bytes,
         "ofmap_stride_nt": m.pn * image,
         "ofmap_stride_et": m.pe * row_bytes,

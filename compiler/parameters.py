@@ -16,6 +16,8 @@ def group_parameters(
     shape, merged = layer.shape, plan.merged
     if plan.work.depthwise:
         return _channel_parameters(layer, plan, tensors)
+    if plan.halo:
+        return _window_parameters(layer, plan, tensors)
     groups, per_c, per_m = plan.work.G, shape.C // shape.G, shape.M // shape.G
     filters = np.zeros(
         (groups, merged, per_m, merged, per_c, shape.R, shape.S), dtype=layer.filters.dtype
@@ -56,6 +58,28 @@ def _channel_parameters(
     )
 
 
+def _window_parameters(
+    layer: ConvLayer, plan: Plan, tensors: dict[str, Tensor]
+) -> tuple[NDArray[np.signedinteger], NDArray[np.int64], NDArray[np.float32]]:
+    """Cut a layer's band of weights: each group's filters see its own channels and the halo."""
+    shape, w = layer.shape, plan.work
+    before = plan.halo * w.M
+    padded = np.zeros((w.G * w.M, w.G * w.M + 2 * before), layer.filters.dtype)
+    padded[: shape.M, before : before + shape.C] = layer.filters[:, :, 0, 0]
+    filters = np.stack([padded[g * w.M :][: w.M, g * w.M :][:, : w.C] for g in range(w.G)])
+    bias, scale = np.zeros(w.G * w.M, np.int64), np.ones(w.G * w.M, np.float32)
+    bias[: shape.M], scale[: shape.M] = layer.bias, layer.scale
+    source = tensors[layer.ifmap]
+    zero_point = source.zero_point - sign_offset(source.dtype)
+    sums = filters.astype(np.int64).sum(axis=2)
+    by_group = (w.G, w.M)
+    return (
+        filters[:, :, :, None, None],
+        bias.reshape(by_group) - zero_point * sums,
+        scale.reshape(by_group),
+    )
+
+
 def check_widths(bias: NDArray[np.int64], terms: int, config: AcceleratorConfig) -> None:
     """Refuse a layer whose psums might not fit ``acc_bits``."""
     largest = terms << (config.act_bits + config.weight_bits - 2)
@@ -73,8 +97,8 @@ def pool_parameters(
     """Write a pooling window as filters: channel c of the block passes to column c."""
     w = plan.work
     identity = np.eye(w.C, dtype=np.int64)[None, :, :, None, None]
-    filters = np.broadcast_to(identity, (1, w.C, w.C, w.R, w.S))
+    filters = np.broadcast_to(identity, (w.G, w.C, w.C, w.R, w.S))
     sum_of_zeros = zero_point * w.R * w.S if layer.op == "avgpool" else 0
-    bias = np.full((1, w.C), -sum_of_zeros, dtype=np.int64)
-    scale = np.full((1, w.C), layer.scale if layer.op == "avgpool" else 1.0, dtype=np.float32)
+    bias = np.full((w.G, w.C), -sum_of_zeros, dtype=np.int64)
+    scale = np.full((w.G, w.C), layer.scale if layer.op == "avgpool" else 1.0, dtype=np.float32)
     return filters, bias, scale

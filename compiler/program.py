@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from stillflow.compiler.aligned import aligned
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.finish import finish_fields, table_bytes
 from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range, requantised
@@ -133,11 +134,12 @@ def compile_network(
     """
     if not network.layers:
         raise CompileError(f"{network.name}: there must be at least one layer")
+    network = aligned(network, config)
     allocator = _Allocator()
     program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
-    addresses = {name: allocator.take(layout.bytes) for name, layout in layouts.items()}
+    addresses = _places(network, layouts, config, allocator)
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
     segments: dict[int, bytes] = {}
@@ -169,6 +171,32 @@ def compile_network(
     )  # fmt: skip
 
 
+def _places(
+    network: Network,
+    layouts: dict[str, TensorLayout],
+    config: AcceleratorConfig,
+    allocator: "_Allocator",
+) -> dict[str, int]:
+    """Give every tensor its DRAM address; parts lie in what they make."""
+    tensors = network.tensors
+    margins = {
+        layer.ifmap: plan.halo * layouts[layer.ifmap].plane_bytes
+        for layer in network.layers
+        if layer.op == "lrn" and (plan := plan_layer(layer, layouts[layer.ifmap], config)).halo
+    }
+    addresses: dict[str, int] = {}
+    for name, layout in layouts.items():
+        if tensors[name].part is None:
+            margin = margins.get(name, 0)  # is read, too: it must not be beyond the memory
+            addresses[name] = allocator.take(layout.bytes + 2 * margin) + margin
+    for name, layout in layouts.items():
+        if (part := tensors[name].part) is not None:
+            planes, rest = divmod(part.channel, config.channel_block)
+            assert rest == 0, "see stillflow.compiler.aligned"
+            addresses[name] = addresses[part.whole] + planes * layout.plane_bytes
+    return addresses
+
+
 def map_network(
     network: Network, config: AcceleratorConfig, *, objective: Objective = CYCLES
 ) -> Iterator[tuple[Layer, Mapping]]:
@@ -179,9 +207,10 @@ def map_network(
     CompileError
         If a layer does not fit the accelerator's buffers.
     """
+    network = aligned(network, config)
     layouts = choose_layouts(network, config)
     for layer in network.layers:
-        plan = plan_layer(layer, layouts[layer.ifmap], config)
+        plan = plan_layer(layer, layouts[layer.ifmap], config, layouts[layer.ofmap])
         try:
             yield layer, choose_mapping(plan, config, objective=objective)
         except ValueError as error:
@@ -200,7 +229,7 @@ def _compile_layer(
     contents: bool,
 ) -> tuple[LayerProgram, bytes]:
     source, target = network.tensors[layer.ifmap], network.tensors[requantised(layer)]
-    plan = plan_layer(layer, layouts[layer.ifmap], config)
+    plan = plan_layer(layer, layouts[layer.ifmap], config, layouts[layer.ofmap])
     w = plan.work
     offset = sign_offset(target.dtype)
     zero_in = source.zero_point - sign_offset(source.dtype)

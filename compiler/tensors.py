@@ -28,7 +28,7 @@ def from_signed(words: Words, dtype: str) -> NDArray[np.integer]:
 
 
 def store_tensor(words: Words, layout: TensorLayout) -> bytes:
-    """Bytes of a tensor in DRAM.
+    """Bytes of a tensor in DRAM, of an image if the layout is that of a part.
 
     Parameters
     ----------
@@ -37,15 +37,14 @@ def store_tensor(words: Words, layout: TensorLayout) -> bytes:
     layout : TensorLayout
         Where they go. What lies between channels and rows is zero.
     """
-    size = layout.element_bytes
-    image = np.zeros(layout.bytes // size, dtype=f"<i{size}")
-    if layout.pixel == layout.C and layout.plane_bytes == layout.image_bytes:
-        rows = image.reshape(layout.N, layout.H, layout.row_bytes // size)
-        rows[:, :, : layout.W * layout.C] = words.transpose(0, 2, 3, 1).reshape(
-            layout.N, layout.H, -1
-        )
+    size, N = layout.element_bytes, len(words)
+    planes, groups = layout.planes, layout.groups
+    image = np.zeros(N * planes * layout.plane_bytes // size, dtype=f"<i{size}")
+    if layout.pixel == layout.C and planes == 1:
+        rows = image.reshape(N, layout.H, layout.row_bytes // size)
+        rows[:, :, : layout.W * layout.C] = words.transpose(0, 2, 3, 1).reshape(N, layout.H, -1)
         return image.tobytes()
-    N, H, W, planes, groups = layout.N, layout.H, layout.W, layout.planes, layout.groups
+    H, W = layout.H, layout.W
     padded = np.zeros((N, groups, planes // groups * layout.pixel, H, W), dtype=image.dtype)
     padded[:, :, : layout.C // groups] = words.reshape(N, groups, -1, H, W)
     blocks = padded.reshape(N, planes, layout.pixel, H, W)
@@ -56,7 +55,9 @@ def store_tensor(words: Words, layout: TensorLayout) -> bytes:
 def load_tensor(content: bytes, layout: TensorLayout) -> Words:
     """Signed words [N, C, H, W] of a blocked tensor in DRAM."""
     size = layout.element_bytes
-    image = np.frombuffer(content, dtype=f"<i{size}").reshape(
+    used = layout.planes * layout.plane_bytes
+    images = [content[n * layout.image_bytes :][:used] for n in range(layout.N)]
+    image = np.frombuffer(b"".join(images), dtype=f"<i{size}").reshape(
         layout.N, layout.planes, layout.H, layout.W, layout.pixel
     )
     shape = layout.N, layout.C, layout.H, layout.W

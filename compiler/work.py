@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
@@ -29,6 +31,11 @@ class Plan:
         Whether planes are images of the work.
     image_rows : bool
         Whether images are rows of the work: their planes are one element.
+    halo : int
+        Channel planes before and behind its own that a group of the work reads, too.
+    image_groups : bool
+        Whether images are groups of the work, with the same filters: other tensors' planes lie
+        between theirs.
     """
 
     work: Work
@@ -37,6 +44,8 @@ class Plan:
     flat: bool = False
     pool: bool = False
     image_rows: bool = False
+    halo: int = 0
+    image_groups: bool = False
 
     def row_bytes(self, layout: TensorLayout) -> int:
         """Bytes from one row of the work to the next."""
@@ -92,8 +101,9 @@ def _planes_at_a_time(shape: ConvShape, config: AcceleratorConfig) -> int:
 
 
 def plan_layer(
-    layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig
-) -> Plan:
+    layer: Layer | ConvShape | PoolShape, ifmap: TensorLayout, config: AcceleratorConfig,
+    ofmap: TensorLayout | None = None,
+) -> Plan:  # fmt: skip
     """Bring a layer into the form that the hardware executes.
 
     Parameters
@@ -104,10 +114,13 @@ def plan_layer(
         How its ifmap lies in DRAM.
     config : AcceleratorConfig
         The accelerator.
+    ofmap : TensorLayout, optional
+        How its ofmap lies in DRAM, where that may be between others' planes.
     """
     shape = layer.shape if isinstance(layer, ConvLayer | PoolLayer) else layer
     joined = isinstance(layer, ConvLayer | PoolLayer) and layer.joined is not None
-    plan = _plan(layer, shape, ifmap, config, joined=joined)
+    dense = ifmap.dense and (ofmap is None or ofmap.dense)
+    plan = _plan(layer, shape, ifmap, config, joined=joined, dense=dense)
     return replace(plan, work=replace(plan.work, joined=True)) if joined else plan
 
 
@@ -118,18 +131,20 @@ def _plan(
     config: AcceleratorConfig,
     *,
     joined: bool,
+    dense: bool,
 ) -> Plan:
     block = config.channel_block
     packed = ifmap.pixel != block
     if isinstance(shape, PoolShape):
         maximum = not (isinstance(layer, PoolLayer) and layer.op == "avgpool")
         planes = -(-shape.C // block)
+        groups = 1 if dense else shape.N
         work = Work(
-            G=1, N=shape.N * planes, C=block, M=block, H=shape.H, W=shape.W, R=shape.R, S=shape.S,
-            E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1), pad=shape.pad[:2],
-            packed=False, maximum=maximum,
+            G=groups, N=shape.N * planes // groups, C=block, M=block, H=shape.H, W=shape.W,
+            R=shape.R, S=shape.S, E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1),
+            pad=shape.pad[:2], packed=False, maximum=maximum,
         )  # fmt: skip
-        return Plan(work=work, pool=True)
+        return Plan(work=work, pool=True, image_groups=groups > 1)
     if suits_chains(shape, config, packed=packed, joined=joined):
         planes = -(-shape.C // block)
         taken = _planes_at_a_time(shape, config)
@@ -141,6 +156,16 @@ def _plan(
             last_planes=planes - (groups - 1) * taken,
         )  # fmt: skip
         return Plan(work=work)
+    if isinstance(layer, ConvLayer) and layer.op == "lrn" and not packed:
+        halo = -(-reach(layer) // block)
+        planes = -(-shape.C // block)
+        if planes > 2 * halo + 1:
+            size = shape.H * shape.W
+            work = Work(
+                G=planes, N=shape.N, C=(2 * halo + 1) * block, M=block, H=1, W=size, R=1, S=1, E=1,
+                F=size, stride=(1, 1), dilation=(1, 1), pad=(0, 0), packed=False,
+            )  # fmt: skip
+            return Plan(work=work, flat=True, halo=halo)
     merged = 1 if ifmap.groups == shape.G else merged_groups(shape, block)
     per_c, per_m = shape.C // shape.G * merged, shape.M // shape.G * merged
     loops = {
@@ -164,3 +189,9 @@ def _plan(
         stride=(shape.stride[0] // row_step, shape.stride[1]), pad=shape.pad[:2],
     )  # fmt: skip
     return Plan(work=work, merged=merged, row_step=row_step)
+
+
+def reach(layer: ConvLayer) -> int:
+    """Most channels between one of the ofmap and one of the ifmap that it sees."""
+    ofmap, ifmap = np.nonzero(layer.filters[:, :, 0, 0])
+    return int(np.abs(ofmap - ifmap).max())

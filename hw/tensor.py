@@ -1,6 +1,6 @@
 """How tensors lie in DRAM. Plain Python."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,6 +10,7 @@ class TensorLayout:
     Blocked (``pixel == block``): planes of ``block`` channels, ``[N][C / block][H][W][block]``,
     or ``[N][groups][C / groups / block][H][W][block]``.
     Packed (``pixel == C``): one plane of interleaved pixels, ``[N][H][W][C]``, for few channels.
+    A part of another tensor's channels has that tensor's distance from image to image.
 
     Parameters
     ----------
@@ -42,12 +43,17 @@ class TensorLayout:
     @property
     def planes(self) -> int:
         """Planes of an image."""
-        return self.image_bytes // self.plane_bytes
+        return self.groups * -(-(self.C // self.groups) // self.pixel)
+
+    @property
+    def dense(self) -> bool:
+        """Whether nothing lies between the images."""
+        return self.planes * self.plane_bytes == self.image_bytes
 
     @property
     def bytes(self) -> int:
-        """Size of the whole tensor."""
-        return self.N * self.image_bytes
+        """From the first byte to the last."""
+        return (self.N - 1) * self.image_bytes + self.planes * self.plane_bytes
 
 
 def blocked(
@@ -60,6 +66,11 @@ def blocked(
         N=N, C=C, H=H, W=W, pixel=block, element_bytes=element_bytes,
         row_bytes=row, plane_bytes=row * H, image_bytes=row * H * planes, groups=groups,
     )  # fmt: skip
+
+
+def part_of(whole: TensorLayout, channels: int) -> TensorLayout:
+    """Layout of some of a blocked tensor's channels."""
+    return replace(whole, C=channels, groups=1)
 
 
 def packed(N: int, C: int, H: int, W: int, *, beat: int, element_bytes: int) -> TensorLayout:

@@ -13,7 +13,7 @@ from stillflow.compiler.driver import Driver, Transport
 from stillflow.compiler.graph import read_tensors
 from stillflow.compiler.program import Program
 from stillflow.hw.csr import Counter
-from stillflow.sim.golden.network import run_network
+from stillflow.sim.golden.network import assembled, run_network
 
 Words = NDArray[np.integer]
 
@@ -75,12 +75,12 @@ def execute(
     """
     for name, words in inputs.items():
         driver.write_tensor(program, name, words)
-    for layer in program.network.layers:
+    network = program.network
+    for layer in network.layers:
         _wipe(driver, program, layer.ofmap)
     counters = driver.run(program, progress=progress)
-    tensors = {
-        layer.ofmap: driver.read_tensor(program, layer.ofmap) for layer in program.network.layers
-    }
+    made = {layer.ofmap: driver.read_tensor(program, layer.ofmap) for layer in network.layers}
+    tensors = made | assembled(network, made)
     golden = run_network(program.network, dict(inputs))
     return Outcome(tensors=tensors, golden=golden, counters=counters.layers)
 
@@ -104,9 +104,9 @@ def _run_layer(index: int) -> tuple[int, Words, Mapping[Counter, int]]:
     with work.open_device() as device:
         driver = Driver(device)
         driver.load(program)
+        _wipe(driver, program, layer.ofmap)
         for name in read_tensors(layer):
             driver.write_tensor(program, name, work.golden[name])
-        _wipe(driver, program, layer.ofmap)
         counters = driver.run(program, layers=range(index, index + 1))
         return index, driver.read_tensor(program, layer.ofmap), counters.layers[0]
 
@@ -143,8 +143,9 @@ def execute_layers(
         results = dict(_results(len(layers), jobs, lambda i: progress and progress(layers[i].name)))
     finally:
         _inherited.pop()
+    tensors = {layer.ofmap: results[index][0] for index, layer in enumerate(layers)}
     return Outcome(
-        tensors={layer.ofmap: results[index][0] for index, layer in enumerate(layers)},
+        tensors=tensors | assembled(program.network, tensors),
         golden=golden,
         counters=tuple(results[index][1] for index in range(len(layers))),
     )

@@ -12,6 +12,7 @@ from stillflow.compiler.graph import (
     Joined,
     Layer,
     Network,
+    Part,
     PoolLayer,
     Port,
     Table,
@@ -224,9 +225,33 @@ class NetworkBuilder:
                     layer, ofmap=output, table=table, fused=(*layer.fused, name, *fused)
                 )
                 return
+        self.add_table(name, ifmap, output, entries, fused)
+
+    def add_table(
+        self, name: str, ifmap: str, output: str, entries: NDArray[np.integer],
+        fused: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Look a tensor's words up in a pass of its own."""
         copy = self._copy(name, ifmap, f"{output}/{ifmap}", fused)
         table = Table(index=copy.ofmap, entries=entries)
         self.add_layer(replace(copy, ofmap=output, table=table))
+
+    def make_part(self, tensor: str, whole: str, channel: int) -> bool:
+        """Let a tensor be some channels of another one, if a layer computes it and it may be."""
+        known = self.tensors[tensor]
+        wholes = {other.part.whole for other in self.tensors.values() if other.part}
+        index = self._maker(tensor)
+        if index is None or known.part is not None or tensor in wholes:
+            return False
+        if self._layers[index].joined is not None and known.shape[0] > 1:
+            return False  # its residuals lie as a tensor of its own does
+        self.tensors[tensor] = replace(known, part=Part(whole, channel))
+        return True
+
+    def copy(self, name: str, ifmap: str, ofmap: str) -> str:
+        """Add a layer that hands words on as they are."""
+        self.add_layer(self._copy(name, ifmap, ofmap, ()))
+        return ofmap
 
     def _takes(self, index: int, tensor: str) -> bool:
         """Whether the layer that computes a tensor may go on with its words: nobody else does."""
@@ -236,7 +261,7 @@ class NetworkBuilder:
         """Make a layer that hands words on as they are, into a tensor ``own``."""
         source = self.tensors[ifmap]
         N, C, H, W = source.shape
-        self.tensors[own] = replace(source, name=own)
+        self.tensors[own] = replace(source, name=own, part=None)
         low, high = clip_range(source.dtype)
         return PoolLayer(
             name=name, op="avgpool", shape=PoolShape(N=N, C=C, H=H, W=W, R=1, S=1), ifmap=ifmap,

@@ -9,9 +9,11 @@ from onnx import TensorProto
 
 from stillflow.compiler.frontend import (
     activation,
+    concat,
     convolution,
     function,
     join,
+    lrn,
     pooling,
     product,
     quantise,
@@ -39,6 +41,8 @@ HANDLERS = {
     **product.HANDLERS,
     **pooling.HANDLERS,
     **join.HANDLERS,
+    **concat.HANDLERS,
+    **lrn.HANDLERS,
     **activation.HANDLERS,
     **function.HANDLERS,
     **reshape.HANDLERS,

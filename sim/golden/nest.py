@@ -162,7 +162,8 @@ class Nest:
 
     def _ifmap_address(self, g: int, n: int, plane: int, h: int, i: int) -> int:
         layout, plan = self.place.ifmap_layout, self.plan
-        image, plane = (0, n) if plan.pool else (n, g * self.mapping.planes + plane)
+        first = g - plan.halo if plan.halo else g * self.mapping.planes
+        image, plane = self._plane_of(g, n, first + plane)
         return (
             self.place.ifmap
             + image * layout.image_bytes
@@ -254,13 +255,18 @@ class Nest:
         total = -(-self.mapping.work.M // self.mapping.config.channel_block)
         return min(self.mapping.config.block_units, total - first)
 
+    def _plane_of(self, g: int, n: int, plane: int) -> tuple[int, int]:
+        """Image and plane of a tensor at an image of the work, and a plane counted over groups."""
+        if not self.plan.pool:
+            return n, plane
+        return (g, n) if self.plan.image_groups else (0, n)
+
     def ofmap_address(self, g: int, block: int, unit: int, pixel: Pixel) -> int:
         """DRAM byte address of a channel block of an ofmap pixel."""
         config, layout = self.mapping.config, self.place.ofmap_layout
         per_group = -(-self.mapping.work.M // config.channel_block)
-        image, plane = pixel.n, g * per_group + block * config.block_units + unit
-        if self.plan.pool:
-            image, plane = 0, pixel.n
+        plane = g * per_group + block * config.block_units + unit
+        image, plane = self._plane_of(g, pixel.n, plane)
         row_bytes = self.mapping.work.F * layout.pixel * layout.element_bytes
         return (
             self.place.ofmap

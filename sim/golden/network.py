@@ -116,7 +116,7 @@ def run_network(
         If an input is missing, is no tensor that the network reads from outside, or does not have
         its tensor's shape and type; and as `run_layer`.
     """
-    computed = {layer.ofmap for layer in network.layers}
+    computed = set(network.results)
     needed = sorted(
         (
             {port.tensor for port in network.inputs}
@@ -136,7 +136,39 @@ def run_network(
             layer, words[layer.ifmap], network.tensors[layer.ifmap], network.tensors[first]
         )
         finish_layer(layer, words, network.tensors)
+        words |= assembled(network, words)
     return words
+
+
+def assembled(
+    network: Network, words: Mapping[str, NDArray[np.integer]]
+) -> dict[str, NDArray[np.integer]]:
+    """Put tensors together whose parts are all there.
+
+    Parameters
+    ----------
+    network : Network
+        Says which tensors are parts.
+    words : mapping of str to intx[N, C, H, W]
+        Words of tensors by name.
+
+    Returns
+    -------
+    dict of str to intx[N, C, H, W]
+        Words of the tensors that are made of parts, by name.
+    """
+    parts: dict[str, list[tuple[int, str]]] = {}
+    for name, tensor in network.tensors.items():
+        if tensor.part is not None:
+            parts.setdefault(tensor.part.whole, []).append((tensor.part.channel, name))
+    made = {}
+    for whole, found in parts.items():
+        if all(name in words for _, name in found):
+            tensor = network.tensors[whole]
+            made[whole] = np.zeros(tensor.shape, tensor.dtype)  # blocks may leave channels over
+            for channel, name in found:
+                made[whole][:, channel : channel + words[name].shape[1]] = words[name]
+    return made
 
 
 def _check_tensor(tensor: Tensor, words: NDArray[np.integer]) -> None:
