@@ -139,10 +139,14 @@ def compile_network(
     program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
-    addresses = _places(network, layouts, config, allocator)
+    margins = _margins(network, layouts, config)
+    addresses = _places(network, layouts, config, margins, allocator)
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
     segments: dict[int, bytes] = {}
+    for name, margin in margins.items():
+        segments[addresses[name] - margin] = bytes(margin)
+        segments[addresses[name] + layouts[name].bytes] = bytes(margin)
     layers = []
     for layer in network.layers:
         if progress is not None:
@@ -171,23 +175,33 @@ def compile_network(
     )  # fmt: skip
 
 
+def _margins(
+    network: Network, layouts: dict[str, TensorLayout], config: AcceleratorConfig
+) -> dict[str, int]:
+    """Bytes before and behind tensors that are read, too; their weights are zero."""
+    plans = {
+        layer.ifmap: plan_layer(layer, layouts[layer.ifmap], config)
+        for layer in network.layers
+        if layer.op == "lrn"
+    }
+    return {
+        name: plan.halo * layouts[name].plane_bytes for name, plan in plans.items() if plan.halo
+    }
+
+
 def _places(
     network: Network,
     layouts: dict[str, TensorLayout],
     config: AcceleratorConfig,
+    margins: dict[str, int],
     allocator: "_Allocator",
 ) -> dict[str, int]:
     """Give every tensor its DRAM address; parts lie in what they make."""
     tensors = network.tensors
-    margins = {
-        layer.ifmap: plan.halo * layouts[layer.ifmap].plane_bytes
-        for layer in network.layers
-        if layer.op == "lrn" and (plan := plan_layer(layer, layouts[layer.ifmap], config)).halo
-    }
     addresses: dict[str, int] = {}
     for name, layout in layouts.items():
         if tensors[name].part is None:
-            margin = margins.get(name, 0)  # is read, too: it must not be beyond the memory
+            margin = margins.get(name, 0)
             addresses[name] = allocator.take(layout.bytes + 2 * margin) + margin
     for name, layout in layouts.items():
         if (part := tensors[name].part) is not None:

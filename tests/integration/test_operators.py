@@ -1,0 +1,47 @@
+"""Operators that end or join layers, from ONNX to the RTL's words and counters."""
+
+import numpy as np
+import pytest
+
+from stillflow.compiler.frontend import load_network
+from stillflow.compiler.program import compile_network
+from stillflow.compiler.report import predict_program
+from stillflow.hw.csr import Counter
+from tests.compiler.frontend.conftest import ModelFiles
+from tests.compiler.frontend.test_concat import SAME, inception
+from tests.compiler.frontend.test_join import residual_block
+from tests.compiler.frontend.test_lrn import normalised
+from tests.integration.test_layers import assert_exact, device, run
+from tests.networks import CONFIGS
+
+EIGHT_BITS = [name for name, config in CONFIGS.items() if config.act_bits == 8]
+MODELS = {
+    "shortcut": residual_block,
+    "shared shortcut": lambda models: residual_block(models, shared=True),
+    "concat": lambda models: inception(models, scales=[SAME[0]] * 3, zeros=[SAME[1]] * 3),
+    "concat of others": inception,
+    "concat twice": lambda models: inception(models, shared=True),
+    "concat within blocks": lambda models: inception(models, channels=(3, 7, 6)),
+    "normalisation": normalised,
+    "normalisation of many": lambda models: normalised(models, channels=75),
+}
+
+
+@pytest.mark.parametrize("name", EIGHT_BITS)
+@pytest.mark.parametrize("model", MODELS)
+def test_operators_are_exact_and_cost_what_was_predicted(tmp_path, model, name):
+    config = CONFIGS[name]
+    network = load_network(MODELS[model](ModelFiles(tmp_path)))
+    program = compile_network(network, config)
+    (port,) = network.inputs
+    words = np.random.default_rng(1).integers(0, 256, port.shape).astype(np.uint8)
+    with device(program) as engine:
+        outcome = run(engine, program, {port.tensor: words})
+    assert_exact(outcome)
+    assert {layer.ofmap for layer in network.layers} <= set(outcome.tensors)
+    predicted = predict_program(program, latency=40, bytes_per_cycle=config.axi_bytes)
+    for layer, counted, foreseen in zip(
+        program.layers, outcome.counters or (), predicted, strict=True
+    ):
+        for counter in Counter:
+            assert counted[counter] == foreseen[counter], (layer.layer.name, counter.name)
