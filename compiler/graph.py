@@ -17,18 +17,20 @@ def clip_range(dtype: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Part:
-    """Where a tensor lies in another one: some of its channels.
+    """Where a tensor lies in another one: some of its channels, rows and columns.
 
     Parameters
     ----------
     whole : str
         The other tensor.
-    channel : int
-        Its first channel.
+    channel, row, column : int
+        Its first ones.
     """
 
     whole: str
-    channel: int
+    channel: int = 0
+    row: int = 0
+    column: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class Tensor:
     zero_point : int
         Word that stands for zero.
     part : Part, optional
-        Which channels of another tensor it is: of the same type, scale and zero point.
+        Where it lies in another tensor of the same type, scale and zero point.
     """
 
     name: str
@@ -172,6 +174,8 @@ class PoolLayer:
         Of an average, exactly a float32: f32(x_scale / f32(y_scale * pixels)).
     act_min, act_max : int
         Saturation bounds in ofmap words, beside the type's range.
+    fill : int
+        What padding of an average counts as, in words above the zero point.
     """
 
     name: str
@@ -180,6 +184,7 @@ class PoolLayer:
     ifmap: str
     ofmap: str
     scale: float = 1.0
+    fill: int = 0
     act_min: int = clip_range("int16")[0]
     act_max: int = clip_range("int16")[1]
     table: Table | None = None

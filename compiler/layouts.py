@@ -33,7 +33,7 @@ def choose_layouts(network: Network, config: AcceleratorConfig) -> dict[str, Ten
         if all(touched.count(name) == 1 for name in (layer.ifmap, layer.ofmap)):
             layouts |= _in_groups(layer, network, layouts[layer.ifmap], config)
     return layouts | {
-        name: part_of(layouts[part.whole], network.tensors[name].shape[1])
+        name: part_of(layouts[part.whole], network.tensors[name].shape)
         for name, part in parts.items()
     }
 

@@ -41,11 +41,11 @@ def store_fields(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, in
     m, w, layout = mapping, mapping.work, place.ofmap_layout
     config = m.config
     pixel_bytes = layout.pixel * layout.element_bytes
-    row_bytes = w.F * pixel_bytes
+    row_bytes = w.F * pixel_bytes if plan.flat else layout.row_bytes
     units = -(-w.M // config.channel_block)
     block_units = config.block_units
     image = layout.plane_bytes if plan.pool else layout.image_bytes
-    merged = m.tile_counts[2] == 1
+    merged = m.tile_counts[2] == 1 and row_bytes == w.F * pixel_bytes
     _, e_last, f_last = m.last_pixels
     run = m.pe * w.F if merged else m.pf
     return {

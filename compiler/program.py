@@ -7,7 +7,7 @@ from functools import partial
 from stillflow.compiler.aligned import aligned
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.finish import finish_fields, table_bytes
-from stillflow.compiler.graph import ConvLayer, Layer, Network, clip_range, requantised
+from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, clip_range, requantised
 from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import choose_mapping
@@ -207,7 +207,10 @@ def _places(
         if (part := tensors[name].part) is not None:
             planes, rest = divmod(part.channel, config.channel_block)
             assert rest == 0, "see stillflow.compiler.aligned"
-            addresses[name] = addresses[part.whole] + planes * layout.plane_bytes
+            addresses[name] = (
+                addresses[part.whole] + planes * layout.plane_bytes + part.row * layout.row_bytes
+                + part.column * layout.pixel * layout.element_bytes
+            )  # fmt: skip
     return addresses
 
 
@@ -251,6 +254,8 @@ def _compile_layer(
     low, high = clip_range(target.dtype)
     low, high = max(layer.act_min, low), min(layer.act_max, high)
     op, pad = Op.ACCUMULATE, zero_in
+    if isinstance(layer, PoolLayer):
+        pad += layer.fill
     if layer.op == "maxpool":
         op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
     mapping = choose(plan, config)

@@ -55,11 +55,12 @@ def store_tensor(words: Words, layout: TensorLayout) -> bytes:
 def load_tensor(content: bytes, layout: TensorLayout) -> Words:
     """Signed words [N, C, H, W] of a blocked tensor in DRAM."""
     size = layout.element_bytes
-    used = layout.planes * layout.plane_bytes
-    images = [content[n * layout.image_bytes :][:used] for n in range(layout.N)]
-    image = np.frombuffer(b"".join(images), dtype=f"<i{size}").reshape(
-        layout.N, layout.planes, layout.H, layout.W, layout.pixel
-    )
+    image = np.ndarray(
+        (layout.N, layout.planes, layout.H, layout.W, layout.pixel), f"<i{size}", content,
+        strides=(
+            layout.image_bytes, layout.plane_bytes, layout.row_bytes, layout.pixel * size, size
+        ),
+    )  # fmt: skip
     shape = layout.N, layout.C, layout.H, layout.W
     words = image.transpose(0, 1, 4, 2, 3).reshape(layout.N, layout.groups, -1, *shape[2:])
     return np.ascontiguousarray(words[:, :, : layout.C // layout.groups]).reshape(shape)

@@ -6,7 +6,7 @@ Letters are those of the survey (Sze, Chen, Yang, Emer 2017, Table I).
 from dataclasses import dataclass, fields
 
 
-def _check_integers(shape: object) -> None:
+def _check_integers(shape: object, *, crops: bool = False) -> None:
     for key in fields(shape):  # type: ignore[arg-type]
         value = getattr(shape, key.name)
         parts = value if isinstance(value, tuple) else (value,)
@@ -14,7 +14,7 @@ def _check_integers(shape: object) -> None:
         for part in parts:
             if not isinstance(part, int) or isinstance(part, bool):
                 raise TypeError(f"{key.name} must be made of integers, not {value!r}")
-            if part < low:
+            if part < low and not (crops and key.name == "pad"):
                 raise ValueError(f"{key.name} must be at least {low}, not {value!r}")
 
 
@@ -93,7 +93,10 @@ class ConvShape:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolShape:
-    """Loop bounds of a 2-D pooling over each channel by itself; letters as in `ConvShape`."""
+    """Loop bounds of a 2-D pooling over each channel by itself; letters as in `ConvShape`.
+
+    A negative ``pad`` leaves rows or columns of the ifmap out.
+    """
 
     N: int = 1
     C: int
@@ -105,7 +108,7 @@ class PoolShape:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def __post_init__(self) -> None:
-        _check_integers(self)
+        _check_integers(self, crops=True)
         if self.E < 1 or self.F < 1:
             raise ValueError(
                 f"the {self.R}x{self.S} window must fit the padded {self.H}x{self.W} ifmap"

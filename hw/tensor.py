@@ -10,7 +10,7 @@ class TensorLayout:
     Blocked (``pixel == block``): planes of ``block`` channels, ``[N][C / block][H][W][block]``,
     or ``[N][groups][C / groups / block][H][W][block]``.
     Packed (``pixel == C``): one plane of interleaved pixels, ``[N][H][W][C]``, for few channels.
-    A part of another tensor's channels has that tensor's distance from image to image.
+    A part of another tensor has that tensor's distances.
 
     Parameters
     ----------
@@ -53,7 +53,11 @@ class TensorLayout:
     @property
     def bytes(self) -> int:
         """From the first byte to the last."""
-        return (self.N - 1) * self.image_bytes + self.planes * self.plane_bytes
+        plane = self.plane_bytes
+        if self.row_bytes * self.H < plane:  # others lie between the rows, or behind them
+            plane = (self.H - 1) * self.row_bytes + self.W * self.pixel * self.element_bytes
+        planes = (self.planes - 1) * self.plane_bytes + plane
+        return (self.N - 1) * self.image_bytes + planes
 
 
 def blocked(
@@ -68,9 +72,10 @@ def blocked(
     )  # fmt: skip
 
 
-def part_of(whole: TensorLayout, channels: int) -> TensorLayout:
-    """Layout of some of a blocked tensor's channels."""
-    return replace(whole, C=channels, groups=1)
+def part_of(whole: TensorLayout, shape: tuple[int, int, int, int]) -> TensorLayout:
+    """Layout of some of a blocked tensor's channels, rows and columns, ``[N, C, H, W]``."""
+    _, C, H, W = shape
+    return replace(whole, C=C, H=H, W=W, groups=1)
 
 
 def packed(N: int, C: int, H: int, W: int, *, beat: int, element_bytes: int) -> TensorLayout:

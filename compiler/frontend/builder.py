@@ -1,25 +1,20 @@
 """The network under construction; knows nothing of ONNX."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stillflow.compiler.frontend.clipped import clipped
 from stillflow.compiler.graph import (
-    Joined,
     Layer,
     Network,
-    Part,
     PoolLayer,
     Port,
-    Table,
     Tensor,
     clip_range,
 )
-from stillflow.hw.layer import PoolShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +154,11 @@ class NetworkBuilder:
         readers = f"activation {', '.join(map(repr, fused))} behind {tensor!r}"
         if self.is_shared(tensor):
             raise ValueError(f"{readers} must be its only reader")
-        index = self._maker(tensor)
+        index = self.maker(tensor)
         if index is None:
             raise ValueError(f"{readers} must follow a layer, not a graph input")
         layer = clipped(self._layers[index], low, high)
-        self._layers[index] = replace(layer, ofmap=name, fused=(*layer.fused, *fused))
+        self.put(index, replace(layer, ofmap=name, fused=(*layer.fused, *fused)))
         self.tensors[name] = replace(self.tensors.pop(tensor), name=name)
         return name
 
@@ -171,102 +166,21 @@ class NetworkBuilder:
         """Whether a tensor has several readers, graph outputs included."""
         return any(self.uses[alias] > 1 for alias in self.aliases[tensor])
 
-    def _maker(self, tensor: str) -> int | None:
+    def maker(self, tensor: str) -> int | None:
         """Find the layer that computes a tensor; None where it is a graph input."""
         return next((i for i, layer in enumerate(self._layers) if layer.ofmap == tensor), None)
 
-    def join(
-        self, name: str, operands: tuple[str, str], output: str,
-        make: Callable[[str, str], Joined], fused: tuple[str, ...],
-    ) -> None:  # fmt: skip
-        """Join two tensors in the layer that computes the later of them, or in a pass of its own.
+    def layer(self, index: int) -> Layer:
+        """Give a layer by its number."""
+        return self._layers[index]
 
-        Parameters
-        ----------
-        name : str
-            The node's.
-        operands : tuple[str, str]
-            Tensors of the same shape.
-        output : str
-            Tensor that they become, known already.
-        make : callable
-            Gives what joins own words with a residual tensor, from the tensors' names.
-        fused : tuple[str, ...]
-            Nodes that set the bounds.
-        """
-        residual, own = sorted(
-            operands, key=lambda tensor: -1 if (i := self._maker(tensor)) is None else i
-        )
-        index = self._maker(own)
-        if index is not None and self._takes(index, own) and self._layers[index].joined is None:
-            layer = self._layers[index]
-            joined = make(own, residual)
-            self._layers[index] = replace(
-                layer, ofmap=output, joined=joined, fused=(*layer.fused, name, *fused)
-            )
-            return
-        copy = self._copy(name, own, f"{output}/{own}", fused)
-        self.add_layer(replace(copy, ofmap=output, joined=make(copy.ofmap, residual)))
+    def put(self, index: int, layer: Layer) -> None:
+        """Replace a layer."""
+        self._layers[index] = layer
 
-    def tabulate(
-        self, name: str, ifmap: str, output: str, entries: NDArray[np.integer],
-        fused: tuple[str, ...],
-    ) -> None:  # fmt: skip
-        """Look a tensor's words up in the layer that computes it, or in a pass of its own.
-
-        ``entries`` are for its words, the smallest first.
-        """
-        index = self._maker(ifmap)
-        if index is not None and self._takes(index, ifmap):
-            layer = self._layers[index]
-            if layer.joined is None and layer.table is None:
-                table = Table(index=ifmap, entries=entries)
-                self._layers[index] = replace(
-                    layer, ofmap=output, table=table, fused=(*layer.fused, name, *fused)
-                )
-                return
-        self.add_table(name, ifmap, output, entries, fused)
-
-    def add_table(
-        self, name: str, ifmap: str, output: str, entries: NDArray[np.integer],
-        fused: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
-        """Look a tensor's words up in a pass of its own."""
-        copy = self._copy(name, ifmap, f"{output}/{ifmap}", fused)
-        table = Table(index=copy.ofmap, entries=entries)
-        self.add_layer(replace(copy, ofmap=output, table=table))
-
-    def make_part(self, tensor: str, whole: str, channel: int) -> bool:
-        """Let a tensor be some channels of another one, if a layer computes it and it may be."""
-        known = self.tensors[tensor]
-        wholes = {other.part.whole for other in self.tensors.values() if other.part}
-        index = self._maker(tensor)
-        if index is None or known.part is not None or tensor in wholes:
-            return False
-        if self._layers[index].joined is not None and known.shape[0] > 1:
-            return False  # its residuals lie as a tensor of its own does
-        self.tensors[tensor] = replace(known, part=Part(whole, channel))
-        return True
-
-    def copy(self, name: str, ifmap: str, ofmap: str) -> str:
-        """Add a layer that hands words on as they are."""
-        self.add_layer(self._copy(name, ifmap, ofmap, ()))
-        return ofmap
-
-    def _takes(self, index: int, tensor: str) -> bool:
-        """Whether the layer that computes a tensor may go on with its words: nobody else does."""
-        return not self.is_shared(tensor) and self._layers[index].ofmap == tensor
-
-    def _copy(self, name: str, ifmap: str, own: str, fused: tuple[str, ...]) -> PoolLayer:
-        """Make a layer that hands words on as they are, into a tensor ``own``."""
-        source = self.tensors[ifmap]
-        N, C, H, W = source.shape
-        self.tensors[own] = replace(source, name=own, part=None)
-        low, high = clip_range(source.dtype)
-        return PoolLayer(
-            name=name, op="avgpool", shape=PoolShape(N=N, C=C, H=H, W=W, R=1, S=1), ifmap=ifmap,
-            ofmap=own, act_min=low, act_max=high, fused=fused,
-        )  # fmt: skip
+    def drop(self, index: int) -> None:
+        """Take a layer out whose ofmap nothing reads."""
+        del self.tensors[self._layers.pop(index).ofmap]
 
     def add_input(self, name: str, shape: tuple[int, ...], dtype: str, tensor: str) -> None:
         """Add a graph input.
@@ -297,17 +211,3 @@ class NetworkBuilder:
             tensors=dict(self.tensors),
             layers=tuple(self._layers),
         )
-
-
-def clipped(layer: Layer, low: int, high: int) -> Layer:
-    """Give a layer whose ofmap words are within bounds, and the same otherwise."""
-
-    def within(word: int) -> int:
-        return min(max(word, low), high)
-
-    if (joined := layer.joined) is not None:
-        bounds = {"act_min": within(joined.act_min), "act_max": within(joined.act_max)}
-        return replace(layer, joined=replace(joined, **bounds))
-    if (table := layer.table) is not None:
-        return replace(layer, table=replace(table, entries=table.entries.clip(low, high)))
-    return replace(layer, act_min=within(layer.act_min), act_max=within(layer.act_max))

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
+from stillflow.compiler.frontend.endings import make_part, tabulate
 from stillflow.compiler.frontend.function import entries_of
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
+from stillflow.compiler.graph import Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,15 @@ class Channels(Source):
             if not (
                 same
                 and builder.quantisation(part) == output.quantisation
-                and builder.make_part(part, whole, first)
+                and make_part(builder, part, Part(whole, first))
             ):
                 place = f"{output.name}/{number}"
                 entries = entries_of(
                     builder.quantisation(part), replace(output, name=place), lambda real: real
                 )
                 builder.add_tensor(place, (N, count, H, W), output.quantisation)
-                builder.tabulate(f"{self.name}/{number}", part, place, entries, output.fused)
-                assert builder.make_part(place, whole, first)
+                tabulate(builder, f"{self.name}/{number}", part, place, entries, output.fused)
+                assert make_part(builder, place, Part(whole, first))
             first += count
         return whole
 

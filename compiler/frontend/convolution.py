@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
+from stillflow.compiler.frontend.endings import take_padding
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
@@ -97,7 +98,9 @@ def lower_qlinear_conv(lowering: Lowering, node: Node) -> None:
 def _convolution(
     lowering: Lowering, node: Node, ifmap: Words, filters: Filters, bias: NDArray[np.int64]
 ) -> Convolution:
-    N, C, H, W = plane_of(lowering, node, ifmap)
+    plane_of(lowering, node, ifmap)
+    tensor, before = take_padding(lowering.builder, ifmap.tensor)
+    N, C, H, W = lowering.builder.tensors[tensor].shape
     M, group_channels, R, S = filters.words.shape  # four axes: ONNX's checker has compared ranks
     G = node.integer("group", 1)
     if group_channels * G != C:
@@ -105,13 +108,15 @@ def _convolution(
             f"weights must have {C}/{G} channels for the ifmap's {C} in {G} groups, "
             f"not {group_channels}"
         )
-    window = read_window(node, (H, W), (R, S))
+    padded = H + before[0] + before[2], W + before[1] + before[3]
+    window = read_window(node, padded, (R, S))
+    top, left, bottom, right = (a + b for a, b in zip(window.pad, before, strict=True))
     shape = ConvShape(
         N=N, G=G, C=C, M=M, H=H, W=W, R=R, S=S,
-        stride=window.stride, pad=window.pad, dilation=window.dilation,
+        stride=window.stride, pad=(top, left, bottom, right), dilation=window.dilation,
     )  # fmt: skip
     return Convolution(
-        name=node.name, op="conv", shape=shape, ifmap=ifmap.tensor, filters=filters, bias=bias
+        name=node.name, op="conv", shape=shape, ifmap=tensor, filters=filters, bias=bias
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+from stillflow.compiler.frontend.endings import tabulate
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
@@ -57,7 +58,7 @@ class Tabulated(Source):
         shape = builder.tensors[self.ifmap].shape
         entries = entries_of(builder.quantisation(self.ifmap), output, self.function)
         tensor = builder.add_tensor(output.name, shape, output.quantisation)
-        builder.tabulate(self.name, self.ifmap, tensor, entries, output.fused)
+        tabulate(builder, self.name, self.ifmap, tensor, entries, output.fused)
         return tensor
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
+from stillflow.compiler.frontend.endings import join
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
@@ -43,7 +44,7 @@ class Sum(Source):
             )  # fmt: skip
 
         tensor = builder.add_tensor(output.name, shape, output.quantisation)
-        builder.join(self.name, self.operands, tensor, make, output.fused)
+        join(builder, self.name, self.operands, tensor, make, output.fused)
         return tensor
 
 

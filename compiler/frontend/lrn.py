@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+from stillflow.compiler.frontend.endings import add_table
 from stillflow.compiler.frontend.function import entries_of
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
@@ -84,7 +85,7 @@ class Normalisation(Source):
     ) -> None:
         output = Output(name=square, shape=(), quantisation=squares)
         entries = entries_of(held, output, np.square)
-        builder.add_table(f"{self.name}/square", self.ifmap, square, entries)
+        add_table(builder, f"{self.name}/square", self.ifmap, square, entries)
 
     def _window(self, channels: int) -> NDArray[np.int8]:
         """Ones where a channel belongs to another's window: int8[C, C, 1, 1]."""

@@ -1,16 +1,17 @@
 """Max and average pooling, on words or between DequantizeLinear and QuantizeLinear."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.convolution import plane_of
+from stillflow.compiler.frontend.endings import add_part
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
 from stillflow.compiler.frontend.window import read_window
-from stillflow.compiler.graph import PoolLayer
+from stillflow.compiler.graph import Part, PoolLayer
 from stillflow.hw.layer import PoolShape
 
 
@@ -51,25 +52,69 @@ class AveragePooling(Source):
         Loop bounds.
     ifmap : str
         Tensor that it reads.
+    counted : tuple[int, int, int, int], optional
+        Padding that a mean counts, top, left, bottom, right; by default all of it.
     """
 
     name: str
     shape: PoolShape
     ifmap: str
+    counted: tuple[int, int, int, int] | None = None
 
     def store(self, builder: NetworkBuilder, output: Output) -> str:
-        """Add the layer; the scale is as ONNX Runtime's global pooling has it."""
+        """Add a layer for every number of pixels that a mean has.
+
+        The scale is as ONNX Runtime's global pooling has it.
+        """
         tensor = builder.add_tensor(output.name, _ofmap_shape(self.shape), output.quantisation)
         x, y = builder.quantisation(self.ifmap).scale, output.quantisation.scale
         low, high = output.bounds
-        builder.add_layer(
-            PoolLayer(
-                name=self.name, op="avgpool", shape=self.shape, ifmap=self.ifmap, ofmap=tensor,
-                scale=mean_scale(x, y, self.shape.R * self.shape.S), act_min=low, act_max=high,
-                fused=output.fused,
-            )
-        )  # fmt: skip
+        areas = self._areas()
+        for number, (shape, row, column, pixels) in enumerate(areas):
+            layer = PoolLayer(
+                name=self.name, op="avgpool", shape=shape, ifmap=self.ifmap, ofmap=tensor,
+                scale=mean_scale(x, y, pixels), act_min=low, act_max=high, fused=output.fused,
+            )  # fmt: skip
+            if len(areas) > 1:
+                part = add_part(
+                    builder, f"{tensor}/{number}", _ofmap_shape(shape), Part(tensor, 0, row, column)
+                )
+                layer = replace(layer, name=f"{self.name}/{number}", ofmap=part)
+            builder.add_layer(layer)
         return tensor
+
+    def _areas(self) -> list[tuple[PoolShape, int, int, int]]:
+        """Parts of the ofmap whose means have as many pixels: shape, first row and column, pixels.
+
+        Windows at the edges have fewer where padding does not count.
+        """
+        s = self.shape
+        top, left, _, _ = s.pad
+        counted = self.counted or s.pad
+        areas = []
+        for e0, E, rows in _alike(s.E, s.stride[0], s.R, top, s.H, counted[0], counted[2]):
+            for f0, F, columns in _alike(s.F, s.stride[1], s.S, left, s.W, counted[1], counted[3]):
+                below = (e0 + E - 1) * s.stride[0] + s.R - top - s.H
+                behind = (f0 + F - 1) * s.stride[1] + s.S - left - s.W
+                pad = (top - e0 * s.stride[0], left - f0 * s.stride[1], below, behind)
+                shape = replace(s, pad=s.pad if (E, F) == (s.E, s.F) else pad)
+                areas.append((shape, e0, f0, rows * columns))
+        return areas
+
+
+def _alike(
+    count: int, stride: int, extent: int, pad: int, size: int, before: int, after: int
+) -> list[tuple[int, int, int]]:
+    """Windows along one axis that count as many pixels: the first, how many, pixels."""
+    found: list[tuple[int, int, int]] = []
+    for index in range(count):
+        first = index * stride - pad
+        pixels = min(first + extent, size + after) - max(first, -before)
+        if found and found[-1][2] == pixels:
+            found[-1] = (found[-1][0], found[-1][1] + 1, pixels)
+        else:
+            found.append((index, 1, pixels))
+    return found
 
 
 def mean_scale(x_scale: float, y_scale: float, pixels: int) -> float:
@@ -100,13 +145,15 @@ def lower_max_pool(lowering: Lowering, node: Node) -> None:
 def lower_average_pool(lowering: Lowering, node: Node) -> None:
     """AveragePool: words to a real value."""
     ifmap = lowering.words(node, 0)
-    _average(lowering, node, _average_shape(node, plane_of(lowering, node, ifmap)), ifmap)
+    shape = _shape(node, plane_of(lowering, node, ifmap))
+    _average(lowering, node, shape, ifmap, _counted(node, shape))
 
 
 def lower_qlinear_average_pool(lowering: Lowering, node: Node) -> None:
     """QLinearAveragePool: words to words."""
     ifmap = _settled(lowering, node)
-    _average(lowering, node, _average_shape(node, plane_of(lowering, node, ifmap)), ifmap)
+    shape = _shape(node, plane_of(lowering, node, ifmap))
+    _average(lowering, node, shape, ifmap, _counted(node, shape))
     _quantise(lowering, node)
 
 
@@ -144,8 +191,11 @@ def _settled(lowering: Lowering, node: Node) -> Words:
     return ifmap
 
 
-def _average(lowering: Lowering, node: Node, shape: PoolShape, ifmap: Words) -> None:
-    source = AveragePooling(name=node.name, shape=shape, ifmap=ifmap.tensor)
+def _average(
+    lowering: Lowering, node: Node, shape: PoolShape, ifmap: Words,
+    counted: tuple[int, int, int, int] | None = None,
+) -> None:  # fmt: skip
+    source = AveragePooling(name=node.name, shape=shape, ifmap=ifmap.tensor, counted=counted)
     lowering.produce(node, _ofmap_shape(shape), source)
 
 
@@ -155,16 +205,14 @@ def _quantise(lowering: Lowering, node: Node) -> None:
     lowering.quantise(node, real, lowering.quantisation(node, 3, 4))
 
 
-def _average_shape(node: Node, plane: tuple[int, int, int, int]) -> PoolShape:
-    shape = _shape(node, plane)
-    if any(shape.pad) and not node.integer("count_include_pad", 0):
-        raise node.error(
-            "count_include_pad must be 1 where there is padding: means of fewer pixels at the edge "
-            "are not supported"
-        )
-    if node.integer("ceil_mode", 0):
-        raise node.error("ceil_mode must be 0")
-    return shape
+def _counted(node: Node, shape: PoolShape) -> tuple[int, int, int, int]:
+    """Read which padding counts: none, or what the node asks for, but never what ceil_mode adds."""
+    if not node.integer("count_include_pad", 0):
+        return (0, 0, 0, 0)
+    if node.text("auto_pad", "NOTSET") != "NOTSET":
+        return shape.pad
+    top, left, bottom, right = node.integers("pads", (0, 0, 0, 0))
+    return top, left, bottom, right
 
 
 def _whole(plane: tuple[int, int, int, int]) -> PoolShape:

@@ -267,7 +267,7 @@ class Nest:
         per_group = -(-self.mapping.work.M // config.channel_block)
         plane = g * per_group + block * config.block_units + unit
         image, plane = self._plane_of(g, pixel.n, plane)
-        row_bytes = self.mapping.work.F * layout.pixel * layout.element_bytes
+        row_bytes = layout.row_bytes  # where a plane is one row, pixels are all in the first
         return (
             self.place.ofmap
             + image * layout.image_bytes

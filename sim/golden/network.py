@@ -9,6 +9,7 @@ from stillflow.compiler.graph import (
     ConvLayer,
     Layer,
     Network,
+    Part,
     Tensor,
     clip_range,
     read_tensors,
@@ -65,6 +66,7 @@ def run_layer(
             ifmap_tensor.zero_point,
             words_tensor.zero_point,
             words_tensor.dtype,
+            fill=layer.fill,
         )
     else:
         before, after = ifmap_tensor.zero_point, words_tensor.zero_point
@@ -157,17 +159,22 @@ def assembled(
     dict of str to intx[N, C, H, W]
         Words of the tensors that are made of parts, by name.
     """
-    parts: dict[str, list[tuple[int, str]]] = {}
+    parts: dict[str, list[tuple[Part, str]]] = {}
     for name, tensor in network.tensors.items():
         if tensor.part is not None:
-            parts.setdefault(tensor.part.whole, []).append((tensor.part.channel, name))
+            parts.setdefault(tensor.part.whole, []).append((tensor.part, name))
     made = {}
     for whole, found in parts.items():
         if all(name in words for _, name in found):
             tensor = network.tensors[whole]
             made[whole] = np.zeros(tensor.shape, tensor.dtype)  # blocks may leave channels over
-            for channel, name in found:
-                made[whole][:, channel : channel + words[name].shape[1]] = words[name]
+            for part, name in found:
+                starts = (0, part.channel, part.row, part.column)
+                place = tuple(
+                    slice(start, start + size)
+                    for start, size in zip(starts, words[name].shape, strict=True)
+                )
+                made[whole][place] = words[name]
     return made
 
 

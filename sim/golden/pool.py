@@ -51,6 +51,8 @@ def average_pool(
     ifmap_zero_point: int,
     ofmap_zero_point: int,
     dtype: DTypeLike,
+    *,
+    fill: int = 0,
 ) -> NDArray[np.integer]:
     """Take the mean of each window, padding counted as zero.
 
@@ -68,6 +70,8 @@ def average_pool(
         Words that stand for zero.
     dtype : dtype
         Type of the ofmap.
+    fill : int
+        What padding counts as instead of zero, in steps.
 
     Returns
     -------
@@ -90,6 +94,6 @@ def average_pool(
     """
     check_words("ifmap", ifmap, (shape.N, shape.C, shape.H, shape.W))
     above_zero = ifmap.astype(np.int64) - ifmap_zero_point
-    sums = windows(above_zero, shape, fill=0).sum(axis=(-2, -1))
+    sums = windows(above_zero, shape, fill=fill).sum(axis=(-2, -1))
     act_min, act_max = clip_range(np.dtype(dtype).name)
     return requantize(sums, scale, ofmap_zero_point, act_min, act_max, dtype)

@@ -38,7 +38,12 @@ def windows(planes: NDArray[Word], shape: ConvShape | PoolShape, fill: int) -> N
     top, left, bottom, right = s.pad
     dilation = s.dilation if isinstance(s, ConvShape) else (1, 1)
     outer = [(0, 0)] * (planes.ndim - 2)
-    padded = np.pad(planes, [*outer, (top, bottom), (left, right)], constant_values=fill)
+    rows, columns = (
+        slice(max(0, -before), size - max(0, -after))
+        for before, after, size in ((top, bottom, s.H), (left, right, s.W))
+    )
+    edges = [(max(0, top), max(0, bottom)), (max(0, left), max(0, right))]
+    padded = np.pad(planes[..., rows, columns], [*outer, *edges], constant_values=fill)
     extent = ((s.R - 1) * dilation[0] + 1, (s.S - 1) * dilation[1] + 1)
     every = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(-2, -1))
     return every[..., :: s.stride[0], :: s.stride[1], :: dilation[0], :: dilation[1]]

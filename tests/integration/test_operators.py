@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from stillflow.compiler.frontend import load_network
 from stillflow.compiler.program import compile_network
@@ -11,11 +12,24 @@ from tests.compiler.frontend.conftest import ModelFiles
 from tests.compiler.frontend.test_concat import SAME, inception
 from tests.compiler.frontend.test_join import residual_block
 from tests.compiler.frontend.test_lrn import normalised
+from tests.compiler.frontend.test_pad import padded
 from tests.integration.test_layers import assert_exact, device, run
 from tests.networks import CONFIGS
 
 EIGHT_BITS = [name for name, config in CONFIGS.items() if config.act_bits == 8]
+
+
+def averages(models):
+    """Write a pooling whose windows at the edges have fewer pixels."""
+    pool = helper.make_node("AveragePool", ["d"], ["r"], "pool", kernel_shape=[3, 3],
+                            pads=[1, 1, 1, 1])  # fmt: skip
+    return models.between([pool], (2, 5, 6, 7))
+
+
 MODELS = {
+    "averages at edges": averages,
+    "padding": lambda models: padded(models, [0, 0, 1, 2, 0, 0, 3, 0], 3.2),
+    "negative padding": lambda models: padded(models, [0, 0, -1, 2, 0, 0, 1, -3]),
     "shortcut": residual_block,
     "shared shortcut": lambda models: residual_block(models, shared=True),
     "concat": lambda models: inception(models, scales=[SAME[0]] * 3, zeros=[SAME[1]] * 3),
