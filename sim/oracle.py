@@ -103,6 +103,9 @@ class Oracle:
             elif layer.op == "maxpool" and layer.ifmap not in self._shapes:
                 # It was moved behind the quantisation: in the model it reads real values.
                 allowed[layer.ofmap] = allowed.get(layer.ifmap, 0)
+        for name, tensor in self.network.tensors.items():
+            if (part := tensor.part) is not None:
+                allowed[part.whole] = max(allowed.get(part.whole, 0), allowed.get(name, 0))
         wrong = rounded = 0
         for name, result in results.items():
             if name not in expected:
