@@ -156,15 +156,15 @@ def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
     if not isinstance(shape, ConvShape):
         return (ifmap + ofmap) * config.act_bytes
     filters = shape.M * (shape.C // shape.G) * shape.R * shape.S
-    if layer.op == "lrn":  # its filters are ones that choose channels
+    if not layer_macs(layer):  # its weights choose channels
         filters = 0
     return (ifmap + ofmap) * config.act_bytes + filters * config.weight_bits // 8
 
 
 def layer_macs(layer: Layer) -> int:
     """MACs of a layer; 0 for pooling and normalisation."""
-    counts = isinstance(layer.shape, ConvShape) and layer.op != "lrn"
-    return layer.shape.macs if isinstance(layer.shape, ConvShape) and counts else 0
+    multiplies = layer.op in ("conv", "fc")
+    return layer.shape.macs if isinstance(layer.shape, ConvShape) and multiplies else 0
 
 
 def energy(macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts) -> float:

@@ -124,7 +124,8 @@ class ConvLayer:
     name : str
         The ONNX node's or the table's name.
     op : str
-        ``conv``, ``fc``, or ``lrn`` for the sum of local response normalisation.
+        ``conv``, ``fc``, ``scale`` for a factor and an offset of each channel, or ``lrn`` for the
+        sum of local response normalisation.
     shape : ConvShape
         Loop bounds. A fully connected layer behind a flatten covers the plane: R = H, S = W.
     ifmap, ofmap : str
@@ -139,12 +140,14 @@ class ConvLayer:
         Saturation bounds of the requantised words: the type's range, tightened by ReLU and Clip.
     table, joined : optional
         What becomes of these words before they are the ofmap's.
+    tolerance : int
+        Steps by which a requantised word may differ from what float arithmetic makes of it.
     fused : tuple[str, ...]
         Names of the nodes merged into this pass.
     """
 
     name: str
-    op: Literal["conv", "fc", "lrn"]
+    op: Literal["conv", "fc", "scale", "lrn"]
     shape: ConvShape
     ifmap: str
     ofmap: str
@@ -153,6 +156,7 @@ class ConvLayer:
     scale: NDArray[np.float32]
     act_min: int
     act_max: int
+    tolerance: int = 0
     table: Table | None = None
     joined: Joined | None = None
     fused: tuple[str, ...] = ()

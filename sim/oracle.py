@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
-from stillflow.compiler.graph import Network, requantised
+from stillflow.compiler.graph import ConvLayer, Network, requantised
 
 Arrays = Mapping[str, NDArray[Any]]
 _GIVEN = "{}#given"
@@ -98,6 +98,8 @@ class Oracle:
         means = {requantised(layer) for layer in layers if layer.op == "avgpool"}
         allowed = dict.fromkeys(means, 1)
         for layer in layers:
+            if isinstance(layer, ConvLayer) and layer.tolerance:
+                allowed[requantised(layer)] = layer.tolerance
             if layer.joined is not None:
                 allowed[layer.ofmap] = layer.joined.tolerance
             elif layer.op == "maxpool" and layer.ifmap not in self._shapes:

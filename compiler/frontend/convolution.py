@@ -38,6 +38,12 @@ class Convolution(Source):
         Words int8[M, C / G, R, S], with their scales.
     bias : int64[M]
         Added to the psums.
+    step : float
+        Scale of the ifmap.
+    folded : tuple[str, ...]
+        Nodes that became part of it.
+    inexact : bool
+        Whether ONNX Runtime computes the same in float arithmetic, one operator after the other.
     """
 
     name: str
@@ -46,6 +52,9 @@ class Convolution(Source):
     ifmap: str
     filters: Filters
     bias: NDArray[np.int64]
+    step: float
+    folded: tuple[str, ...] = ()
+    inexact: bool = False
 
     def store(self, builder: NetworkBuilder, output: Output) -> str:
         """Add the layer with its requantisation."""
@@ -68,7 +77,8 @@ class Convolution(Source):
                 ),
                 act_min=low,
                 act_max=high,
-                fused=output.fused,
+                tolerance=int(self.inexact),
+                fused=(*self.folded, *output.fused),
             )
         )
         return tensor
@@ -116,8 +126,9 @@ def _convolution(
         stride=window.stride, pad=(top, left, bottom, right), dilation=window.dilation,
     )  # fmt: skip
     return Convolution(
-        name=node.name, op="conv", shape=shape, ifmap=tensor, filters=filters, bias=bias
-    )
+        name=node.name, op="conv", shape=shape, ifmap=tensor, filters=filters, bias=bias,
+        step=lowering.builder.quantisation(tensor).scale,
+    )  # fmt: skip
 
 
 def plane_of(lowering: Lowering, node: Node, ifmap: Words) -> tuple[int, int, int, int]:

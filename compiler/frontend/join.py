@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stillflow.compiler.frontend import affine
 from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.endings import join
 from stillflow.compiler.frontend.lowering import Lowering
@@ -49,7 +50,10 @@ class Sum(Source):
 
 
 def lower_add(lowering: Lowering, node: Node) -> None:
-    """Add: words in, a real value out."""
+    """Add: words in, a real value out; or a constant, see `affine`."""
+    if any(affine.is_constant(lowering.value(node, index)) for index in (0, 1)):
+        affine.lower_add(lowering, node)
+        return
     left, right = lowering.words(node, 0), lowering.words(node, 1)
     lowering.produce(node, left.shape, _sum(lowering, node, left, right))
 

@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from stillflow.compiler.frontend import (
     activation,
+    affine,
     concat,
     convolution,
     function,
@@ -41,6 +42,7 @@ HANDLERS = {
     **convolution.HANDLERS,
     **product.HANDLERS,
     **pooling.HANDLERS,
+    **affine.HANDLERS,
     **join.HANDLERS,
     **concat.HANDLERS,
     **lrn.HANDLERS,

@@ -93,6 +93,7 @@ def _product(
         ifmap=ifmap.tensor,
         filters=Filters(words=words, scale=filters.scale),
         bias=bias,
+        step=lowering.builder.quantisation(ifmap.tensor).scale,
     )
 
 
