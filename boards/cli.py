@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "stillflow.boards.run:run",
     "bench": "stillflow.boards.bench:bench",
     "compile": "stillflow.boards.compile:compile_model",
+    "model": "stillflow.boards.model:model",
     "map": "stillflow.boards.map:map_workload",
     "compare": "stillflow.boards.compare:compare",
     "configs": "stillflow.boards.configs:configs",
