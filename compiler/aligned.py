@@ -62,7 +62,7 @@ def _gathered(
     filters[np.arange(C), places] = 1
     low, high = clip_range(whole.dtype)
     gather = ConvLayer(
-        name=f"{whole.name}/gather", op="conv", shape=ConvShape(N=N, C=wide, M=C, H=H, W=W),
+        name=f"{whole.name}/gather", op="gather", shape=ConvShape(N=N, C=wide, M=C, H=H, W=W),
         ifmap=name, ofmap=whole.name, filters=filters, bias=np.zeros(C, np.int64),
         scale=np.ones(C, np.float32), act_min=low, act_max=high,
     )  # fmt: skip

@@ -124,8 +124,8 @@ class ConvLayer:
     name : str
         The ONNX node's or the table's name.
     op : str
-        ``conv``, ``fc``, ``scale`` for a factor and an offset of each channel, or ``lrn`` for the
-        sum of local response normalisation.
+        ``conv``, ``fc``, ``scale`` for a factor and an offset of each channel, ``gather`` where
+        channels change places, or ``lrn`` for the sum of local response normalisation.
     shape : ConvShape
         Loop bounds. A fully connected layer behind a flatten covers the plane: R = H, S = W.
     ifmap, ofmap : str
@@ -147,7 +147,7 @@ class ConvLayer:
     """
 
     name: str
-    op: Literal["conv", "fc", "scale", "lrn"]
+    op: Literal["conv", "fc", "scale", "gather", "lrn"]
     shape: ConvShape
     ifmap: str
     ofmap: str
@@ -226,6 +226,28 @@ def report_op(layer: Layer) -> str:
     return "table" if layer.table is not None else "requantize"
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostFunction:
+    """What the host makes of a graph output.
+
+    Parameters
+    ----------
+    name : str
+        The node's.
+    op : str
+        ``softmax``, ``logsoftmax`` or ``argmax``.
+    axis : int
+        Not negative.
+    keepdims : bool
+        Whether ``argmax`` keeps the axis.
+    """
+
+    name: str
+    op: Literal["softmax", "logsoftmax", "argmax"]
+    axis: int
+    keepdims: bool = True
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Port:
     """A graph input or output and the tensor behind it.
@@ -241,12 +263,15 @@ class Port:
         QuantizeLinear or DequantizeLinear on the host, with ``tensor``'s scale and zero point.
     tensor : str
         Name of the quantised tensor.
+    host : HostFunction, optional
+        What the host does with the real values of an output.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     tensor: str
+    host: HostFunction | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

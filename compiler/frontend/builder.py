@@ -8,6 +8,7 @@ import numpy as np
 
 from stillflow.compiler.frontend.clipped import clipped
 from stillflow.compiler.graph import (
+    HostFunction,
     Layer,
     Network,
     PoolLayer,
@@ -194,9 +195,12 @@ class NetworkBuilder:
             raise ValueError(f"graph input {name!r} must be quantised once, not twice")
         self._inputs.append(Port(name=name, shape=shape, dtype=dtype, tensor=tensor))
 
-    def add_output(self, name: str, shape: tuple[int, ...], dtype: str, tensor: str) -> None:
+    def add_output(
+        self, name: str, shape: tuple[int, ...], dtype: str, tensor: str,
+        host: HostFunction | None = None,
+    ) -> None:  # fmt: skip
         """Add a graph output."""
-        self._outputs.append(Port(name=name, shape=shape, dtype=dtype, tensor=tensor))
+        self._outputs.append(Port(name=name, shape=shape, dtype=dtype, tensor=tensor, host=host))
 
     def has_input(self, name: str) -> bool:
         """Whether a graph input has its port."""

@@ -1,6 +1,6 @@
 """Convolutions: Conv between DequantizeLinear and QuantizeLinear, and QLinearConv."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,14 @@ from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.endings import take_padding
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Output, Real, Source, Words
+from stillflow.compiler.frontend.values import (
+    Output,
+    Real,
+    Source,
+    Words,
+    plane_shape,
+    seen_as,
+)
 from stillflow.compiler.frontend.weights import (
     Filters,
     integer_bias,
@@ -91,7 +98,7 @@ def lower_conv(lowering: Lowering, node: Node) -> None:
     held = lowering.builder.quantisation(ifmap.tensor)
     bias = real_bias(lowering, node, 2, held, filters)
     source = _convolution(lowering, node, ifmap, filters, bias)
-    lowering.produce(node, _ofmap_shape(source), source)
+    lowering.produce(node, _ofmap_shape(source, len(ifmap.shape)), source)
 
 
 def lower_qlinear_conv(lowering: Lowering, node: Node) -> None:
@@ -101,7 +108,8 @@ def lower_qlinear_conv(lowering: Lowering, node: Node) -> None:
     filters = signed_filters(node, node.input(3), lowering.scaled(node, 3, 4, 5, 0), 0)
     bias = integer_bias(lowering, node, 8, filters.scale.size)
     source = _convolution(lowering, node, ifmap, filters, bias)
-    real = Real(name=node.output, shape=_ofmap_shape(source), source=source)
+    shape = _ofmap_shape(source, len(ifmap.shape))
+    real = Real(name=node.output, shape=shape, source=source)
     lowering.quantise(node, real, lowering.quantisation(node, 6, 7))
 
 
@@ -111,7 +119,8 @@ def _convolution(
     plane_of(lowering, node, ifmap)
     tensor, before = take_padding(lowering.builder, ifmap.tensor)
     N, C, H, W = lowering.builder.tensors[tensor].shape
-    M, group_channels, R, S = filters.words.shape  # four axes: ONNX's checker has compared ranks
+    M, group_channels, R, S = plane_shape(filters.words.shape)  # as many axes: the checker's work
+    filters = replace(filters, words=filters.words.reshape(M, group_channels, R, S))
     G = node.integer("group", 1)
     if group_channels * G != C:
         raise node.error(
@@ -132,9 +141,11 @@ def _convolution(
 
 
 def plane_of(lowering: Lowering, node: Node, ifmap: Words) -> tuple[int, int, int, int]:
-    """N, C, H, W of an ifmap that is seen as it lies in its tensor."""
+    """N, C, H, W of an ifmap that is seen as it lies in its tensor: planes, or rows of pixels."""
     shape = lowering.builder.tensors[ifmap.tensor].shape
-    if ifmap.shape != shape:
+    if len(ifmap.shape) not in (3, 4):
+        raise node.error(f"ifmap must be [N, C, H, W] or [N, C, W], not {list(ifmap.shape)}")
+    if plane_shape(ifmap.shape) != shape:
         raise node.error(
             f"ifmap must be [N, C, H, W] as it was computed ({list(shape)}), "
             f"not {list(ifmap.shape)}"
@@ -142,9 +153,9 @@ def plane_of(lowering: Lowering, node: Node, ifmap: Words) -> tuple[int, int, in
     return shape
 
 
-def _ofmap_shape(source: Convolution) -> tuple[int, int, int, int]:
+def _ofmap_shape(source: Convolution, rank: int) -> tuple[int, ...]:
     shape = source.shape
-    return shape.N, shape.M, shape.E, shape.F
+    return seen_as((shape.N, shape.M, shape.E, shape.F), rank)
 
 
 HANDLERS = {("", "Conv"): lower_conv, ("", "QLinearConv"): lower_qlinear_conv}

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.graph import Port, Tensor
+from stillflow.compiler.graph import HostFunction, Port, Tensor
 
 
 def quantize(port: Port, tensor: Tensor, array: NDArray[np.generic]) -> NDArray[np.integer]:
@@ -75,7 +75,25 @@ def dequantize(port: Port, tensor: Tensor, words: NDArray[np.integer]) -> NDArra
             f"tensor {tensor.name} must be {tensor.dtype}{list(tensor.shape)}, "
             f"not {words.dtype}{list(words.shape)}"
         )
-    if port.dtype != "float32":
+    if port.host is None and port.dtype != "float32":
         return words.reshape(port.shape)
     steps = (words.astype(np.int64) - tensor.zero_point).astype(np.float32)
-    return (steps * np.float32(tensor.scale)).reshape(port.shape)
+    real = steps * np.float32(tensor.scale)
+    return real.reshape(port.shape) if port.host is None else _finish(port, port.host, real)
+
+
+def _finish(port: Port, function: HostFunction, real: NDArray[np.float32]) -> NDArray[np.generic]:
+    axis = function.axis
+    if function.op == "argmax":
+        seen = list(port.shape)
+        size = real.size // max(1, np.prod(seen, dtype=int))
+        if function.keepdims:
+            seen[axis] = size
+        else:
+            seen.insert(axis, size)
+        found = real.reshape(seen).argmax(axis=axis)
+        return found.astype(np.int64).reshape(port.shape)
+    scores = real.reshape(port.shape)
+    above = scores - scores.max(axis=axis, keepdims=True)
+    total = np.exp(above).sum(axis=axis, keepdims=True)
+    return above - np.log(total) if function.op == "logsoftmax" else np.exp(above) / total

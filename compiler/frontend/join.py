@@ -77,7 +77,15 @@ def _sum(lowering: Lowering, node: Node, left: Words, right: Words) -> Sum:
     return Sum(name=node.name, operands=(left.tensor, right.tensor))
 
 
+def lower_sum(lowering: Lowering, node: Node) -> None:
+    """Sum of two tensors."""
+    if len(node.inputs) != 2:
+        raise node.error(f"there must be two operands, not {len(node.inputs)}: chain additions")
+    lower_add(lowering, node)
+
+
 HANDLERS = {
     ("", "Add"): lower_add,
+    ("", "Sum"): lower_sum,
     ("com.microsoft", "QLinearAdd"): lower_qlinear_add,
 }

@@ -13,6 +13,7 @@ from stillflow.compiler.frontend import (
     concat,
     convolution,
     function,
+    hosted,
     join,
     lrn,
     pad,
@@ -20,6 +21,7 @@ from stillflow.compiler.frontend import (
     product,
     quantise,
     reshape,
+    transpose,
 )
 from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.errors import FrontendError, one_line
@@ -28,6 +30,7 @@ from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.read import activations, initializer_array, read_model
 from stillflow.compiler.frontend.values import (
     Constant,
+    Hosted,
     HostInput,
     Real,
     Stored,
@@ -49,7 +52,9 @@ HANDLERS = {
     **pad.HANDLERS,
     **activation.HANDLERS,
     **function.HANDLERS,
+    **hosted.HANDLERS,
     **reshape.HANDLERS,
+    **transpose.HANDLERS,
 }
 
 _STATIC = (
@@ -152,6 +157,10 @@ def _add_output(lowering: Lowering, name: str) -> None:
         held = builder.quantisation(value.source.tensor)
         tensor = value.store(builder, held, name)
         builder.add_output(name, value.shape, "float32", tensor)
+    elif isinstance(value, Hosted):
+        assert isinstance(value.real.source, Stored)
+        tensor = value.real.source.tensor
+        builder.add_output(name, value.shape, value.dtype, tensor, value.function)
     elif isinstance(value, Words):
         dtype = builder.tensors[value.tensor].dtype
         builder.add_output(name, value.shape, dtype, value.tensor)

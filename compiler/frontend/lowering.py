@@ -9,6 +9,7 @@ from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import (
     Constant,
+    Hosted,
     Real,
     ScaledConstant,
     Source,
@@ -50,6 +51,10 @@ class Lowering:
         value = self.value(node, index)
         if isinstance(value, Constant | ScaledConstant):
             raise node.error(f"input {node.input(index)!r} must be an activation, not a constant")
+        if isinstance(value, Hosted):
+            raise node.error(
+                f"{value.function.name!r} before it is done by the host: it must be the last node"
+            )
         return value
 
     def words(self, node: Node, index: int) -> Words:

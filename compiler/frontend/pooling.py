@@ -9,8 +9,8 @@ from stillflow.compiler.frontend.convolution import plane_of
 from stillflow.compiler.frontend.endings import add_part
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Output, Real, Source, Words
-from stillflow.compiler.frontend.window import read_window
+from stillflow.compiler.frontend.values import Output, Real, Source, Words, plane_shape, seen_as
+from stillflow.compiler.frontend.window import read_pads, read_window
 from stillflow.compiler.graph import Part, PoolLayer
 from stillflow.hw.layer import PoolShape
 
@@ -32,7 +32,7 @@ class MaxPooling(Source):
             )
         tensor = ifmap.store(builder, output.quantisation, ifmap.name)
         held = builder.tensors[tensor].shape
-        if held != self.ifmap.shape:
+        if held != plane_shape(self.ifmap.shape):
             raise ValueError(
                 f"ifmap of {self.name!r} must be [N, C, H, W] as it was computed ({list(held)}), "
                 f"not {list(self.ifmap.shape)}"
@@ -132,14 +132,14 @@ def lower_max_pool(lowering: Lowering, node: Node) -> None:
     if isinstance(value, Words):
         shape = _shape(node, plane_of(lowering, node, value))
         tensor = _add_layer(lowering.builder, node.name, shape, value.tensor, node.output)
-        lowering.bind(node.output, Words(tensor=tensor, shape=_ofmap_shape(shape)))
+        seen = seen_as(_ofmap_shape(shape), len(value.shape))
+        lowering.bind(node.output, Words(tensor=tensor, shape=seen))
         return
-    if len(value.shape) != 4:
-        raise node.error(f"ifmap must be [N, C, H, W], not {list(value.shape)}")
-    N, C, H, W = value.shape
-    shape = _shape(node, (N, C, H, W))
+    if len(value.shape) not in (3, 4):
+        raise node.error(f"ifmap must be [N, C, H, W] or [N, C, W], not {list(value.shape)}")
+    shape = _shape(node, plane_shape(value.shape))
     source = MaxPooling(name=node.name, shape=shape, ifmap=value)
-    lowering.produce(node, _ofmap_shape(shape), source)
+    lowering.produce(node, seen_as(_ofmap_shape(shape), len(value.shape)), source)
 
 
 def lower_average_pool(lowering: Lowering, node: Node) -> None:
@@ -196,7 +196,7 @@ def _average(
     counted: tuple[int, int, int, int] | None = None,
 ) -> None:  # fmt: skip
     source = AveragePooling(name=node.name, shape=shape, ifmap=ifmap.tensor, counted=counted)
-    lowering.produce(node, _ofmap_shape(shape), source)
+    lowering.produce(node, seen_as(_ofmap_shape(shape), len(ifmap.shape)), source)
 
 
 def _quantise(lowering: Lowering, node: Node) -> None:
@@ -211,8 +211,7 @@ def _counted(node: Node, shape: PoolShape) -> tuple[int, int, int, int]:
         return (0, 0, 0, 0)
     if node.text("auto_pad", "NOTSET") != "NOTSET":
         return shape.pad
-    top, left, bottom, right = node.integers("pads", (0, 0, 0, 0))
-    return top, left, bottom, right
+    return read_pads(node)
 
 
 def _whole(plane: tuple[int, int, int, int]) -> PoolShape:

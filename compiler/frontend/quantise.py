@@ -16,7 +16,9 @@ def lower_quantize(lowering: Lowering, node: Node) -> None:
     elif isinstance(value, Words):
         raise node.error(f"input {node.input(0)!r} must be float, not quantised already")
     else:
-        lowering.quantise(node, value, lowering.quantisation(node, 1, 2))
+        real = lowering.activation(node, 0)
+        assert isinstance(real, Real)
+        lowering.quantise(node, real, lowering.quantisation(node, 1, 2))
 
 
 def lower_dequantize(lowering: Lowering, node: Node) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+from stillflow.compiler.graph import HostFunction
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,22 +169,41 @@ class Real:
         return builder.stored[key]
 
 
-Value = Constant | ScaledConstant | Words | Real
+@dataclass(frozen=True, kw_only=True)
+class Hosted:
+    """What the host makes of a real value: it can only be a graph output."""
+
+    real: Real
+    shape: tuple[int, ...]
+    dtype: str
+    function: HostFunction
+
+
+Value = Constant | ScaledConstant | Words | Real | Hosted
 
 
 def plane_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Shape as N, C, H, W.
+    """Shape as N, C, H, W: planes of one row have three axes, a matrix has planes of one pixel.
 
     Raises
     ------
     ValueError
-        If it has neither two nor four axes.
+        If an axis is empty.
     """
-    if len(shape) == 2:
-        return (*shape, 1, 1)  # type: ignore[return-value]
-    if len(shape) != 4:
-        raise ValueError(f"must be [N, C, H, W] or [N, C], not {list(shape)}")
-    return shape  # type: ignore[return-value]
+    if min(shape, default=1) < 1:
+        raise ValueError(f"must have no empty axis, not {list(shape)}")
+    if len(shape) < 3:
+        N, C = (1, *shape, 1)[:2] if len(shape) < 2 else shape
+        return N, C, 1, 1
+    N, C, *plane = shape
+    H, W = (1, plane[0]) if len(plane) == 1 else (plane[0], prod(plane[1:]))
+    return N, C, H, W
+
+
+def seen_as(shape: tuple[int, int, int, int], rank: int) -> tuple[int, ...]:
+    """Shape N, C, H, W with so many axes, 3 or 4: planes of one row lose theirs."""
+    N, C, H, W = shape
+    return (N, C, W) if rank == 3 else (N, C, H, W)
 
 
 def reshaped(value: Words | Real, shape: tuple[int, ...], name: str) -> Words | Real:

@@ -33,12 +33,12 @@ def read_window(node: Node, plane: tuple[int, int], kernel: tuple[int, int] | No
     FrontendError
         If the attributes are unknown or contradict each other.
     """
-    given = node.integers("kernel_shape", kernel or (0, 0))
+    given = _pair(node, "kernel_shape", kernel or (0, 0), 1)
     if kernel is not None and given != kernel:
         raise node.error(f"kernel_shape must be the filters' {list(kernel)}, not {list(given)}")
-    stride = node.integers("strides", (1, 1))
-    dilation = node.integers("dilations", (1, 1))
-    pads = node.integers("pads", (0, 0, 0, 0))
+    stride = _pair(node, "strides", (1, 1), 1)
+    dilation = _pair(node, "dilations", (1, 1), 1)
+    pads = read_pads(node)
     for name, value, low in (
         ("kernel_shape", given, 1), ("strides", stride, 1),
         ("dilations", dilation, 1), ("pads", pads, 0),
@@ -63,6 +63,24 @@ def read_window(node: Node, plane: tuple[int, int], kernel: tuple[int, int] | No
         dilation=(dilation[0], dilation[1]),
         pad=(top, left, bottom, right),
     )
+
+
+def read_pads(node: Node) -> tuple[int, int, int, int]:
+    """Read the padding that a node names: top, left, bottom, right; none above a row of pixels."""
+    given = node.attributes.get("pads", ())
+    if len(given) == 2:
+        return 0, int(given[0]), 0, int(given[1])
+    top, left, bottom, right = node.integers("pads", (0, 0, 0, 0))
+    return top, left, bottom, right
+
+
+def _pair(node: Node, name: str, default: tuple[int, int], vertical: int) -> tuple[int, int]:
+    """Vertical and horizontal number of an attribute; a row of pixels has only the latter."""
+    given = node.attributes.get(name, ())
+    if len(given) == 1:
+        return vertical, int(given[0])
+    first, second = node.integers(name, default)
+    return first, second
 
 
 def _padding(

@@ -96,11 +96,6 @@ def test_padding_as_large_as_the_window_is_refused(models):
     ("shape", "kernel", "message"),
     [
         (
-            [1, 2, 36],
-            [2],
-            r"node 'pool' \(MaxPool\): ifmap must be \[N, C, H, W\], not \[1, 2, 36\]",
-        ),
-        (
             [1, 2, 4, 9],
             [2, 2],
             (

@@ -18,7 +18,10 @@ def pooling(**attributes):
     ("attributes", "message"),
     [
         ({}, r"kernel_shape must be at least 1, not \[0, 0\]"),
-        ({"kernel_shape": [3]}, r"kernel_shape must have 2 numbers \(2-D planes\), not \[3\]"),
+        (
+            {"kernel_shape": [3, 3, 3]},
+            r"kernel_shape must have 2 numbers \(2-D planes\), not \[3, 3, 3\]",
+        ),
         ({"kernel_shape": [3, 3], "strides": [1, 0]}, r"strides must be at least 1, not \[1, 0\]"),
         (
             {"kernel_shape": [3, 3], "dilations": [0, 1]},
