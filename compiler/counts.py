@@ -145,7 +145,7 @@ def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
     """Each ifmap, filter and ofmap element that is used, once, at its stored width."""
     shape = layer.shape
     top, left, _, _ = shape.pad
-    dilation = shape.dilation if isinstance(shape, ConvShape) else (1, 1)
+    dilation = shape.dilation
     rows = used_positions(shape.H, shape.E, shape.R, shape.stride[0], dilation[0], top)
     columns = used_positions(shape.W, shape.F, shape.S, shape.stride[1], dilation[1], left)
     ifmap = shape.N * shape.C * rows * columns

@@ -238,14 +238,14 @@ class HostFunction:
         ``softmax``, ``logsoftmax`` or ``argmax``.
     axis : int
         Not negative.
-    keepdims : bool
-        Whether ``argmax`` keeps the axis.
+    shape : tuple[int, ...]
+        Of its operand; the graph output may be seen with another one.
     """
 
     name: str
     op: Literal["softmax", "logsoftmax", "argmax"]
     axis: int
-    keepdims: bool = True
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

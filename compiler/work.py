@@ -120,7 +120,8 @@ def plan_layer(
     shape = layer.shape if isinstance(layer, ConvLayer | PoolLayer) else layer
     joined = isinstance(layer, ConvLayer | PoolLayer) and layer.joined is not None
     dense = ifmap.dense and (ofmap is None or ofmap.dense)
-    plan = _plan(layer, shape, ifmap, config, joined=joined, dense=dense)
+    whole_rows = ifmap.whole_rows and (ofmap is None or ofmap.whole_rows)
+    plan = _plan(layer, shape, ifmap, config, joined=joined, dense=dense, whole_rows=whole_rows)
     return replace(plan, work=replace(plan.work, joined=True)) if joined else plan
 
 
@@ -132,6 +133,7 @@ def _plan(
     *,
     joined: bool,
     dense: bool,
+    whole_rows: bool,
 ) -> Plan:
     block = config.channel_block
     packed = ifmap.pixel != block
@@ -141,8 +143,8 @@ def _plan(
         groups = 1 if dense else shape.N
         work = Work(
             G=groups, N=shape.N * planes // groups, C=block, M=block, H=shape.H, W=shape.W,
-            R=shape.R, S=shape.S, E=shape.E, F=shape.F, stride=shape.stride, dilation=(1, 1),
-            pad=shape.pad[:2], packed=False, maximum=maximum,
+            R=shape.R, S=shape.S, E=shape.E, F=shape.F, stride=shape.stride,
+            dilation=shape.dilation, pad=shape.pad[:2], packed=False, maximum=maximum,
         )  # fmt: skip
         return Plan(work=work, pool=True, image_groups=groups > 1)
     if suits_chains(shape, config, packed=packed, joined=joined):
@@ -156,7 +158,7 @@ def _plan(
             last_planes=planes - (groups - 1) * taken,
         )  # fmt: skip
         return Plan(work=work)
-    if isinstance(layer, ConvLayer) and layer.op == "lrn" and not packed:
+    if isinstance(layer, ConvLayer) and layer.op == "lrn" and not packed and whole_rows:
         halo = -(-reach(layer) // block)
         planes = -(-shape.C // block)
         if planes > 2 * halo + 1:
@@ -174,6 +176,7 @@ def _plan(
     }  # fmt: skip
     unpadded = not any(shape.pad)
     flattens = shape.R == shape.S == 1 and shape.stride == (1, 1) and unpadded and not packed
+    flattens = flattens and whole_rows
     if flattens and not config.has_pe_sets:  # there, ofmap rows lie side by side
         size = shape.H * shape.W
         work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))

@@ -106,6 +106,7 @@ class PoolShape:
     S: int
     stride: tuple[int, int] = (1, 1)
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         _check_integers(self, crops=True)
@@ -118,10 +119,10 @@ class PoolShape:
     def E(self) -> int:
         """Ofmap height, in pixels."""
         top, _, bottom, _ = self.pad
-        return (self.H + top + bottom - self.R) // self.stride[0] + 1
+        return (self.H + top + bottom - (self.R - 1) * self.dilation[0] - 1) // self.stride[0] + 1
 
     @property
     def F(self) -> int:
         """Ofmap width, in pixels."""
         _, left, _, right = self.pad
-        return (self.W + left + right - self.S) // self.stride[1] + 1
+        return (self.W + left + right - (self.S - 1) * self.dilation[1] - 1) // self.stride[1] + 1

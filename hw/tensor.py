@@ -51,6 +51,11 @@ class TensorLayout:
         return self.planes * self.plane_bytes == self.image_bytes
 
     @property
+    def whole_rows(self) -> bool:
+        """Whether nothing lies between the rows."""
+        return self.row_bytes == self.W * self.pixel * self.element_bytes
+
+    @property
     def bytes(self) -> int:
         """From the first byte to the last."""
         plane = self.plane_bytes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
-from stillflow.compiler.frontend.convolution import Convolution, plane_of
+from stillflow.compiler.frontend.convolution import Convolution
 from stillflow.compiler.frontend.function import produce
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
@@ -21,6 +21,7 @@ from stillflow.compiler.frontend.values import (
     ScaledConstant,
     Source,
     Value,
+    plane_shape,
 )
 from stillflow.compiler.frontend.weights import Filters
 from stillflow.compiler.graph import ConvLayer
@@ -165,7 +166,8 @@ def _lower(
         lowering.produce(node, value.shape, folded)
         return
     words = lowering.words(node, index)
-    plane_of(lowering, node, words)
+    if plane_shape(words.shape) != lowering.builder.tensors[words.tensor].shape:
+        raise node.error(f"ifmap must be as it was computed, not {list(words.shape)}")
     lowering.produce(
         node, words.shape,
         Affine(name=node.name, ifmap=words.tensor, factor=factor, offset=offset),
@@ -173,8 +175,6 @@ def _lower(
 
 
 HANDLERS = {
-    ("", "Mul"): lower_multiply,
-    ("", "Sub"): lower_subtract,
     ("", "Div"): lower_divide,
     ("", "BatchNormalization"): lower_batch_normalisation,
 }

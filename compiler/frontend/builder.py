@@ -133,6 +133,12 @@ class NetworkBuilder:
         elif known != quantisation:
             raise ValueError(f"{tensor!r} must stay {known}, not become {quantisation}")
 
+    def agrees(self, tensor: str, quantisation: Quantisation) -> bool:
+        """Whether a tensor is quantised so, or its first reader may say so."""
+        if tensor in self._unsettled and self.quantisation(tensor).dtype == quantisation.dtype:
+            self.settle(tensor, quantisation)
+        return self.quantisation(tensor) == quantisation
+
     def add_pooled(self, name: str, shape: tuple[int, int, int, int], ifmap: str) -> str:
         """Add a tensor that is quantised like ``ifmap``."""
         self.add_tensor(name, shape, self.quantisation(ifmap))
@@ -145,23 +151,18 @@ class NetworkBuilder:
         self._layers.append(layer)
 
     def tighten(self, tensor: str, name: str, low: int, high: int, fused: tuple[str, ...]) -> str:
-        """Clip a tensor in the layer that computes it, and call it ``name``.
-
-        Raises
-        ------
-        ValueError
-            If something else reads the unclipped words, or no layer computes them.
-        """
-        readers = f"activation {', '.join(map(repr, fused))} behind {tensor!r}"
-        if self.is_shared(tensor):
-            raise ValueError(f"{readers} must be its only reader")
+        """Clip a tensor in the layer that computes it, and call it ``name``: if it may."""
         index = self.maker(tensor)
-        if index is None:
-            raise ValueError(f"{readers} must follow a layer, not a graph input")
+        assert index is not None
         layer = clipped(self._layers[index], low, high)
         self.put(index, replace(layer, ofmap=name, fused=(*layer.fused, *fused)))
         self.tensors[name] = replace(self.tensors.pop(tensor), name=name)
         return name
+
+    def may_tighten(self, tensor: str) -> bool:
+        """Whether a layer computes a tensor, and nothing else reads it."""
+        known = self.tensors[tensor]
+        return not self.is_shared(tensor) and self.maker(tensor) is not None and not known.part
 
     def is_shared(self, tensor: str) -> bool:
         """Whether a tensor has several readers, graph outputs included."""

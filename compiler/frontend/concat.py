@@ -1,19 +1,21 @@
-"""Concat and QLinearConcat: tensors become channels of one."""
+"""Concat and QLinearConcat: tensors become channels, rows or columns of one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
-from stillflow.compiler.frontend.endings import make_part, tabulate
-from stillflow.compiler.frontend.function import entries_of
+from stillflow.compiler.frontend.endings import add_table, make_part, tabulate
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Output, Real, Source, Words
+from stillflow.compiler.frontend.values import Output, Real, Source, Words, plane_shape
 from stillflow.compiler.graph import Part
+
+#: What the axes of a tensor are in its planes, by their number.
+_PLANE_AXES = {1: (1,), 2: (0, 1), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Channels(Source):
+class Joint(Source):
     """Tensors side by side, which wait for the quantisation of the whole.
 
     Parameters
@@ -21,11 +23,14 @@ class Channels(Source):
     name : str
         The node's.
     parts : tuple[str, ...]
-        Tensors that differ in channels only.
+        Tensors that differ in one axis only.
+    axis : int
+        That axis: 1 channels, 2 rows, 3 columns.
     """
 
     name: str
     parts: tuple[str, ...]
+    axis: int
 
     def store(self, builder: NetworkBuilder, output: Output) -> str:
         """Let every part be written where it belongs.
@@ -33,67 +38,70 @@ class Channels(Source):
         Words whose quantisation differs are looked up: in the layer that computes them, or in a
         pass of their own.
         """
-        N, _, H, W = builder.tensors[self.parts[0]].shape
-        channels = [builder.tensors[part].shape[1] for part in self.parts]
-        whole = builder.add_tensor(output.name, (N, sum(channels), H, W), output.quantisation)
-        same = output.bounds == output.quantisation.range
+        shapes = [builder.tensors[part].shape for part in self.parts]
+        N, C, H, W = (
+            sum(shape[axis] for shape in shapes) if axis == self.axis else shapes[0][axis]
+            for axis in range(4)
+        )
+        whole = builder.add_tensor(output.name, (N, C, H, W), output.quantisation)
         first = 0
-        for number, (part, count) in enumerate(zip(self.parts, channels, strict=True)):
-            if not (
-                same
-                and builder.quantisation(part) == output.quantisation
-                and make_part(builder, part, Part(whole, first))
-            ):
-                place = f"{output.name}/{number}"
-                entries = entries_of(
-                    builder.quantisation(part), replace(output, name=place), lambda real: real
-                )
-                builder.add_tensor(place, (N, count, H, W), output.quantisation)
-                tabulate(builder, f"{self.name}/{number}", part, place, entries, output.fused)
-                assert make_part(builder, place, Part(whole, first))
-            first += count
+        for number, (part, shape) in enumerate(zip(self.parts, shapes, strict=True)):
+            place = Part(whole, *(first if axis == self.axis else 0 for axis in (1, 2, 3)))
+            first += shape[self.axis]
+            agrees = not output.bounded and builder.agrees(part, output.quantisation)
+            if agrees and make_part(builder, part, place):
+                continue
+            made = builder.add_tensor(f"{output.name}/{number}", shape, output.quantisation)
+            entries = output.entries(builder.quantisation(part), lambda x: x)
+            tabulate(builder, f"{self.name}/{number}", part, made, entries, output.fused)
+            if not make_part(builder, made, place):  # its layer joins tensors
+                copy = f"{made}/copy"
+                builder.add_tensor(copy, shape, output.quantisation)
+                same = Output(name=copy, shape=(), quantisation=output.quantisation)
+                entries = same.entries(output.quantisation, lambda x: x)
+                add_table(builder, f"{self.name}/{number}", made, copy, entries)
+                placed = make_part(builder, copy, place)
+                assert placed
         return whole
 
 
 def lower_concat(lowering: Lowering, node: Node) -> None:
-    """Concat along the channels: words in, a real value out; constants are put together here."""
+    """Concat along channels, rows or columns: words in, a real value out."""
     parts = [lowering.words(node, index) for index in range(len(node.inputs))]
-    source, shape = _channels(lowering, node, parts)
+    source, shape = _joint(lowering, node, parts)
     lowering.produce(node, shape, source)
 
 
 def lower_qlinear_concat(lowering: Lowering, node: Node) -> None:
-    """QLinearConcat along the channels: words in, words out."""
+    """QLinearConcat along channels, rows or columns: words in, words out."""
     parts = []
     for index in range(2, len(node.inputs), 3):
         words = lowering.words(node, index)
         lowering.builder.settle(words.tensor, lowering.quantisation(node, index + 1, index + 2))
         parts.append(words)
-    source, shape = _channels(lowering, node, parts)
+    source, shape = _joint(lowering, node, parts)
     real = Real(name=node.output, shape=shape, source=source)
     lowering.quantise(node, real, lowering.quantisation(node, 0, 1))
 
 
-def _channels(
-    lowering: Lowering, node: Node, parts: Sequence[Words]
-) -> tuple[Channels, tuple[int, ...]]:
+def _joint(lowering: Lowering, node: Node, parts: Sequence[Words]) -> tuple[Joint, tuple[int, ...]]:
     rank = len(parts[0].shape)
-    axis = node.integer("axis", 1)
-    if axis % rank != 1:
-        raise node.error(f"axis must be that of the channels, 1, not {axis}")
-    for words in parts:
-        held = lowering.builder.tensors[words.tensor].shape
-        others = (*words.shape[:1], *words.shape[2:])
-        if words.shape != held[: len(words.shape)] or others != (
-            *parts[0].shape[:1],
-            *parts[0].shape[2:],
-        ):
-            raise node.error(
-                f"operands must be [N, C, H, W] as they were computed and differ in C only, not "
-                f"{', '.join(str(list(part.shape)) for part in parts)}"
-            )
-    shape = (parts[0].shape[0], sum(words.shape[1] for words in parts), *parts[0].shape[2:])
-    return Channels(name=node.name, parts=tuple(words.tensor for words in parts)), shape
+    given = node.integer("axis", 1)
+    axis = given % rank
+    plane_axis = _PLANE_AXES.get(rank, (0,) * rank)[axis]
+    if plane_axis == 0:
+        raise node.error(f"axis must be that of channels, rows or columns, not {given}")
+    others = {(*words.shape[:axis], *words.shape[axis + 1 :]) for words in parts}
+    held = [lowering.builder.tensors[words.tensor].shape for words in parts]
+    if len(others) > 1 or held != [plane_shape(words.shape) for words in parts]:
+        raise node.error(
+            f"operands must be [N, C, H, W] as they were computed and differ in one axis only, not "
+            f"{', '.join(str(list(part.shape)) for part in parts)}"
+        )
+    total = sum(words.shape[axis] for words in parts)
+    shape = (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :])
+    tensors = tuple(words.tensor for words in parts)
+    return Joint(name=node.name, parts=tensors, axis=plane_axis), shape
 
 
 HANDLERS = {

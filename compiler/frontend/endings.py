@@ -87,7 +87,8 @@ def make_part(builder: NetworkBuilder, tensor: str, part: Part) -> bool:
     index = builder.maker(tensor)
     if index is None or known.part is not None or tensor in wholes:
         return False
-    if builder.layer(index).joined is not None and known.shape[0] > 1:
+    apart = known.shape[0] > 1 or known.shape[2:] != builder.tensors[part.whole].shape[2:]
+    if builder.layer(index).joined is not None and apart:
         return False  # its residuals lie as a tensor of its own does
     builder.tensors[tensor] = replace(known, part=part)
     return True
@@ -100,6 +101,13 @@ def add_part(
     whole = builder.tensors[part.whole]
     builder.tensors[name] = replace(whole, name=name, shape=shape, part=part)
     return name
+
+
+def hand_on(builder: NetworkBuilder, name: str, tensor: str) -> str:
+    """Copy a tensor in a pass, into one called after ``name``."""
+    copy = _copy(builder, name, tensor, f"{name}/copy", ())
+    builder.add_layer(copy)
+    return copy.ofmap
 
 
 def take_padding(builder: NetworkBuilder, tensor: str) -> tuple[str, tuple[int, int, int, int]]:

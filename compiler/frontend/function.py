@@ -1,38 +1,16 @@
 """Functions of one activation, by table: each word has its own entry."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf, inf
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.endings import tabulate
+from stillflow.compiler.frontend.entries import Function, Reals
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
-
-Reals = NDArray[np.float64]
-Function = Callable[[Reals], Reals]
-
-
-def entries_of(ifmap: Quantisation, output: Output, function: Function) -> NDArray[np.integer]:
-    """Words of a function of every word of a tensor, the smallest first: intx[256].
-
-    The real values of the words are float32, the function is evaluated in float64 and its value
-    rounded to float32; QuantizeLinear follows.
-    """
-    low, high = ifmap.range
-    steps = np.arange(low, high + 1) - ifmap.zero_point
-    real = steps.astype(np.float32) * np.float32(ifmap.scale)
-    with np.errstate(all="ignore"):
-        value = function(real.astype(np.float64)).clip(output.low, output.high)
-        scaled = np.rint(value.astype(np.float32) / np.float32(output.quantisation.scale))
-    least, most = output.quantisation.range
-    zero = output.quantisation.zero_point
-    words = np.nan_to_num(scaled, nan=least - zero, posinf=most, neginf=-most) + zero
-    return words.clip(least, most).astype(output.quantisation.dtype)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +34,7 @@ class Tabulated(Source):
     def store(self, builder: NetworkBuilder, output: Output) -> str:
         """Look the words up in the layer that computes them, or in a pass of its own."""
         shape = builder.tensors[self.ifmap].shape
-        entries = entries_of(builder.quantisation(self.ifmap), output, self.function)
+        entries = output.entries(builder.quantisation(self.ifmap), self.function)
         tensor = builder.add_tensor(output.name, shape, output.quantisation)
         tabulate(builder, self.name, self.ifmap, tensor, entries, output.fused)
         return tensor

@@ -1,5 +1,7 @@
 """What the host does at the ports of a network, with ONNX Runtime's arithmetic."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,21 +81,15 @@ def dequantize(port: Port, tensor: Tensor, words: NDArray[np.integer]) -> NDArra
         return words.reshape(port.shape)
     steps = (words.astype(np.int64) - tensor.zero_point).astype(np.float32)
     real = steps * np.float32(tensor.scale)
-    return real.reshape(port.shape) if port.host is None else _finish(port, port.host, real)
+    if port.host is not None:
+        real = _finish(port.host, real.reshape(port.host.shape))
+    return real.reshape(port.shape)
 
 
-def _finish(port: Port, function: HostFunction, real: NDArray[np.float32]) -> NDArray[np.generic]:
+def _finish(function: HostFunction, real: NDArray[np.float32]) -> NDArray[Any]:
     axis = function.axis
     if function.op == "argmax":
-        seen = list(port.shape)
-        size = real.size // max(1, np.prod(seen, dtype=int))
-        if function.keepdims:
-            seen[axis] = size
-        else:
-            seen.insert(axis, size)
-        found = real.reshape(seen).argmax(axis=axis)
-        return found.astype(np.int64).reshape(port.shape)
-    scores = real.reshape(port.shape)
-    above = scores - scores.max(axis=axis, keepdims=True)
+        return real.argmax(axis=axis).astype(np.int64)
+    above = real - real.max(axis=axis, keepdims=True)
     total = np.exp(above).sum(axis=axis, keepdims=True)
     return above - np.log(total) if function.op == "logsoftmax" else np.exp(above) / total

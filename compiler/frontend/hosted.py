@@ -26,7 +26,7 @@ def lower_hosted(lowering: Lowering, node: Node) -> None:
         kept = (1,) if keepdims else ()
         shape = (*shape[:axis], *kept, *shape[axis + 1 :])
     real = Real(name=node.output, shape=words.shape, source=Stored(tensor=words.tensor))
-    function = HostFunction(name=node.name, op=_OPS[node.op], axis=axis, keepdims=keepdims)
+    function = HostFunction(name=node.name, op=_OPS[node.op], axis=axis, shape=words.shape)
     lowering.bind(node.output, Hosted(real=real, shape=shape, dtype=dtype, function=function))
 
 

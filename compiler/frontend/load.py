@@ -24,6 +24,7 @@ from stillflow.compiler.frontend import (
     transpose,
 )
 from stillflow.compiler.frontend.builder import NetworkBuilder
+from stillflow.compiler.frontend.endings import hand_on
 from stillflow.compiler.frontend.errors import FrontendError, one_line
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
@@ -102,9 +103,10 @@ def load_network(path: Path) -> Network:
             raise FrontendError(f"{path}: graph input {value.name!r} {error}") from error
     for node in nodes:
         _lower(lowering, node)
+    alone = not lowering.builder.network().layers
     for output in graph.output:
         try:
-            _add_output(lowering, output.name)
+            _add_output(lowering, output.name, alone=alone)
         except ValueError as error:
             raise FrontendError(f"{path}: graph output {output.name!r} {error}") from error
     for value in inputs:
@@ -150,12 +152,14 @@ def _lower(lowering: Lowering, node: Node) -> None:
         raise node.error(one_line(error)) from error
 
 
-def _add_output(lowering: Lowering, name: str) -> None:
+def _add_output(lowering: Lowering, name: str, *, alone: bool) -> None:
+    """Add a graph output; where no layer computes anything, a pass copies it."""
     builder = lowering.builder
     value = lowering.values.get(name)
     if isinstance(value, Real) and isinstance(value.source, Stored):
         held = builder.quantisation(value.source.tensor)
         tensor = value.store(builder, held, name)
+        tensor = hand_on(builder, name, tensor) if alone else tensor
         builder.add_output(name, value.shape, "float32", tensor)
     elif isinstance(value, Hosted):
         assert isinstance(value.real.source, Stored)
@@ -163,6 +167,7 @@ def _add_output(lowering: Lowering, name: str) -> None:
         builder.add_output(name, value.shape, value.dtype, tensor, value.function)
     elif isinstance(value, Words):
         dtype = builder.tensors[value.tensor].dtype
-        builder.add_output(name, value.shape, dtype, value.tensor)
+        tensor = hand_on(builder, name, value.tensor) if alone else value.tensor
+        builder.add_output(name, value.shape, dtype, tensor)
     else:
         raise ValueError("must come from DequantizeLinear or be quantised")

@@ -46,11 +46,16 @@ class Lowering:
             raise node.error(f"input {node.input(index)!r} must be constant")
         return value.array
 
-    def activation(self, node: Node, index: int) -> Words | Real:
-        """Look up an input that is no constant."""
+    def computed(self, node: Node, index: int) -> Words | Real | Hosted:
+        """Look up an input that is no constant, to look at it in another shape."""
         value = self.value(node, index)
         if isinstance(value, Constant | ScaledConstant):
             raise node.error(f"input {node.input(index)!r} must be an activation, not a constant")
+        return value
+
+    def activation(self, node: Node, index: int) -> Words | Real:
+        """Look up an input that is no constant."""
+        value = self.computed(node, index)
         if isinstance(value, Hosted):
             raise node.error(
                 f"{value.function.name!r} before it is done by the host: it must be the last node"

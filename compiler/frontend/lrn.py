@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
 from stillflow.compiler.frontend.endings import add_table
-from stillflow.compiler.frontend.function import entries_of
+from stillflow.compiler.frontend.entries import entries_of
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Source
@@ -83,8 +83,7 @@ class Normalisation(Source):
     def _square(
         self, builder: NetworkBuilder, square: str, held: Quantisation, squares: Quantisation
     ) -> None:
-        output = Output(name=square, shape=(), quantisation=squares)
-        entries = entries_of(held, output, np.square)
+        entries = entries_of(held, squares, np.square)
         add_table(builder, f"{self.name}/square", self.ifmap, square, entries)
 
     def _window(self, channels: int) -> NDArray[np.int8]:

@@ -9,7 +9,15 @@ from stillflow.compiler.frontend.convolution import plane_of
 from stillflow.compiler.frontend.endings import add_part
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Output, Real, Source, Words, plane_shape, seen_as
+from stillflow.compiler.frontend.values import (
+    Output,
+    Real,
+    Source,
+    Stored,
+    Words,
+    plane_shape,
+    seen_as,
+)
 from stillflow.compiler.frontend.window import read_pads, read_window
 from stillflow.compiler.graph import Part, PoolLayer
 from stillflow.hw.layer import PoolShape
@@ -92,10 +100,16 @@ class AveragePooling(Source):
         top, left, _, _ = s.pad
         counted = self.counted or s.pad
         areas = []
-        for e0, E, rows in _alike(s.E, s.stride[0], s.R, top, s.H, counted[0], counted[2]):
-            for f0, F, columns in _alike(s.F, s.stride[1], s.S, left, s.W, counted[1], counted[3]):
-                below = (e0 + E - 1) * s.stride[0] + s.R - top - s.H
-                behind = (f0 + F - 1) * s.stride[1] + s.S - left - s.W
+        vertical = _alike(
+            s.E, s.stride[0], s.R, s.dilation[0], -top, (-counted[0], s.H + counted[2])
+        )
+        horizontal = _alike(
+            s.F, s.stride[1], s.S, s.dilation[1], -left, (-counted[1], s.W + counted[3])
+        )
+        for e0, E, rows in vertical:
+            for f0, F, columns in horizontal:
+                below = (e0 + E - 1) * s.stride[0] + (s.R - 1) * s.dilation[0] + 1 - top - s.H
+                behind = (f0 + F - 1) * s.stride[1] + (s.S - 1) * s.dilation[1] + 1 - left - s.W
                 pad = (top - e0 * s.stride[0], left - f0 * s.stride[1], below, behind)
                 shape = replace(s, pad=s.pad if (E, F) == (s.E, s.F) else pad)
                 areas.append((shape, e0, f0, rows * columns))
@@ -103,13 +117,17 @@ class AveragePooling(Source):
 
 
 def _alike(
-    count: int, stride: int, extent: int, pad: int, size: int, before: int, after: int
+    count: int, stride: int, extent: int, dilation: int, origin: int, counted: tuple[int, int]
 ) -> list[tuple[int, int, int]]:
-    """Windows along one axis that count as many pixels: the first, how many, pixels."""
+    """Windows along one axis that count as many pixels: the first, how many, pixels.
+
+    Positions ``counted[0]`` up to ``counted[1]`` count.
+    """
     found: list[tuple[int, int, int]] = []
     for index in range(count):
-        first = index * stride - pad
-        pixels = min(first + extent, size + after) - max(first, -before)
+        first = origin + index * stride
+        places = range(first, first + extent * dilation, dilation)
+        pixels = sum(counted[0] <= place < counted[1] for place in places)
         if found and found[-1][2] == pixels:
             found[-1] = (found[-1][0], found[-1][1] + 1, pixels)
         else:
@@ -140,6 +158,15 @@ def lower_max_pool(lowering: Lowering, node: Node) -> None:
     shape = _shape(node, plane_shape(value.shape))
     source = MaxPooling(name=node.name, shape=shape, ifmap=value)
     lowering.produce(node, seen_as(_ofmap_shape(shape), len(value.shape)), source)
+
+
+def lower_global_max_pool(lowering: Lowering, node: Node) -> None:
+    """GlobalMaxPool of words."""
+    words = lowering.words(node, 0)
+    shape = _whole(plane_of(lowering, node, words))
+    tensor = _add_layer(lowering.builder, node.name, shape, words.tensor, node.output)
+    seen = seen_as(_ofmap_shape(shape), len(words.shape))
+    lowering.produce(node, seen, Stored(tensor=tensor))
 
 
 def lower_average_pool(lowering: Lowering, node: Node) -> None:
@@ -222,13 +249,23 @@ def _whole(plane: tuple[int, int, int, int]) -> PoolShape:
 def _shape(node: Node, plane: tuple[int, int, int, int]) -> PoolShape:
     N, C, H, W = plane
     window = read_window(node, (H, W), None)
-    if window.dilation != (1, 1):
-        raise node.error(f"dilations must be [1, 1], not {list(window.dilation)}")
     top, left, bottom, right = window.pad
-    if max(top, bottom) >= window.R or max(left, right) >= window.S:
-        raise node.error(f"pads must be smaller than the {window.R}x{window.S} window")
+    rows, columns = (
+        (size - 1) * dilation + 1
+        for size, dilation in zip((window.R, window.S), window.dilation, strict=True)
+    )
+    if max(top, bottom) >= rows or max(left, right) >= columns:
+        raise node.error(f"pads must be smaller than the {rows}x{columns} window")
     return PoolShape(
-        N=N, C=C, H=H, W=W, R=window.R, S=window.S, stride=window.stride, pad=window.pad
+        N=N,
+        C=C,
+        H=H,
+        W=W,
+        R=window.R,
+        S=window.S,
+        stride=window.stride,
+        pad=window.pad,
+        dilation=window.dilation,
     )
 
 
@@ -244,6 +281,7 @@ def _ofmap_shape(shape: PoolShape) -> tuple[int, int, int, int]:
 
 HANDLERS = {
     ("", "MaxPool"): lower_max_pool,
+    ("", "GlobalMaxPool"): lower_global_max_pool,
     ("", "AveragePool"): lower_average_pool,
     ("", "GlobalAveragePool"): lower_global_average_pool,
     ("", "ReduceMean"): lower_reduce_mean,

@@ -12,7 +12,7 @@ from stillflow.compiler.frontend.values import Constant, ScaledConstant, Value, 
 
 def lower_flatten(lowering: Lowering, node: Node) -> None:
     """Flatten to a matrix."""
-    value = lowering.activation(node, 0)
+    value = lowering.computed(node, 0)
     axis = node.integer("axis", 1)
     axis += len(value.shape) if axis < 0 else 0
     shape = (prod(value.shape[:axis]), prod(value.shape[axis:]))
@@ -21,7 +21,7 @@ def lower_flatten(lowering: Lowering, node: Node) -> None:
 
 def lower_reshape(lowering: Lowering, node: Node) -> None:
     """Reshape to a constant shape."""
-    value = lowering.activation(node, 0)
+    value = lowering.computed(node, 0)
     wanted = [int(size) for size in lowering.array(node, 1).reshape(-1)]
     if not node.integer("allowzero", 0):
         for axis, size in enumerate(wanted):
@@ -80,7 +80,7 @@ def _see(lowering: Lowering, node: Node, shape: tuple[int, ...]) -> None:
     if isinstance(lowering.value(node, 0), Constant | ScaledConstant):
         lowering.bind(node.output, Constant(lowering.array(node, 0).reshape(shape)))
     else:
-        lowering.bind(node.output, reshaped(lowering.activation(node, 0), shape, node.output))
+        lowering.bind(node.output, reshaped(lowering.computed(node, 0), shape, node.output))
 
 
 def lower_constant(lowering: Lowering, node: Node) -> None:

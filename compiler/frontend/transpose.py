@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Words, reshaped
+from stillflow.compiler.frontend.values import Stored, Words, reshaped
 from stillflow.compiler.graph import ConvLayer
 from stillflow.hw.layer import ConvShape
 
@@ -35,7 +35,11 @@ def lower_transpose(lowering: Lowering, node: Node) -> None:
             f"perm {order} of {list(value.shape)} must only move axes of one element, or axes that "
             "are channels together"
         )
-    lowering.bind(node.output, Words(tensor=_gather(lowering, node, words, places), shape=shape))
+    tensor = _gather(lowering, node, words, places)
+    if isinstance(value, Words):
+        lowering.bind(node.output, Words(tensor=tensor, shape=shape))
+    else:
+        lowering.produce(node, shape, Stored(tensor=tensor))
 
 
 def _shuffle(shape: tuple[int, ...], order: list[int], N: int, C: int) -> NDArray[np.int64] | None:

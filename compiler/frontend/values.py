@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
+from stillflow.compiler.frontend.endings import tabulate
+from stillflow.compiler.frontend.entries import Function, entries_of
 from stillflow.compiler.graph import HostFunction
 
 
@@ -88,6 +90,15 @@ class Output:
         """The bounds in words; rounding is monotone, so clipping before or after is the same."""
         return self.quantisation.word(self.low), self.quantisation.word(self.high)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the bounds are narrower than the type."""
+        return self.bounds != self.quantisation.range
+
+    def entries(self, ifmap: Quantisation, function: Function) -> NDArray[np.integer]:
+        """Words of a function of every word of a tensor, the smallest first: intx[256]."""
+        return entries_of(ifmap, self.quantisation, function, self.low, self.high)
+
 
 class Source(ABC):
     """What computes a real value; it becomes a layer when its quantisation is known."""
@@ -104,12 +115,21 @@ class Stored(Source):
     tensor: str
 
     def store(self, builder: NetworkBuilder, output: Output) -> str:
-        """Hand on the tensor itself; bounds go into the layer that computes it."""
-        builder.settle(self.tensor, output.quantisation)
-        low, high = output.bounds
-        if (low, high) == output.quantisation.range:
-            return self.tensor
-        return builder.tighten(self.tensor, output.name, low, high, output.fused)
+        """Hand on the tensor itself; bounds go into the layer that computes it.
+
+        Another quantisation, and bounds that others must not see, are a table of its words.
+        """
+        if builder.agrees(self.tensor, output.quantisation):
+            if not output.bounded:
+                return self.tensor
+            if builder.may_tighten(self.tensor):
+                return builder.tighten(self.tensor, output.name, *output.bounds, output.fused)
+        held = builder.quantisation(self.tensor)
+        shape = builder.tensors[self.tensor].shape
+        tensor = builder.add_tensor(output.name, shape, output.quantisation)
+        name, fused = (output.fused or (output.name,))[0], output.fused[1:]
+        tabulate(builder, name, self.tensor, tensor, output.entries(held, lambda x: x), fused)
+        return tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +226,9 @@ def seen_as(shape: tuple[int, int, int, int], rank: int) -> tuple[int, ...]:
     return (N, C, W) if rank == 3 else (N, C, H, W)
 
 
-def reshaped(value: Words | Real, shape: tuple[int, ...], name: str) -> Words | Real:
+def reshaped(
+    value: Words | Real | Hosted, shape: tuple[int, ...], name: str
+) -> Words | Real | Hosted:
     """Show the same elements with another shape.
 
     Raises
@@ -216,6 +238,6 @@ def reshaped(value: Words | Real, shape: tuple[int, ...], name: str) -> Words | 
     """
     if prod(shape) != prod(value.shape) or min(shape, default=1) < 1:
         raise ValueError(f"{list(value.shape)} cannot be reshaped to {list(shape)}")
-    if isinstance(value, Words):
+    if isinstance(value, Words | Hosted):
         return replace(value, shape=shape)
     return replace(value, shape=shape, name=name)

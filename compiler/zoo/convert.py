@@ -88,6 +88,7 @@ class _Converter:
         self.made: list[onnx.TensorProto] = []
         self.scales: dict[str, tuple[str, str]] = {}  # names of scale and zero point
         self.seen: dict[str, str] = {}  # what stands for a float tensor
+        self.factors = {1: 1.0, 2: 1.0}  # of the constant inputs of a product
 
     def convert(self) -> onnx.ModelProto:
         graph = self.model.graph
@@ -115,7 +116,17 @@ class _Converter:
     def _convert_node(self, node: onnx.NodeProto) -> None:
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
-        for index, name in enumerate(node.input):
+        factors = {a.name: a.f for a in node.attribute if a.name in ("alpha", "beta")}
+        if node.op_type == "Gemm" and factors:  # they go into the constants
+            self.factors = {1: factors.get("alpha", 1.0), 2: factors.get("beta", 1.0)}
+            kept = [a for a in node.attribute if a.name not in factors]
+            del copy.attribute[:]
+            copy.attribute.extend(kept)
+            if not self.factors[2]:
+                del copy.input[2:]
+        else:
+            self.factors = {1: 1.0, 2: 1.0}
+        for index, name in enumerate(list(copy.input)):
             copy.input[index] = self._input(node, index, name)
         name = node.output[0]
         self.nodes.append(copy)
@@ -158,6 +169,7 @@ class _Converter:
         array = self.constants[name]
         if node.op_type not in ("Conv", "Gemm", "MatMul") or array.dtype != np.float32 or not index:
             return name
+        array = array * np.float32(self.factors[index])
         if index == 1:
             by_row = node.op_type == "Conv" or any(
                 a.name == "transB" and a.i for a in node.attribute

@@ -18,7 +18,7 @@ def windows(planes: NDArray[Word], shape: ConvShape | PoolShape, fill: int) -> N
     planes : [..., H, W]
         Any number of planes of any type.
     shape : ConvShape or PoolShape
-        Loop bounds; pooling has no dilation.
+        Loop bounds.
     fill : int
         Value of the padding.
 
@@ -36,7 +36,7 @@ def windows(planes: NDArray[Word], shape: ConvShape | PoolShape, fill: int) -> N
     """
     s = shape
     top, left, bottom, right = s.pad
-    dilation = s.dilation if isinstance(s, ConvShape) else (1, 1)
+    dilation = s.dilation
     outer = [(0, 0)] * (planes.ndim - 2)
     rows, columns = (
         slice(max(0, -before), size - max(0, -after))

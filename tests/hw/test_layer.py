@@ -29,7 +29,7 @@ def pool(**changes: Any) -> PoolShape:
             r"^stride must be at least 1, not \(1, 0\)$",
         ),
         (
-            lambda: pool(pad=(0, -1, 0, 0)),
+            lambda: conv(pad=(0, -1, 0, 0)),
             ValueError,
             r"^pad must be at least 0, not \(0, -1, 0, 0\)$",
         ),

@@ -32,7 +32,7 @@ class ModelFiles:
     ) -> Path:
         """Write a model; inputs are (dtype, shape), outputs dtypes, by name."""
         kinds = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8}
-        kinds["double"] = TensorProto.DOUBLE
+        kinds |= {"double": TensorProto.DOUBLE, "int64": TensorProto.INT64}
         graph = helper.make_graph(
             nodes,
             "graph",

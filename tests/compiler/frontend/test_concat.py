@@ -79,9 +79,24 @@ def test_parts_that_fit_are_left_alone(models):
     assert aligned(network, EDGE16) is network
 
 
-@pytest.mark.parametrize("axis", [0, 2, -1])
-def test_other_axes_are_refused(models, axis):
-    node = helper.make_node("Concat", ["d", "d"], ["r"], "concat", axis=axis)
+@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+def test_tensors_become_rows_or_columns_as_well(models, compare, axis):
+    nodes = [
+        helper.make_node("Conv", ["d", "w"], ["c"], "conv"),
+        *(seen := quantised("c", 0.3, np.uint8(120)))[0],
+        helper.make_node("Relu", ["c.d"], ["u"], "relu"),
+        *(other := quantised("u", *SAME))[0],
+        helper.make_node("Concat", ["c.d", "u.d", "d"], ["r"], "concat", axis=axis),
+    ]
+    words = np.random.default_rng(4).integers(-64, 64, (5, 5, 1, 1)).astype(np.int8)
+    weights = {"w": (words, 0.01, None, 0)}
+    path = models.between(nodes, (2, 5, 6, 7), weights, seen[1] | other[1], y=SAME)
+    network = compare(path, {"x": noise((2, 5, 6, 7))})
+    assert all(network.tensors[f"v/{i}"].part or network.tensors["u.q"].part for i in (0, 2))
+
+
+def test_a_batch_is_not_put_together(models):
+    node = helper.make_node("Concat", ["d", "d"], ["r"], "concat", axis=0)
     path = models.between([node], (1, 3, 4, 4))
-    with pytest.raises(FrontendError, match=r"'concat' \(Concat\): axis must be that of the chan"):
+    with pytest.raises(FrontendError, match=r"'concat' \(Concat\): axis must be that of channels"):
         load_network(path)

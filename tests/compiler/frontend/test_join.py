@@ -111,3 +111,20 @@ def test_operands_of_different_shape_are_refused(models):
     path = models.between(nodes, (1, 3, 4, 4), constants=seen[1])
     with pytest.raises(FrontendError, match=r"'add' \(Add\): operands must have one shape"):
         load_network(path)
+
+
+@pytest.mark.parametrize("op", ["Sub", "Mul"])
+def test_differences_and_products_are_within_their_tolerance(models, compare, op):
+    seen, constants = quantised("c", 0.3, np.uint8(120))
+    nodes = [
+        helper.make_node("Conv", ["d", "w"], ["c"], "conv"),
+        *seen,
+        helper.make_node(op, ["c.d", "d"], ["r"], "join"),
+    ]
+    words = np.random.default_rng(4).integers(-64, 64, (4, 4, 1, 1)).astype(np.int8)
+    y = (0.5, np.int8(-3)) if op == "Sub" else (6.0, np.int8(3))
+    path = models.between(nodes, (2, 4, 6, 7), {"w": (words, 0.01, None, 0)}, constants, y=y)
+    network = compare(path, {"x": noise()}, rounded=None)
+    joined = network.layers[-1].joined
+    assert joined.op == ("add" if op == "Sub" else "mul")
+    assert joined.tolerance <= 2

