@@ -88,6 +88,7 @@ class _Converter:
         self.made: list[onnx.TensorProto] = []
         self.scales: dict[str, tuple[str, str]] = {}  # names of scale and zero point
         self.seen: dict[str, str] = {}  # what stands for a float tensor
+        self.hosted: set[str] = set()  # tensors that the host makes
         self.factors = {1: 1.0, 2: 1.0}  # of the constant inputs of a product
 
     def convert(self) -> onnx.ModelProto:
@@ -130,7 +131,10 @@ class _Converter:
             copy.input[index] = self._input(node, index, name)
         name = node.output[0]
         self.nodes.append(copy)
-        if self.values[name].dtype != np.float32 or node.op_type in _HOSTED or self._flows(node):
+        if node.op_type in _HOSTED or self.hosted & set(node.input):
+            self.hosted.add(name)
+            return
+        if self.values[name].dtype != np.float32 or self._flows(node):
             return
         copy.output[0] = f"{name}/real"
         same = self.scales.get(node.input[0]) if node.op_type in _KEEPS else None
