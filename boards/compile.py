@@ -37,9 +37,12 @@ def compile_model(
     objective: Objective,
     json_path: Path | None,
 ) -> None:
-    """Write the program image, its memory map and the descriptors of MODEL.onnx."""
+    """Write the program image, its memory map and the descriptors of MODEL.onnx.
+
+    Tensors that are not needed at the same time share their places in DRAM.
+    """
     resolved = resolve_config(config, sets)
-    program = compile_network(load_network(model), resolved, objective=objective)
+    program = compile_network(load_network(model), resolved, objective=objective, reuse=True)
     places = memory_map(program)
     folder.mkdir(parents=True, exist_ok=True)
     # The memory map last: where it stands, the rest is complete.

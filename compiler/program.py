@@ -9,6 +9,7 @@ from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.finish import finish_fields, table_bytes
 from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, clip_range, requantised
 from stillflow.compiler.layouts import choose_layouts
+from stillflow.compiler.liveness import lifetimes, shared_places
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import choose_mapping
 from stillflow.compiler.objective import CYCLES, Objective
@@ -107,6 +108,7 @@ def compile_network(
     *,
     objective: Objective = CYCLES,
     contents: bool = True,
+    reuse: bool = False,
     progress: Callable[[str], None] | None = None,
     choose: Callable[[Plan, AcceleratorConfig], Mapping] | None = None,
 ) -> Program:
@@ -122,6 +124,9 @@ def compile_network(
         What the mapper minimises: ``cycles`` or ``dram``.
     contents : bool
         False where only nests and addresses matter: no filter streams are made.
+    reuse : bool
+        Let tensors that are not needed at the same time share their places. Otherwise every tensor
+        can be read when the program has run.
     progress : callable, optional
         Called with each layer's name.
     choose : callable, optional
@@ -140,7 +145,7 @@ def compile_network(
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
     margins = _margins(network, layouts, config)
-    addresses = _places(network, layouts, config, margins, allocator)
+    addresses = _places(network, layouts, config, margins, allocator, reuse=reuse)
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
     segments: dict[int, bytes] = {}
@@ -195,14 +200,24 @@ def _places(
     config: AcceleratorConfig,
     margins: dict[str, int],
     allocator: "_Allocator",
+    *,
+    reuse: bool,
 ) -> dict[str, int]:
     """Give every tensor its DRAM address; parts lie in what they make."""
     tensors = network.tensors
-    addresses: dict[str, int] = {}
-    for name, layout in layouts.items():
-        if tensors[name].part is None:
-            margin = margins.get(name, 0)
-            addresses[name] = allocator.take(layout.bytes + 2 * margin) + margin
+    sizes = {
+        name: layout.bytes + 2 * margins.get(name, 0)
+        for name, layout in layouts.items()
+        if tensors[name].part is None
+    }
+    if reuse:
+        offsets, total = shared_places(lifetimes(network), sizes, alignment=ALIGNMENT)
+        base = allocator.take(total)
+        addresses = {name: base + offset + margins.get(name, 0) for name, offset in offsets.items()}
+    else:
+        addresses = {
+            name: allocator.take(size) + margins.get(name, 0) for name, size in sizes.items()
+        }
     for name, layout in layouts.items():
         if (part := tensors[name].part) is not None:
             planes, rest = divmod(part.channel, config.channel_block)

@@ -25,7 +25,7 @@ def compiled(tmp_path_factory):
 
 def test_the_folder_holds_image_map_and_descriptors(compiled):
     assert sorted(path.name for path in compiled.iterdir()) == sorted([IMAGE, MAP, DESCRIPTORS])
-    program = compile_network(load_network(DIGITS), TINY)
+    program = compile_network(load_network(DIGITS), TINY, reuse=True)
     assert (compiled / IMAGE).read_bytes() == program_image(program)
     assert (compiled.parent / "map.json").read_text() == (compiled / MAP).read_text()
     listed = json.loads((compiled / DESCRIPTORS).read_text())
