@@ -217,15 +217,6 @@ def read_tensors(layer: Layer) -> tuple[str, ...]:
     return (layer.ifmap, *residual)
 
 
-def report_op(layer: Layer) -> str:
-    """Name an operator for the report: what is done where a pooling window is one pixel."""
-    if layer.op != "avgpool" or layer.shape.R * layer.shape.S > 1:
-        return layer.op
-    if layer.joined is not None:
-        return layer.joined.op
-    return "table" if layer.table is not None else "requantize"
-
-
 @dataclass(frozen=True, kw_only=True)
 class HostFunction:
     """What the host makes of a graph output.

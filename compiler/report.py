@@ -5,12 +5,21 @@ from typing import Any
 
 from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.counts import EnergyCosts, accesses, compulsory_bytes, energy, layer_macs
-from stillflow.compiler.graph import report_op
+from stillflow.compiler.graph import Layer
 from stillflow.compiler.program import LayerProgram, Program
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
 
 Report = dict[str, Any]
+
+
+def report_op(layer: Layer) -> str:
+    """Name an operator for the report: what is done where a pooling window is one pixel."""
+    if layer.op != "avgpool" or layer.shape.R * layer.shape.S > 1:
+        return layer.op
+    if layer.joined is not None:
+        return layer.joined.op
+    return "table" if layer.table is not None else "requantize"
 
 
 def layer_entry(

@@ -266,4 +266,32 @@ ROWS = (
        "last_strip if config.has_pe_sets else last_block", "last_block", _RS_WORDS),
 )  # fmt: skip
 
-MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS)
+_FINISH = "tests/hw/post/test_finish_lane.py"
+_JOINED = "tests/integration/test_operators.py"
+#: What follows the requantiser: tables and second tensors.
+ENDINGS = (
+    _m("join, ties", "hw/post/finish_lane.py",
+       "fraction[-1] & (fraction[:-1].any() | whole[0])", "fraction[-1]", _FINISH),
+    _m("join, product", "hw/post/finish_lane.py",
+       "first + Mux(multiplies, 0, second)", "first + second", _FINISH),
+    _m("table, index", "hw/post/finish_lane.py",
+       "index.eq(word ^ (1 << (TABLE_BITS - 1)))", "index.eq(word)", _FINISH),
+    _m("join, residuals that are there", "hw/sequencer/ofmap_room.py",
+       "blocks + self.i_residual - (self.i_take & joins)", "blocks + self.i_residual",
+       f"{_JOINED} -k shortcut or normalisation"),
+    _m("join, room", "hw/sequencer/residual_walker.py",
+       "free + self.i_entry_freed - claimed", "free + self.i_entry_freed",
+       "tests/hw/sequencer/test_residual_walker.py"),
+    _m("join, banks of a beat", "hw/buffer/residual.py",
+       "bank < fill_bank if bank < together - 1 else 0", "0", f"{_JOINED} -k odd or rs"),
+    _m("join, late entry", "hw/buffer/ofmap.py",
+       "Mux(self.i_late, late_entry, entry)", "entry", f"{_JOINED} -k tiny and shortcut"),
+    _m("join, cost of fills", "compiler/cost/counters.py",
+       "fills += ofmap_elements", "fills += 1 + ofmap_elements", f"{_JOINED} -k shortcut"),
+    _m("join, cost of room", "compiler/cost/load.py",
+       "freed + ENTRY_DELAY", "freed", f"{_JOINED} -k normalisation"),
+    _m("parts, addresses", "compiler/program.py",
+       "part.column * layout.pixel * layout.element_bytes", "0", f"{_JOINED} -k averages"),
+)  # fmt: skip
+
+MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS, *ENDINGS)
