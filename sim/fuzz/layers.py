@@ -11,6 +11,7 @@ from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, Port,
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.sim.fuzz.coverage import BINS
+from stillflow.sim.fuzz.endings import ended
 
 MOST_WORK = 250_000  # products of a layer, counted as the slowest map takes them
 Plane = tuple[int, int, int, int]
@@ -32,14 +33,14 @@ class Aim:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """A network with the words of its first tensor.
+    """A network with the words of the tensors that no layer computes.
 
     Parameters
     ----------
     network : Network
         One layer or a chain of them.
     words : dict[str, ndarray]
-        Of the first tensor, by its name.
+        Of these tensors, by name.
     shapes : tuple
         Of the layers, for people.
     """
@@ -50,12 +51,15 @@ class Case:
 
     def __repr__(self) -> str:
         """Say what matters of the layers."""
-        tensors = [f"{t.dtype} zero {t.zero_point}" for t in self.network.tensors.values()]
-        ops = [f"{layer.op} {layer.shape}" for layer in self.network.layers]
+        tensors = self.network.tensors
+        parts = [
+            f"{layer.op} {layer.shape} to {tensors[layer.ofmap].dtype}"
+            f"{' by table' if layer.table is not None else ''}"
+            f"{f' {layer.joined}' if layer.joined is not None else ''}"
+            for layer in self.network.layers
+        ]
         kind = "input" if self.network.inputs else "blocked"
-        return f"<{kind} {tensors[0]}; " + "; ".join(
-            f"{op} to {tensor}" for op, tensor in zip(ops, tensors[1:], strict=True)
-        ) + ">"  # fmt: skip
+        return f"<{kind} {next(iter(tensors.values())).dtype}; {'; '.join(parts)}>"
 
 
 @st.composite
@@ -214,18 +218,18 @@ def cases(draw: Draw, config: AcceleratorConfig, aim: Aim) -> Case:
         draw(st.integers(1, 14)),
     )
     source = draw(_tensor("ifmap", plane, config))
-    tensors, layers = [source], list[Layer]()
+    tensors, layers, hidden = [source], list[Layer](), list[Tensor]()
     for number in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         kind = draw(aims()) if layers else aim
         make = _conv if kind.op == "conv" else _pool
         layer, target = draw(make(f"layer{number}", tensors[-1], config, kind))
         if work_of(layer.shape, config) > MOST_WORK and layers:
             break
+        layer, made = draw(ended(layer, target, tensors, config))
+        hidden += made
         layers.append(layer)
         tensors.append(target)
-    low, high = clip_range(source.dtype)
     rng = np.random.default_rng(draw(seeds))
-    words = rng.integers(low, high, plane, endpoint=True).astype(source.dtype)
     ports = [
         Port(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, tensor=tensor.name)
         for tensor in tensors
@@ -235,8 +239,15 @@ def cases(draw: Draw, config: AcceleratorConfig, aim: Aim) -> Case:
         # A graph input of few channels may lie packed, any other tensor in channel blocks.
         inputs=(ports[0],) if draw(st.booleans()) else (),
         outputs=(ports[-1],),
-        tensors={tensor.name: tensor for tensor in tensors},
+        tensors={tensor.name: tensor for tensor in (*tensors, *hidden)},
         layers=tuple(layers),
     )
-    shapes = tuple(layer.shape for layer in layers)
-    return Case(network=network, words={source.name: words}, shapes=shapes)
+    outside = network.stored - {layer.ofmap for layer in layers}
+    words = {
+        name: rng.integers(*clip_range(tensor.dtype), tensor.shape, endpoint=True).astype(
+            tensor.dtype
+        )
+        for name, tensor in network.tensors.items()
+        if name in outside
+    }
+    return Case(network=network, words=words, shapes=tuple(layer.shape for layer in layers))
