@@ -18,6 +18,7 @@ from stillflow.boards.simulation import (
     MODEL,
     check_wave,
     dram_timing,
+    layer_progress,
     layer_table,
     progress_line,
     simulation_options,
@@ -134,7 +135,7 @@ def _runner(
             yield (
                 used,
                 lambda words: execute(
-                    driver, program, words, progress=lambda cycles: say(f"{cycles:,} cycles")
+                    driver, program, words, progress=layer_progress(program, timing, say)
                 ),
             )
 
@@ -151,6 +152,7 @@ def run_model(
     wave: Path | None = None,
     objective: Objective = CYCLES,
     jobs: int = 1,
+    batch: int | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
     """Run a model on each batch of inputs; report the first run, mismatches of all.
 
@@ -164,7 +166,7 @@ def run_model(
     outputs : dict of ndarray
         Graph outputs, the runs along the first axis.
     """
-    network = load_network(model)
+    network = load_network(model, batch)
     runs = batches or [random_inputs(network, seed)]
     outcomes: list[Outcome] = []
     outputs: dict[str, list[NDArray[Any]]] = {port.name: [] for port in network.outputs}
@@ -175,7 +177,7 @@ def run_model(
         )
         network = program.network  # with the layers that this accelerator needs besides
         wrong = dict.fromkeys(network.results, 0)
-        oracle = Oracle(model, network)
+        oracle = Oracle(model, network, batch)
         with _runner(program, engine=engine, timing=timing, wave=wave, jobs=jobs, say=say) as (
             used,
             execute_once,
@@ -229,6 +231,8 @@ def _rounded(count: int) -> str:
               help="Graph inputs by name. Default: seeded random ones.")  # fmt: skip
 @click.option("--output", "output_path", type=click.Path(path_type=Path), metavar="Y.npz",
               help="Write the graph outputs.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), metavar="N",
+              help="First axis of the graph inputs. Default: the model's, or 1.")  # fmt: skip
 @simulation_options
 def run(
     model: Path,
@@ -236,6 +240,7 @@ def run(
     sets: tuple[str, ...],
     input_path: Path | None,
     output_path: Path | None,
+    batch: int | None,
     engine: str | None,
     dram_latency: int,
     dram_bytes_per_cycle: int | None,
@@ -249,11 +254,11 @@ def run(
     resolved = resolve_config(config, sets)
     check_wave(wave, engine, jobs)
     console = Console(stderr=True)
-    batches = None if input_path is None else read_inputs(input_path, load_network(model))
+    batches = None if input_path is None else read_inputs(input_path, load_network(model, batch))
     report, outputs = run_model(
         model, resolved, console, batches, engine=engine,
         timing=dram_timing(dram_latency, dram_bytes_per_cycle, resolved), seed=seed, wave=wave,
-        objective=objective, jobs=jobs,
+        objective=objective, jobs=jobs, batch=batch,
     )  # fmt: skip
     printer = wide_console()
     printer.print(layer_table(report))

@@ -1,8 +1,11 @@
 """What `run`, `bench` and the demo share: options, progress, the per-layer table."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
@@ -13,7 +16,10 @@ from rich.table import Table
 
 from stillflow.boards.engines import ENGINES
 from stillflow.boards.objective import objective_options
+from stillflow.compiler.program import Program
+from stillflow.compiler.report import predict_program
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.csr import Counter
 from stillflow.sim.engine.base import DramTiming
 
 _Command = Callable[..., Any]
@@ -76,6 +82,26 @@ def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
     ) as bar:
         task = bar.add_task("", total=None)
         yield lambda text: bar.update(task, description=text)
+
+
+def layer_progress(
+    program: Program, timing: DramTiming, say: Callable[[str], None]
+) -> Callable[[int], None]:
+    """Say which layer runs, how far it is, and how long the rest will take."""
+    bytes_per_cycle = timing.bytes_per_cycle or program.config.axi_bytes
+    predicted = predict_program(program, latency=timing.latency, bytes_per_cycle=bytes_per_cycle)
+    ends = list(accumulate(counters[Counter.CYCLES] for counters in predicted))
+    begun = monotonic()
+
+    def progress(cycles: int) -> None:
+        index = min(bisect_right(ends, cycles), len(ends) - 1)
+        left = (monotonic() - begun) * max(0, ends[-1] - cycles) / max(1, cycles)
+        say(
+            f"{program.layers[index].layer.name} ({index + 1} of {len(ends)}), {cycles:,} of "
+            f"{ends[-1]:,} cycles, {left:.0f} s left"
+        )
+
+    return progress
 
 
 def wide_console() -> Console:

@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
+from stillflow.compiler.frontend.read import set_batch
 from stillflow.compiler.graph import ConvLayer, Network, requantised
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -46,11 +47,14 @@ class Oracle:
         The model.
     network : Network
         What the front end made of it: its tensors are looked up by name.
+    batch : int, optional
+        As for the front end.
     """
 
-    def __init__(self, path: Path, network: Network) -> None:
+    def __init__(self, path: Path, network: Network, batch: int | None = None) -> None:
         self.network = network
         self._model = onnx.load(path)
+        set_batch(self._model.graph, path, batch)
         self._whole: onnxruntime.InferenceSession | None = None
         self._cut: onnxruntime.InferenceSession | None = None
         self._shapes: dict[str, tuple[int, ...]] = {}

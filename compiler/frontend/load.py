@@ -70,15 +70,15 @@ _WORD_TYPES: dict[int, Literal["int8", "uint8"]] = {
 }
 
 
-def load_network(path: Path) -> Network:
+def load_network(path: Path, batch: int | None = None) -> Network:
     """Read a quantised model, QDQ or QOperator, as ONNX Runtime's static quantiser writes them.
-
-    A symbolic batch is taken as 1.
 
     Parameters
     ----------
     path : Path
         The ``.onnx`` file.
+    batch : int, optional
+        First axis of every graph input; by default the model's, or 1 where that is symbolic.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def load_network(path: Path) -> Network:
         If the file is no ONNX model, is not quantised, or holds something unsupported.
     """
     path = Path(path)
-    graph = read_model(path).graph
+    graph = read_model(path, batch).graph
     nodes = [Node.from_proto(proto, str(path)) for proto in graph.node]
     if not any(node.op.startswith(_QUANTISED) or node.op in _DYNAMIC for node in nodes):
         raise FrontendError(f"{path}: the model is not quantised: {_STATIC}")

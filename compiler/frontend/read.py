@@ -10,8 +10,8 @@ from onnx import numpy_helper
 from stillflow.compiler.frontend.errors import FrontendError, one_line
 
 
-def read_model(path: Path) -> onnx.ModelProto:
-    """Read a model, set a symbolic batch to 1, and let ONNX's checker look at it.
+def read_model(path: Path, batch: int | None = None) -> onnx.ModelProto:
+    """Read a model, set its batch, and let ONNX's checker look at it.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise FrontendError(
             f"{path}: is not an ONNX model, or is cut short: {one_line(error)}"
         ) from error
-    _fix_batch(model.graph, path)
+    set_batch(model.graph, path, batch)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
         for output in inferred.graph.output:  # behind com.microsoft's operators none is inferred,
@@ -62,15 +62,26 @@ def initializer_array(tensor: onnx.TensorProto, path: Path) -> NDArray[np.generi
         ) from error
 
 
-def _fix_batch(graph: onnx.GraphProto, path: Path) -> None:
+def set_batch(graph: onnx.GraphProto, path: Path, batch: int | None) -> None:
+    """Set the first axis of every graph input: a symbolic one to 1, any if ``batch`` is given.
+
+    Raises
+    ------
+    FrontendError
+        If another axis is symbolic.
+    """
     for value in activations(graph):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0:
-                continue
-            if axis > 0:
+            fixed = dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0
+            if axis == 0 and (batch is not None or not fixed):
+                dim.dim_value = 1 if batch is None else batch
+            elif not fixed:
                 raise FrontendError(
                     f"{path}: graph input {value.name!r} must have fixed sizes behind the batch, "
                     f"not {dim.dim_param or dim.dim_value or 'unknown'!r} on axis {axis}: "
                     "fix it with onnxruntime.tools.make_dynamic_shape_fixed"
                 )
-            dim.dim_value = 1
+    if batch is not None:  # what the model says of other tensors was of its own batch
+        del graph.value_info[:]
+        for output in graph.output:
+            output.type.tensor_type.ClearField("shape")

@@ -9,12 +9,18 @@ from rich.console import Console
 from stillflow.boards import bench, run
 from stillflow.boards.simulation import (
     dram_timing,
+    layer_progress,
     layer_table,
     progress_line,
     simulation_options,
     wide_console,
 )
+from stillflow.compiler.frontend import load_network
+from stillflow.compiler.models import DIGITS
 from stillflow.compiler.objective import CYCLES
+from stillflow.compiler.program import compile_network
+from stillflow.compiler.report import predict_program
+from stillflow.hw.csr import Counter
 from stillflow.hw.presets import EDGE8, TINY
 from stillflow.sim.engine.settings import DramTiming
 
@@ -89,3 +95,20 @@ def test_progress_is_shown_on_a_terminal_only(terminal):
 def test_tables_are_wide_where_the_output_is_no_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     assert wide_console().width == 120
+
+
+def test_progress_names_the_layer_and_what_is_left():
+    program = compile_network(load_network(DIGITS), TINY)
+    predicted = predict_program(program, latency=40, bytes_per_cycle=TINY.axi_bytes)
+    said = []
+    progress = layer_progress(program, DramTiming(), said.append)
+    first = predicted[0][Counter.CYCLES]
+    total = sum(counters[Counter.CYCLES] for counters in predicted)
+    for cycles in (0, first - 1, first, total):
+        progress(cycles)
+    names = [layer.name for layer in program.network.layers]
+    starts = [f"{name} ({number} of {len(names)}), " for number, name in enumerate(names, start=1)]
+    assert [line.startswith(starts[i]) for line, i in zip(said, (0, 0, 1, -1), strict=True)] == [
+        True
+    ] * 4
+    assert said[-1].endswith(f"{total:,} of {total:,} cycles, 0 s left")
