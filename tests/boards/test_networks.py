@@ -5,6 +5,7 @@ import json
 import pytest
 
 from stillflow.boards.cli import main, report_errors
+from stillflow.boards.digits import digits
 from stillflow.boards.networks import networks
 from stillflow.boards.suite import node_cases, run_case, suite
 from stillflow.hw.presets import TINY
@@ -50,6 +51,16 @@ def test_layers_in_parallel_cost_what_one_doorbell_does(tmp_path, capsys):
     assert one["total"]["mismatches"] == 0
     assert one["layers"] == several["layers"]
     assert "veril" in capsys.readouterr().out
+
+
+def test_trained_networks_classify_digits_on_the_rtl(capsys):
+    assert command(digits, "--config", "tiny", "--digits", "12") == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| LeNet-5", "| residual", "| depthwise separable"]
+    for row in rows:
+        assert float(row[1].rstrip("%")) > 80
+        assert row[2] == "12"
+        assert row[4:] == ["0", "0 |"]
 
 
 def test_cases_of_every_verdict(capsys):

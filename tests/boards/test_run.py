@@ -122,7 +122,8 @@ def test_means_that_onnx_runtime_rounds_twice_are_counted_apart(tmp_path, capsys
     report = json.loads(report_path.read_text())
     assert (report["bit_exact"], report["onnxruntime_differences"]) == (True, 0)
     assert 10 < report["onnxruntime_roundings"] < 100
-    said = f"0 from ONNX Runtime ({report['onnxruntime_roundings']} where it rounds in float arithmetic)"
+    rounded = report["onnxruntime_roundings"]
+    said = f"0 from ONNX Runtime ({rounded} where it rounds in float arithmetic)"
     assert said in " ".join(capsys.readouterr().out.split())
 
 
