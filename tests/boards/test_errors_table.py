@@ -45,13 +45,12 @@ def desk(tmp_path, monkeypatch):
     save_model("float.onnx", [node("Relu", ["x"], ["y"], "relu")])
     before = [node("QuantizeLinear", ["x", "s", "z"], ["q"], "quantise")]
     after = [node("DequantizeLinear", ["v", "s", "z"], ["y"], "dequantise")]
-    save_model("bare.onnx", [*before, node("DequantizeLinear", ["q", "s", "z"], ["y"])])
     save_model(
-        "sin.onnx",
+        "tan.onnx",
         [
             *before,
             node("DequantizeLinear", ["q", "s", "z"], ["d"]),
-            node("Sin", ["d"], ["r"], "wave"),
+            node("Tan", ["d"], ["r"], "wave"),
             node("QuantizeLinear", ["r", "s", "z"], ["v"]),
             *after,
         ],
@@ -91,7 +90,7 @@ MODELS = {
     "folder": "cannot be read: Is a directory",
     "absent.onnx": f"cannot be read: {NO_FILE}",
     "float.onnx": "the model is not quantised: .*",
-    "sin.onnx": r"node 'wave' \(Sin\): operator is not supported: use .*",
+    "tan.onnx": r"node 'wave' \(Tan\): operator is not supported: use .*",
 }
 INPUTS = {
     "shape.npz": r"image must have shape \(1, 1, 32, 32\) or a multiple of its first axis, "
@@ -146,8 +145,6 @@ CASES = [
     *((f"run {m} --config tiny", f"{re.escape(m)}: {line}") for m, line in MODELS.items()),
     *((f"compile {m} --config tiny -o out", f"{re.escape(m)}: {line}")
       for m, line in MODELS.items()),
-    ("run bare.onnx --config tiny", "bare: there must be at least one layer"),
-    ("compile bare.onnx --config tiny -o out", "bare: there must be at least one layer"),
     *((f"run digits.onnx --config tiny --input {i}", f"{re.escape(i)}: {line}")
       for i, line in INPUTS.items()),
     *((f"run digits.onnx --config {c}", line) for c, line in CONFIGS.items()),
