@@ -231,12 +231,19 @@ class HostFunction:
         Not negative.
     shape : tuple[int, ...]
         Of its operand; the graph output may be seen with another one.
+    step : float
+        The result is rounded to multiples of it, as uint8 or int8 words would be; 0 if it is not.
+    low, high : float
+        Its bounds then.
     """
 
     name: str
     op: Literal["softmax", "logsoftmax", "argmax"]
     axis: int
     shape: tuple[int, ...]
+    step: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -92,4 +92,8 @@ def _finish(function: HostFunction, real: NDArray[np.float32]) -> NDArray[Any]:
         return real.argmax(axis=axis).astype(np.int64)
     above = real - real.max(axis=axis, keepdims=True)
     total = np.exp(above).sum(axis=axis, keepdims=True)
-    return above - np.log(total) if function.op == "logsoftmax" else np.exp(above) / total
+    found = above - np.log(total) if function.op == "logsoftmax" else np.exp(above) / total
+    if not function.step:
+        return found
+    step = np.float32(function.step)
+    return (np.rint(found / step) * step).clip(function.low, function.high).astype(np.float32)

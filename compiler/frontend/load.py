@@ -161,7 +161,7 @@ def _add_output(lowering: Lowering, name: str, *, alone: bool) -> None:
         tensor = value.store(builder, held, name)
         tensor = hand_on(builder, name, tensor) if alone else tensor
         builder.add_output(name, value.shape, "float32", tensor)
-    elif isinstance(value, Hosted):
+    elif isinstance(value, Hosted) and not value.words:
         assert isinstance(value.real.source, Stored)
         tensor = value.real.source.tensor
         builder.add_output(name, value.shape, value.dtype, tensor, value.function)

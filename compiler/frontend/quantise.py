@@ -1,10 +1,19 @@
 """QuantizeLinear and DequantizeLinear: where real values become words and back."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
-from stillflow.compiler.frontend.values import Constant, Real, ScaledConstant, Stored, Words
+from stillflow.compiler.frontend.values import (
+    Constant,
+    Hosted,
+    Real,
+    ScaledConstant,
+    Stored,
+    Words,
+)
 
 
 def lower_quantize(lowering: Lowering, node: Node) -> None:
@@ -15,6 +24,11 @@ def lower_quantize(lowering: Lowering, node: Node) -> None:
         _quantize_constant(lowering, node)
     elif isinstance(value, Words):
         raise node.error(f"input {node.input(0)!r} must be float, not quantised already")
+    elif isinstance(value, Hosted):
+        held = lowering.quantisation(node, 1, 2)
+        low, high = ((word - held.zero_point) * held.scale for word in held.range)
+        function = replace(value.function, step=held.scale, low=low, high=high)
+        lowering.bind(node.output, replace(value, function=function, words=True))
     else:
         real = lowering.activation(node, 0)
         assert isinstance(real, Real)
@@ -29,6 +43,8 @@ def lower_dequantize(lowering: Lowering, node: Node) -> None:
         lowering.builder.settle(value.tensor, lowering.quantisation(node, 1, 2))
         real = Real(name=node.output, shape=value.shape, source=Stored(tensor=value.tensor))
         lowering.bind(node.output, real)
+    elif isinstance(value, Hosted) and value.words:
+        lowering.bind(node.output, replace(value, words=False))
     elif isinstance(value, Constant):
         lowering.bind(node.output, lowering.scaled(node, 0, 1, 2, node.integer("axis", 1)))
     else:

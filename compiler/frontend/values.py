@@ -191,12 +191,16 @@ class Real:
 
 @dataclass(frozen=True, kw_only=True)
 class Hosted:
-    """What the host makes of a real value: it can only be a graph output."""
+    """What the host makes of a real value: it can only be a graph output.
+
+    ``words`` while it stands between QuantizeLinear and DequantizeLinear.
+    """
 
     real: Real
     shape: tuple[int, ...]
     dtype: str
     function: HostFunction
+    words: bool = False
 
 
 Value = Constant | ScaledConstant | Words | Real | Hosted

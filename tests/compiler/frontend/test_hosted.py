@@ -14,7 +14,8 @@ def ending(models, *nodes, dtype="float32"):
     words = np.random.default_rng(4).integers(-64, 64, (6, 10)).astype(np.int8)
     seen, constants = quantised("g", 0.2, np.uint8(120))
     before, more = quantised("x", 0.25, np.uint8(128))
-    constants |= more | {
+    constants |= more | {"end.scale": np.float32(1 / 256), "end.zero": np.uint8(0)}
+    constants |= {
         "w.words": words, "w.scale": np.float32(0.01), "shape": np.array([2, 1, 10]),
     }  # fmt: skip
     first = [
@@ -46,6 +47,17 @@ def test_what_the_host_makes_may_be_seen_in_another_shape(models, compare):
     ]
     network = compare(ending(models, *nodes), noise())
     assert network.outputs[0].shape == (2, 1, 10)
+
+
+def test_what_the_host_makes_may_be_quantised(models, compare):
+    inputs = ["end.scale", "end.zero"]
+    nodes = [
+        helper.make_node("Softmax", ["g.d"], ["s"], "end"),
+        helper.make_node("QuantizeLinear", ["s", *inputs], ["q"], "quantise s"),
+        helper.make_node("DequantizeLinear", ["q", *inputs], ["y"], "see s"),
+    ]
+    network = compare(ending(models, *nodes), noise())
+    assert network.outputs[0].host.step == 1 / 256
 
 
 @pytest.mark.parametrize("keepdims", [0, 1])
