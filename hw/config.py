@@ -118,12 +118,15 @@ class AcceleratorConfig:
                 f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
             )
         # A block holds its lines until it starts; its last ones may come with a burst of more.
-        filter_beats = self.filter_lines * (self.filter_line_bytes // self.axi_bytes)
-        least_beats = self.most_lines * (self.filter_line_bytes // self.axi_bytes)
+        spare_beats = (
+            (self.filter_lines - self.most_lines) * self.filter_line_bytes // self.axi_bytes
+        )
+        # Half of the ofmap buffer takes a drain of the array, or a beat of a second tensor.
+        drain = self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
         if (
             self.ifmap_depth < 16
-            or self.psum_depth < max(16, self.drain_pixels * 2)
-            or filter_beats < least_beats + self.max_burst_beats
+            or self.psum_depth < max(16, 2 * drain, 2 * self.beat_pixels)
+            or spare_beats < self.max_burst_beats
         ):
             raise ValueError(
                 f"glb_kib must be larger for {self.rows}x{self.cols} PEs, not {self.glb_kib!r}"
@@ -150,6 +153,11 @@ class AcceleratorConfig:
     def axi_elements(self) -> int:
         """Activations in one beat."""
         return self.axi_bytes // self.act_bytes
+
+    @lazy
+    def beat_pixels(self) -> int:
+        """Pixels of a channel block that one beat brings, at most."""
+        return max(1, self.axi_elements // self.channel_block)
 
     @lazy
     def channel_block(self) -> int:
@@ -198,8 +206,7 @@ class AcceleratorConfig:
         """Bytes of a line, whole beats: the weights of an array row; rs, one for each row."""
         if self.has_pe_sets:
             return -(-self.rows * self.weight_bits // self.axi_data_bits) * self.axi_bytes
-        line = 1 << ceil_log2(self.m_block * self.weight_bits // 8)
-        return max(line, self.axi_bytes)
+        return max(1 << ceil_log2(self.m_block * self.weight_bits // 8), self.axi_bytes)
 
     @lazy
     def reads_weights(self) -> bool:
@@ -258,11 +265,6 @@ class AcceleratorConfig:
         """Width of what a column of the array hands to the accumulator."""
         trees = (Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE)
         return self.psum_bits if self.dataflow in trees else self.acc_bits
-
-    @lazy
-    def drain_pixels(self) -> int:
-        """Pixels whose psums leave the array together: one for each row where psums stay."""
-        return self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
 
     @lazy
     def pace(self) -> int:

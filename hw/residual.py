@@ -66,8 +66,7 @@ def join_depth(config: AcceleratorConfig) -> int:
 
     A multiple of the pixels that a beat brings at once.
     """
-    together = max(1, config.axi_elements // config.channel_block)
-    return config.psum_depth // 2 // together * together
+    return config.psum_depth // 2 // config.beat_pixels * config.beat_pixels
 
 
 def ring_depth(config: AcceleratorConfig, *, joins: bool) -> int:

@@ -51,7 +51,7 @@ class ResidualHalf(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         block = config.channel_block
-        self.together = max(1, config.axi_elements // block)  # pixels that a beat brings
+        self.together = config.beat_pixels
         self.parts = max(1, block // config.axi_elements)  # beats that a pixel takes
         self.atom = min(block, config.axi_elements)
         depth = config.psum_depth - join_depth(config)

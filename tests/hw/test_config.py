@@ -82,6 +82,17 @@ def test_widths_are_among_those_known(key, choices, wrong):
             {"rows": 128, "cols": 128, "glb_kib": 16},
             r"^glb_kib must be larger for 128x128 PEs, not 16$",
         ),
+        (  # half of the ofmap buffer, 16 pixels, takes no beat of 64 pixels
+            {
+                "rows": 1,
+                "cols": 8,
+                "glb_kib": 4,
+                "requant_lanes": 8,
+                "axi_data_bits": 512,
+                "max_burst_beats": 1,
+            },
+            r"^glb_kib must be larger for 1x8 PEs, not 4$",
+        ),
     ],
 )
 def test_keys_that_cannot_work_together_are_refused(changes, message):
