@@ -118,15 +118,13 @@ class AcceleratorConfig:
                 f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
             )
         # A block holds its lines until it starts; its last ones may come with a burst of more.
-        spare_beats = (
-            (self.filter_lines - self.most_lines) * self.filter_line_bytes // self.axi_bytes
-        )
+        spare = (self.filter_lines - self.most_lines) * self.filter_line_bytes // self.axi_bytes
         # Half of the ofmap buffer takes a drain of the array, or a beat of a second tensor.
         drain = self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
         if (
             self.ifmap_depth < 16
             or self.psum_depth < max(16, 2 * drain, 2 * self.beat_pixels)
-            or spare_beats < self.max_burst_beats
+            or spare < self.max_burst_beats
         ):
             raise ValueError(
                 f"glb_kib must be larger for {self.rows}x{self.cols} PEs, not {self.glb_kib!r}"

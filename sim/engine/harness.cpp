@@ -167,7 +167,7 @@ SF_API Simulator* sf_open(uint8_t* memory, uint64_t size, uint64_t latency, uint
 }
 
 // The waveform that this library can write: its file's suffix without the dot, or nothing.
-SF_API const char* sf_trace() { return VM_TRACE_FST ? "fst" : VM_TRACE_VCD ? "vcd" : ""; }
+SF_API const char* sf_trace() { return VM_TRACE_FST ? "fst" : VM_TRACE_VCD ? "vcd" : VM_TRACE_SAIF ? "saif" : ""; }
 
 SF_API uint32_t sf_axi_bytes() { return SF_AXI_BYTES; }
 

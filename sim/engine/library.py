@@ -17,7 +17,7 @@ from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.toolchain import Toolchain, find_toolchain, machine_flags
 from stillflow.sim.engine.wrapper import TOP, WRAPPER, wrapper
 
-TRACES = ("", "vcd", "fst")
+TRACES = ("", "vcd", "fst", "saif")
 _HERE = Path(__file__).parent
 _SOURCES = (
     "harness.cpp",
@@ -37,7 +37,6 @@ _CXX_FLAGS = (
     "-DVM_COVERAGE=0",
     "-DVM_SC=0",
     "-DVM_TIMING=0",
-    "-DVM_TRACE_SAIF=0",
     "-DVL_USER_FATAL",
     "-DVL_USER_STOP",
     "-DVL_USER_FINISH",
@@ -94,7 +93,7 @@ def build(
     axi_data_bits : int
         Width of the AXI4 port.
     trace : str
-        ``""``, ``"vcd"`` or ``"fst"``: the waveform that the library can write.
+        ``""``, ``"vcd"``, ``"fst"`` or ``"saif"``: the waveform that the library can write.
     progress : callable, optional
         Called with a line of text before each step of a build; not called on a cache hit.
 
@@ -111,7 +110,7 @@ def build(
         If a file cannot be read, or the cache not be written: the message says where and why.
     """
     if trace not in TRACES:
-        raise ValueError(f"trace must be one of '', 'vcd', 'fst', not {trace!r}")
+        raise ValueError(f"trace must be one of {', '.join(map(repr, TRACES))}, not {trace!r}")
     report = progress or (lambda _: None)
     verilog = [Path(path).resolve() for path in verilog_files]
     cache = (cache_dir or default_cache_dir()).absolute()
@@ -198,10 +197,10 @@ class _Build:
         """Compile one file into the build's folder."""
         target = self.folder / f"{source.stem}.o"
         include = self.tools.root / "include"
-        fst, vcd = int(self.trace == "fst"), int(self.trace == "vcd")
         paths = ["-I", str(self.folder), "-isystem", str(include)]
         paths += ["-isystem", str(include / "vltstd")]
-        defines = [f"-DVM_TRACE={fst | vcd}", f"-DVM_TRACE_FST={fst}", f"-DVM_TRACE_VCD={vcd}"]
+        defines = [f"-DVM_TRACE={int(bool(self.trace))}"]
+        defines += [f"-DVM_TRACE_{kind.upper()}={int(kind == self.trace)}" for kind in TRACES[1:]]
         flags = [*_CXX_FLAGS, *machine_flags(), level, *defines, *extra]
         self.call([self.tools.compiler, *flags, *paths, "-c", str(source), "-o", str(target)])
         return target

@@ -15,7 +15,7 @@ from stillflow.sim.engine.base import (
     Stalls,
     Traffic,
 )
-from stillflow.sim.engine.library import Progress, build
+from stillflow.sim.engine.library import TRACES, Progress, build
 from stillflow.sim.engine.wave import refuse_wave, wave_format
 
 __all__ = ["VerilatorEngine", "build"]
@@ -91,7 +91,7 @@ class VerilatorEngine(Engine):
                 f"axi_data_bits must be {built_for} with this library, not {axi_data_bits!r}"
             )
         trace = self._c.sf_trace().decode()
-        if wave_format(wave) not in ("", trace):
+        if wave_format(wave, TRACES[1:]) not in ("", trace):
             raise ValueError(f"wave must suit a library for {trace or 'no'} waves, not {wave!r}")
         if wave is not None:
             Path(wave).open("wb").close()
@@ -125,7 +125,7 @@ class VerilatorEngine(Engine):
             verilog_files,
             cache_dir,
             axi_data_bits=axi_data_bits,
-            trace=wave_format(wave),
+            trace=wave_format(wave, TRACES[1:]),
             progress=progress,
         )
         return cls(

@@ -1,6 +1,6 @@
 // The waveform: Verilator's writer for the format, and what becomes of it when the disk is full.
 //
-// VM_TRACE_FST or VM_TRACE_VCD chooses the format, if any.
+// VM_TRACE_FST, VM_TRACE_VCD or VM_TRACE_SAIF chooses the format, if any.
 #pragma once
 
 #include <cerrno>
@@ -15,6 +15,9 @@ using WaveWriter = VerilatedFstC;
 #elif VM_TRACE_VCD
 #include "verilated_vcd_c.h"
 using WaveWriter = VerilatedVcdC;
+#elif VM_TRACE_SAIF
+#include "verilated_saif_c.h"
+using WaveWriter = VerilatedSaifC;
 #else
 struct WaveWriter {  // none
     void open(const char*) {}

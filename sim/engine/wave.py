@@ -2,25 +2,33 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Self
 
 
-def wave_format(wave: str | Path | None) -> str:
+def wave_format(wave: str | Path | None, formats: Sequence[str] = ("fst", "vcd")) -> str:
     """Give the ``trace`` of `build` that writes this file.
+
+    Parameters
+    ----------
+    wave : path, optional
+        Its suffix is the format.
+    formats : Sequence[str]
+        What the engine writes; ``saif`` is how often each signal changes, not when.
 
     Raises
     ------
     ValueError
-        If the file is neither ``.fst`` nor ``.vcd``.
+        If the engine does not write such a file.
     """
     if wave is None:
         return ""
     suffix = Path(wave).suffix
-    if suffix not in (".fst", ".vcd"):
-        raise ValueError(f"wave must end in .fst or .vcd, not {str(wave)!r}")
+    if suffix[1:] not in formats:
+        known = " or ".join(f".{name}" for name in formats)
+        raise ValueError(f"wave must end in {known}, not {str(wave)!r}")
     return suffix[1:]
 
 
