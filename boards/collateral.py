@@ -8,21 +8,36 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import COUNTER_BASE, OFFSETS, REGISTERS, Counter, ErrorCode
 
 
-def sdc(period_ns: float) -> str:
+def sdc(
+    period_ns: float,
+    inputs: Iterable[str],
+    *,
+    clocked: bool = True,
+    reset_is_async: bool = False,
+) -> str:
     """Write timing constraints: one clock, ports registered in the system around.
 
     Parameters
     ----------
     period_ns : float
         Clock period, in nanoseconds.
+    inputs : Iterable[str]
+        Input ports without the clock, the reset first.
+    clocked : bool
+        Whether there is a port ``clk``; a block without one is between two registers.
+    reset_is_async : bool
+        Whether the reset comes without regard to the clock.
     """
     share = f"{period_ns * 0.3:g}"
-    return f"""\
-create_clock -name clk -period {period_ns:g} [get_ports clk]
-set inputs [remove_from_collection [all_inputs] [get_ports clk]]
-set_input_delay {share} -clock clk $inputs
-set_output_delay {share} -clock clk [all_outputs]
-"""
+    names = list(inputs)
+    ports = " [get_ports clk]" if clocked else ""
+    lines = [f"create_clock -name clk -period {period_ns:g}{ports}"]
+    if reset_is_async:
+        lines.append(f"set_false_path -from [get_ports {names.pop(0)}]")
+    lines.append(f"set inputs [get_ports {{{' '.join(names)}}}]")
+    lines.append(f"set_input_delay {share} -clock clk $inputs")
+    lines.append(f"set_output_delay {share} -clock clk [all_outputs]")
+    return "\n".join([*lines, ""])
 
 
 def filelist(files: Iterable[str]) -> str:

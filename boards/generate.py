@@ -16,6 +16,7 @@ from stillflow.boards.files import write_whole
 from stillflow.boards.verilog import emit
 from stillflow.boards.version import version
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.unit import port_signals
 
 MANIFEST = "manifest.json"
 
@@ -41,6 +42,7 @@ def design_files(
     """
     from stillflow.compiler.header import c_header
 
+    inputs = ["rst", *(name for name, is_input, _ in port_signals(component) if is_input)]
     files = emit(component)
     names = list(files)
     for name in names:
@@ -49,7 +51,7 @@ def design_files(
     files |= {
         "stillflow.f": collateral.filelist(names),
         "stillflow.h": c_header(config),
-        "stillflow.sdc": collateral.sdc(period_ns),
+        "stillflow.sdc": collateral.sdc(period_ns, inputs),
         "stillflow.core": collateral.fusesoc_core(config, names, version()),
         "registers.md": collateral.registers_markdown(),
         "registers.json": collateral.registers_json(),

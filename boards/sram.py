@@ -1,6 +1,7 @@
 """Verilog of the memory macros: a behavioural model and a blackbox stub for each size."""
 
 import re
+from collections.abc import Iterator
 
 _NAME = re.compile(r"sram_1r1w_([1-9]\d*)x([1-9]\d*)")
 
@@ -65,6 +66,25 @@ def blackbox(name: str) -> str:
     return f"(* blackbox *)\n{_header(name, storage='')}endmodule\n"
 
 
+def ports(name: str) -> Iterator[tuple[str, int | None, bool]]:
+    """Give the ports of a macro: name, bits of a bus (None for a pin), whether it is an input."""
+    words, bits = _size(name)
+    address = max(1, (words - 1).bit_length())
+    yield "clk", None, True
+    yield "i_write_en", None, True
+    yield "i_write_addr", address, True
+    yield "i_write_data", bits, True
+    yield "i_read_en", None, True
+    yield "i_read_addr", address, True
+    yield "o_read_data", bits, False
+
+
+def bits(name: str) -> int:
+    """Bits that a macro holds."""
+    words, width = _size(name)
+    return words * width
+
+
 def _size(name: str) -> tuple[int, int]:
     match = _NAME.fullmatch(name)
     assert match is not None, name
@@ -72,17 +92,8 @@ def _size(name: str) -> tuple[int, int]:
 
 
 def _header(name: str, storage: str = "reg ") -> str:
-    words, bits = _size(name)
-    addr = f"[{max(1, (words - 1).bit_length()) - 1}:0]"
-    word = f"[{bits - 1}:0]"
-    return f"""\
-module {name} (
-  input clk,
-  input i_write_en,
-  input {addr} i_write_addr,
-  input {word} i_write_data,
-  input i_read_en,
-  input {addr} i_read_addr,
-  output {storage}{word} o_read_data
-);
-"""
+    lines = []
+    for port, bits, is_input in ports(name):
+        way = "input " if is_input else f"output {storage}"
+        lines.append(f"  {way}{'' if bits is None else f'[{bits - 1}:0] '}{port}")
+    return f"module {name} (\n" + ",\n".join(lines) + "\n);\n"

@@ -1,5 +1,7 @@
-"""``stillflow synth``: what an accelerator and its blocks take on an FPGA family."""
+"""``stillflow synth``: what an accelerator takes on an FPGA family or in standard cells."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -7,6 +9,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from stillflow.boards.asic.liberty import read_liberty
+from stillflow.boards.asic.macros import SramTiming
+from stillflow.boards.asic.show import show_asic
+from stillflow.boards.asic.survey import survey as asic_survey
 from stillflow.boards.configs import json_option, resolve_config, set_option
 from stillflow.boards.files import write_json
 from stillflow.boards.synthesis.report import Block
@@ -16,17 +22,49 @@ from stillflow.boards.synthesis.targets import TARGETS
 from stillflow.boards.version import version
 
 TOP = "stillflow"
+ASIC = "osu018"
+PERIOD = 12.5  # ns
 
 
 @click.command()
 @click.argument("config")
 @click.option(
-    "--target", "target_name", required=True, type=click.Choice(list(TARGETS)), help="FPGA family."
+    "--target",
+    "target_name",
+    required=True,
+    type=click.Choice([*TARGETS, ASIC]),
+    help=f"FPGA family; {ASIC}: standard cells.",
 )
 @click.option(
     "--block", metavar="NAME", help="Only this module and what is inside, such as `pe` or `ifmap`."
 )
 @click.option("--whole", is_flag=True, help="Synthesise once more with the hierarchy dissolved.")
+@click.option(
+    "--liberty",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"{ASIC}: cells. Default: Debian's OSU 0.18 um ones.",
+)
+@click.option(
+    "--period",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NS",
+    help=f"{ASIC}: clock period. Default: {PERIOD:g}.",
+)
+@click.option(
+    "--sram-access",
+    type=click.FloatRange(min=0),
+    metavar="NS",
+    help=f"{ASIC}: clock to data of memories. Default: {SramTiming.access:g}.",
+)
+@click.option(
+    "--run",
+    "model",
+    type=click.Path(path_type=Path),
+    metavar="MODEL.onnx",
+    help=f"{ASIC}: run a model on the netlist, bit for bit.",
+)
+@click.option("--power", is_flag=True, help=f"{ASIC}: with --run, the power of each part.")
 @json_option
 @set_option
 def synth(
@@ -34,22 +72,40 @@ def synth(
     target_name: str,
     block: str | None,
     whole: bool,
+    liberty: Path | None,
+    period: float | None,
+    sram_access: float | None,
+    model: Path | None,
+    power: bool,
     json_path: Path | None,
     sets: tuple[str, ...],
 ) -> None:
     """Synthesise the blocks of CONFIG with Yosys; print sizes and depths.
 
-    A figure is for one instance with everything inside it. LUT counts sites, those of carry chains
-    and LUT RAMs included. Levels are LUTs, DSPs and carry chains on the longest path between
-    registers that ends in the block; arith is the most arithmetic on such a path, an addition
-    counting 1 and a multiplication 3: above 4 the command fails.
+    In standard cells: NAND2 equivalents, the worst paths by OpenSTA (status 1 if one is too slow)
+    and, with --run and --power, the power of each part.
+
+    On an FPGA a figure is for one instance with everything inside it. LUT counts sites, those of
+    carry chains and LUT RAMs included. Levels are LUTs, DSPs and carry chains on the longest path
+    between registers that ends in the block; arith is the most arithmetic on such a path, an
+    addition counting 1 and a multiplication 3: above 4 the command fails.
     """
     resolved = resolve_config(config, sets)
-    target = TARGETS[target_name]
+    if target_name == ASIC:
+        _refuse(target_name, {"--whole": whole}, asic=False)
+        if model is not None and block is not None:
+            raise ValueError("--run must go without --block: it needs the whole accelerator")
+        if power and model is None:
+            raise ValueError("--power must go with --run MODEL.onnx")
+    else:
+        of_cells = {"--liberty": liberty, "--period": period, "--sram-access": sram_access,
+                    "--run": model, "--power": power}  # fmt: skip
+        _refuse(target_name, of_cells, asic=True)
 
     from stillflow.boards.verilog import emit
     from stillflow.hw.top import Accelerator
 
+    cells = read_liberty(liberty) if target_name == ASIC else None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     screen = Console(stderr=True)
     quiet = not screen.is_terminal
@@ -63,21 +119,44 @@ def synth(
         def tell(doing: str) -> None:
             progress.update(task, description=f"{resolved.name}, {top}: {doing}")
 
-        with design(files, top) as made:
-            found = survey(made, target, whole=whole, tell=tell)
-    pes = resolved.pes if block is None else 0
-    _show(found, pes)
-    write_json(
-        json_path,
-        {
-            "stillflow": version(),
-            "config": resolved.keys(),
-            "target": target.name,
-            "top": top,
-            **found.as_json(pes),
-        },
-    )
+        if cells is not None:
+            found = asic_survey(
+                resolved,
+                files,
+                top,
+                cells,
+                period=PERIOD if period is None else period,
+                srams=SramTiming() if sram_access is None else SramTiming(access=sram_access),
+                model=model,
+                with_power=power,
+                tell=tell,
+            )
+            report = found.as_json()
+            show = partial(show_asic, found)
+        else:
+            pes = resolved.pes if block is None else 0
+            with design(files, top) as made:
+                found = survey(made, TARGETS[target_name], whole=whole, tell=tell)
+            report = found.as_json(pes)
+            show = partial(_show, found, pes)
+    show()
+    head = {"stillflow": version(), "config": resolved.keys(), "target": target_name, "top": top}
+    write_json(json_path, head | report)
     found.check()
+
+
+def _refuse(target: str, options: Mapping[str, object], *, asic: bool) -> None:
+    """Refuse options of the other kind of target.
+
+    Raises
+    ------
+    ValueError
+        Naming the first.
+    """
+    for name, value in options.items():
+        if value is not None and value is not False:
+            others = ASIC if asic else ", ".join(TARGETS)
+            raise ValueError(f"{name} must go with --target {others}, not {target}")
 
 
 def _show(found: Survey, pes: int) -> None:

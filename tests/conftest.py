@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and simulators that must be there.
+"""Hypothesis profiles, and tools that must be there.
 
 Choose a profile with ``--hypothesis-profile`` or ``HYPOTHESIS_PROFILE``.
 
@@ -7,11 +7,13 @@ Both draw new examples in every run and print what it takes to repeat a failure:
 """
 
 import os
+import shutil
 from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
 
+from stillflow.boards.asic.liberty import OSU018
 from stillflow.sim.cocotb_tb.runner import simulator_environment
 from stillflow.sim.engine.base import EngineUnavailable
 
@@ -33,8 +35,20 @@ def need_simulator() -> Callable[[str], None]:
         try:
             simulator_environment(simulator)
         except EngineUnavailable as error:
-            if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
-                pytest.fail(str(error))
-            pytest.skip(str(error))
+            _lacks(str(error))
 
     return need
+
+
+@pytest.fixture(scope="session")
+def need_cells() -> None:
+    """Skip without OpenSTA and Debian's cells; fail where CI says that they must be there."""
+    for there, what in ((shutil.which("sta"), "OpenSTA"), (OSU018.exists(), str(OSU018))):
+        if not there:
+            _lacks(f"{what} is not on this machine")
+
+
+def _lacks(what: str) -> None:
+    if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
+        pytest.fail(what)
+    pytest.skip(what)

@@ -51,6 +51,7 @@ _VERILATOR_FLAGS = (
     "--x-initial",
     "fast",
     "--no-timing",
+    "--trace-underscore",
     "--output-split",
     "40000",
     "-Wno-fatal",
@@ -80,6 +81,7 @@ def build(
     *,
     axi_data_bits: int,
     trace: str = "",
+    quick: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Build the simulator of module ``stillflow``, or find it in the cache.
@@ -94,6 +96,8 @@ def build(
         Width of the AXI4 port.
     trace : str
         ``""``, ``"vcd"``, ``"fst"`` or ``"saif"``: the waveform that the library can write.
+    quick : bool
+        Build quickly what runs once: not optimised.
     progress : callable, optional
         Called with a line of text before each step of a build; not called on a cache hit.
 
@@ -115,7 +119,14 @@ def build(
     verilog = [Path(path).resolve() for path in verilog_files]
     cache = (cache_dir or default_cache_dir()).absolute()
     tools = find_toolchain()
-    parts = [str(axi_data_bits), trace, _FAST, _SLOW, *_CXX_FLAGS, *_VERILATOR_FLAGS]
+    parts = [
+        str(axi_data_bits),
+        trace,
+        "quick" if quick else _FAST,
+        _SLOW,
+        *_CXX_FLAGS,
+        *_VERILATOR_FLAGS,
+    ]
     parts += [*machine_flags(), *tools.identity, wrapper(axi_data_bits)]
     contents = [path.read_bytes() for path in (*verilog, *(_HERE / name for name in _SOURCES))]
     library = cache / f"{_digest(parts, contents)}.so"
@@ -126,7 +137,7 @@ def build(
         with _locked(library.with_suffix(".lock")):
             if not library.exists():
                 with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as folder:
-                    build_ = _Build(tools, Path(folder), trace, report)
+                    build_ = _Build(tools, Path(folder), trace, quick, report)
                     os.replace(build_.run(verilog, cache, axi_data_bits // 8), library)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -141,6 +152,7 @@ class _Build:
     tools: Toolchain
     folder: Path
     trace: str
+    quick: bool
     report: Progress
 
     def run(self, verilog: Sequence[Path], cache: Path, axi_bytes: int) -> Path:
@@ -182,8 +194,9 @@ class _Build:
                 size = 0
             fast[-1].append(path)
             size += path.stat().st_size
+        level = _SLOW if self.quick else _FAST
         return {
-            self.together(f"unit_{number}", paths): _SLOW if paths is slow else _FAST
+            self.together(f"unit_{number}", paths): _SLOW if paths is slow else level
             for number, paths in enumerate([slow, *fast])
         }
 

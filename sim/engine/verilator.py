@@ -118,6 +118,7 @@ class VerilatorEngine(Engine):
         memory_bytes: int = 64 << 20,
         stalls: Stalls | None = None,
         wave: str | Path | None = None,
+        quick: bool = False,
         progress: Progress | None = None,
     ) -> Self:
         """Build the library, or find it in the cache, and start it."""
@@ -126,6 +127,7 @@ class VerilatorEngine(Engine):
             cache_dir,
             axi_data_bits=axi_data_bits,
             trace=wave_format(wave, TRACES[1:]),
+            quick=quick,
             progress=progress,
         )
         return cls(
