@@ -72,6 +72,8 @@ filesets:
   driver:
     files:
       - stillflow.h: {{is_include_file: true}}
+      - stillflow_driver.h: {{is_include_file: true}}
+      - stillflow_driver.c
     file_type: cSource
   constraints:
     files:

@@ -11,18 +11,25 @@ import click
 from amaranth.lib import wiring
 
 from stillflow.boards import collateral, sram
+from stillflow.boards.asic.collateral import AsicOptions, flow_files
+from stillflow.boards.asic.sram_map import macro_files, read_macros
 from stillflow.boards.configs import json_option, resolve_config, set_option
 from stillflow.boards.files import write_whole
-from stillflow.boards.verilog import emit
+from stillflow.boards.registers import register_description
+from stillflow.boards.verilog import VerilogStyle, emit
 from stillflow.boards.version import version
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.reset import ResetStyle
 from stillflow.hw.unit import port_signals
 
 MANIFEST = "manifest.json"
 
 
 def design_files(
-    config: AcceleratorConfig, component: wiring.Component, period_ns: float
+    config: AcceleratorConfig,
+    component: wiring.Component,
+    period_ns: float,
+    asic: AsicOptions | None = None,
 ) -> dict[str, str]:
     """Make every file of a generated folder.
 
@@ -34,32 +41,46 @@ def design_files(
         The accelerator.
     period_ns : float
         Clock period for the constraints, in nanoseconds.
+    asic : AsicOptions, optional
+        Write for standard cells; by default for FPGAs.
 
     Returns
     -------
     dict[str, str]
         Path in the folder to text; the manifest is last. The same input gives the same bytes.
     """
+    from stillflow.compiler.c import driver_files
     from stillflow.compiler.header import c_header
 
-    inputs = ["rst", *(name for name, is_input, _ in port_signals(component) if is_input)]
-    files = emit(component)
+    style = VerilogStyle() if asic is None else asic.style
+    inputs = [name for name, is_input, _ in port_signals(component) if is_input]
+    files = emit(component, style=style)
+    units = [unit for name in files if sram.is_sram(unit := name.removesuffix(".v"))]
     names = list(files)
-    for name in names:
-        if sram.is_sram(unit := name.removesuffix(".v")):
-            files[f"blackbox/{name}"] = sram.blackbox(unit)
+    if asic is not None:
+        files |= macro_files(units, asic.macros)
+    for unit in units:
+        files[f"blackbox/{unit}.v"] = sram.blackbox(unit)
+    constraints = collateral.sdc(
+        period_ns, [style.reset.port, *inputs], reset_is_async=style.reset.asynchronous
+    )
     files |= {
         "stillflow.f": collateral.filelist(names),
         "stillflow.h": c_header(config),
-        "stillflow.sdc": collateral.sdc(period_ns, inputs),
+        "stillflow.sdc": constraints,
         "stillflow.core": collateral.fusesoc_core(config, names, version()),
         "registers.md": collateral.registers_markdown(),
         "registers.json": collateral.registers_json(),
+        "stillflow.rdl": register_description(config),
+        **driver_files(),
     }
+    if asic is not None:
+        files |= flow_files(names, period_ns)
     manifest = {
         "stillflow": version(),
         "config": config.keys(),
         "clock_period_ns": period_ns,
+        "target": "fpga" if asic is None else asic.as_json(),
         "files": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
@@ -143,17 +164,60 @@ def _is_inside(name: str) -> bool:
     metavar="NS",
     help="Clock period for the constraints.",
 )
+@click.option("--target", type=click.Choice(["fpga", "asic"]), default="fpga", show_default=True)
+@click.option(
+    "--reset",
+    type=click.Choice(["async", "sync"]),
+    help="asic: whether the reset waits for the clock. Default: async.",
+)
+@click.option(
+    "--reset-active",
+    type=click.Choice(["low", "high"]),
+    help="asic: its level, port rst_n or rst. Default: low.",
+)
+@click.option("--gate-clocks", is_flag=True, help="asic: gate the clocks of wide registers.")
+@click.option(
+    "--macros",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="asic: SRAM macros that take the place of the models.",
+)
 @json_option
 def generate(
-    config: str, folder: Path, sets: tuple[str, ...], period_ns: float, json_path: Path | None
+    config: str,
+    folder: Path,
+    sets: tuple[str, ...],
+    period_ns: float,
+    target: str,
+    reset: str | None,
+    reset_active: str | None,
+    gate_clocks: bool,
+    macros: Path | None,
+    json_path: Path | None,
 ) -> None:
     """Write the Verilog of CONFIG, with memory models, C header, constraints and a manifest."""
     resolved = resolve_config(config, sets)
+    asic = None
+    if target == "asic":
+        asic = AsicOptions(
+            style=VerilogStyle(
+                reset=ResetStyle(active_low=reset_active != "high", asynchronous=reset != "sync"),
+                power_on_values=False,
+                gated_clocks=gate_clocks,
+            ),
+            macros=read_macros(macros),
+        )
+    else:
+        given = {"--reset": reset, "--reset-active": reset_active, "--gate-clocks": gate_clocks,
+                 "--macros": macros}  # fmt: skip
+        for name, value in given.items():
+            if value:
+                raise ValueError(f"{name} must go with --target asic")
     _earlier_files(folder)  # complains before the work
 
     from stillflow.hw.top import Accelerator
 
-    files = design_files(resolved, Accelerator(resolved), period_ns)
+    files = design_files(resolved, Accelerator(resolved), period_ns, asic)
     write_folder(folder, files)
     if json_path is not None:
         write_whole(json_path, files[MANIFEST])

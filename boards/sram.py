@@ -28,13 +28,13 @@ def behavioural(name: str) -> str:
     str
         Verilog-2005.
     """
-    words, bits = _size(name)
+    words, bits = size(name)
     return f"""\
 `ifdef YOSYS
 `define STILLFLOW_SRAM_X
 `endif
 
-{_header(name)}
+{header(name)}
   reg [{bits - 1}:0] words [0:{words - 1}];
 
   always @(posedge clk) begin
@@ -63,12 +63,12 @@ def blackbox(name: str) -> str:
     str
         Verilog-2005.
     """
-    return f"(* blackbox *)\n{_header(name, storage='')}endmodule\n"
+    return f"(* blackbox *)\n{header(name, storage='')}endmodule\n"
 
 
 def ports(name: str) -> Iterator[tuple[str, int | None, bool]]:
     """Give the ports of a macro: name, bits of a bus (None for a pin), whether it is an input."""
-    words, bits = _size(name)
+    words, bits = size(name)
     address = max(1, (words - 1).bit_length())
     yield "clk", None, True
     yield "i_write_en", None, True
@@ -81,17 +81,19 @@ def ports(name: str) -> Iterator[tuple[str, int | None, bool]]:
 
 def bits(name: str) -> int:
     """Bits that a macro holds."""
-    words, width = _size(name)
+    words, width = size(name)
     return words * width
 
 
-def _size(name: str) -> tuple[int, int]:
+def size(name: str) -> tuple[int, int]:
+    """Words and bits of a macro."""
     match = _NAME.fullmatch(name)
     assert match is not None, name
     return int(match[1]), int(match[2])
 
 
-def _header(name: str, storage: str = "reg ") -> str:
+def header(name: str, storage: str = "reg ") -> str:
+    """Write the module's head, its output a register or a wire."""
     lines = []
     for port, bits, is_input in ports(name):
         way = "input " if is_input else f"output {storage}"

@@ -5,14 +5,34 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from amaranth.lib import wiring
 
 from stillflow.boards import sram
 from stillflow.boards.yosys import run_yosys
+from stillflow.hw.reset import ResetStyle
 from stillflow.hw.unit import VerilogPlatform, convert
 
+#: Module of a gated clock; a library's cell takes its place.
+CLOCK_GATE = "stillflow_clock_gate"
+LEAST_GATED = 8  # bits of a register behind a gate: fewer are not worth it
+_CLOCK_GATE = f"""\
+// Replace this module by the library's integrated clock gate, or keep it for simulation.
+module {CLOCK_GATE} (
+  input i_clk,
+  input i_enable,
+  output o_clk
+);
+  reg enabled;
+
+  // verilator lint_off LATCH
+  always @*
+    if (!i_clk) enabled = i_enable;
+  assign o_clk = i_clk & enabled;
+endmodule
+"""
 # Multiplexers and flip-flops with reset and enable come out as what they are, not as processes.
 # Equal logic is merged, equal registers are not: they may be copies on purpose.
 _PASSES = (
@@ -23,9 +43,34 @@ _PASSES = (
     "opt_merge t:*dff* %n",
     "opt_dff -keepdc",
     "opt_clean -purge",
-    "memory_collect",
-    "write_verilog -noattr design.v",
 )
+_NO_POWER_ON_VALUES = "setattr -unset init */w:*"
+# A reset that needs the clock opens the gate, too. Narrow registers keep their enables as
+# multiplexers: `clockgate` counts registers, not bits.
+_OPEN_IN_RESET = f"""\
+(* techmap_celltype = "$sdffe" *)
+module wide_sdffe (CLK, SRST, EN, D, Q);
+  parameter WIDTH = 0;
+  parameter CLK_POLARITY = 1'b1;
+  parameter SRST_POLARITY = 1'b1;
+  parameter EN_POLARITY = 1'b1;
+  parameter SRST_VALUE = 0;
+  input CLK, SRST, EN;
+  input [WIDTH-1:0] D;
+  output [WIDTH-1:0] Q;
+  wire _TECHMAP_FAIL_ = WIDTH < {LEAST_GATED} || !EN_POLARITY || !SRST_POLARITY;
+  $sdffce #(.WIDTH(WIDTH), .CLK_POLARITY(CLK_POLARITY), .SRST_POLARITY(SRST_POLARITY),
+    .EN_POLARITY(EN_POLARITY), .SRST_VALUE(SRST_VALUE))
+    _TECHMAP_REPLACE_ (.CLK(CLK), .SRST(SRST), .EN(EN || SRST), .D(D), .Q(Q));
+endmodule
+"""
+_GATE_CLOCKS = (
+    "techmap -map open_in_reset.v",
+    f"dffunmap -ce-only t:*dff*e r:WIDTH<{LEAST_GATED} %i",
+    f"clockgate -pos {CLOCK_GATE} i_enable:i_clk:o_clk -min_net_size 1",
+    "opt_clean -purge",
+)
+_WRITE = ("memory_collect", "write_verilog -noattr design.v")
 _HEADER = "// Made by stillflow. Changes belong in the generator.\n\n"
 # Memories are written before they are read: zeros as initial contents would be a promise.
 _ZERO_INIT = re.compile(
@@ -35,11 +80,33 @@ _MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL
 _ESCAPED = re.compile(r"\\(\S+) ")
 
 
-def emit(component: wiring.Component, name: str = "stillflow") -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class VerilogStyle:
+    """What depends on where the Verilog goes.
+
+    Parameters
+    ----------
+    reset : ResetStyle
+        Polarity, and whether it needs a clock.
+    power_on_values : bool
+        Give registers an initial value beside their reset, as FPGAs have.
+    gated_clocks : bool
+        Let registers that are enabled together share a clock behind a `CLOCK_GATE`.
+    """
+
+    reset: ResetStyle = field(default_factory=ResetStyle)
+    power_on_values: bool = True
+    gated_clocks: bool = False
+
+
+def emit(
+    component: wiring.Component, name: str = "stillflow", style: VerilogStyle | None = None
+) -> dict[str, str]:
     """Write a design as Verilog-2005.
 
     Ports are called as the component's members, paths joined by ``_``; clock and reset are ``clk``
-    and ``rst`` (synchronous, active high). The same component gives the same bytes.
+    and ``rst`` (synchronous and active high, if the style has no other). The same component gives
+    the same bytes.
 
     Parameters
     ----------
@@ -47,6 +114,8 @@ def emit(component: wiring.Component, name: str = "stillflow") -> dict[str, str]
         Top of the design.
     name : str
         Its module name.
+    style : VerilogStyle, optional
+        By default that for FPGAs.
 
     Returns
     -------
@@ -60,7 +129,8 @@ def emit(component: wiring.Component, name: str = "stillflow") -> dict[str, str]
     ToolError
         If Yosys fails.
     """
-    platform = VerilogPlatform(is_macro=sram.is_sram)
+    style = style or VerilogStyle()
+    platform = VerilogPlatform(is_macro=sram.is_sram, reset=style.reset)
     with _no_collection():
         top = convert(component, name, platform, top=True)
     if name in platform.units:
@@ -68,13 +138,25 @@ def emit(component: wiring.Component, name: str = "stillflow") -> dict[str, str]
     parts = [unit.rtlil for unit in (*platform.units.values(), top)]
     with tempfile.TemporaryDirectory(prefix="stillflow-") as folder:
         Path(folder, "design.il").write_text(_ZERO_INIT.sub("", "\n".join(parts)))
-        run_yosys(_PASSES, Path(folder))
+        Path(folder, "open_in_reset.v").write_text(_OPEN_IN_RESET)
+        run_yosys(_passes(style), Path(folder))
         text = plain_names(Path(folder, "design.v").read_text())
     files = {f"{match[1]}.v": _HEADER + match[0] for match in _MODULE.finditer(text)}
     for unit in platform.units:
         if sram.is_sram(unit):
             files[f"{unit}.v"] = _HEADER + sram.behavioural(unit)
+    if style.gated_clocks:
+        files[f"{CLOCK_GATE}.v"] = _HEADER + _CLOCK_GATE
     return dict(sorted(files.items()))
+
+
+def _passes(style: VerilogStyle) -> tuple[str, ...]:
+    return (
+        *_PASSES,
+        *(() if style.power_on_values else (_NO_POWER_ON_VALUES,)),
+        *(_GATE_CLOCKS if style.gated_clocks else ()),
+        *_WRITE,
+    )
 
 
 @contextmanager

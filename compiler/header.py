@@ -89,7 +89,7 @@ def _config(config: AcceleratorConfig) -> Iterator[str]:
         yield _define(f"CONFIG_{key.upper()}", text)
 
 
-def _bit_fields(register: Register) -> Iterator[tuple[str, int, int]]:
+def bit_fields(register: Register) -> Iterator[tuple[str, int, int]]:
     """Name, lowest bit and width of the parts that a register's description lists."""
     for bit, name in re.findall(r"bit (\d+) ([a-z ]+)", register.doc):
         yield name, int(bit), 1
@@ -103,7 +103,7 @@ def _register(register: Register) -> Iterator[str]:
     yield _define(f"{register.name}_MASK", _mask(register.bits))
     if register.access is Access.READ_WRITE:
         yield _define(f"{register.name}_RESET", _hex(register.reset))
-    for name, shift, bits in _bit_fields(register):
+    for name, shift, bits in bit_fields(register):
         prefix = f"{register.name}_{name.strip().upper().replace(' ', '_')}"
         yield _define(f"{prefix}_SHIFT", f"{shift}u")
         yield _define(f"{prefix}_MASK", _mask(bits, shift))

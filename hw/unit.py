@@ -30,6 +30,8 @@ from amaranth.hdl import (
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from stillflow.hw.reset import ResetStyle, add_reset
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PORT = re.compile(r"^  wire width \d+ (?:input|output) (\d+) .*?\\(\w+)$", re.MULTILINE)
 
@@ -101,11 +103,14 @@ class VerilogPlatform:
     is_macro : Callable[[str], bool]
         Whether the target has a macro of this unit name. A macro is instantiated and not
         converted; it has a clock and no reset.
+    reset : ResetStyle
+        How the design is reset.
     units : dict[str, Unit]
         What was collected, inner units first.
     """
 
     is_macro: Callable[[str], bool] = lambda name: False
+    reset: ResetStyle = field(default_factory=ResetStyle)
     units: dict[str, Unit] = field(default_factory=dict)
 
     def add(self, component: UnitComponent) -> Unit:
@@ -193,10 +198,13 @@ def convert(
     ValueError
         If the component uses another domain than ``sync``, or two of its ports flatten to one name.
     """
-    sync: Any = ClockDomain("sync")  # Any: the type stubs know no part of these
+    style = platform.reset
+    # Any: the type stubs know no part of these
+    sync: Any = ClockDomain("sync", async_reset=style.asynchronous)
+    pin = Signal(name=style.port) if top and style != ResetStyle() else sync.rst
     ports: dict[str, Any] = {
         "clk": (sync.clk, PortDirection.Input),
-        "rst": (sync.rst, PortDirection.Input),
+        style.port if top else "rst": (pin, PortDirection.Input),
     }
     for port, is_input, value in port_signals(component):
         if port in ports:
@@ -208,6 +216,8 @@ def convert(
 
     fragment: Any = Fragment.get(cast(Elaboratable, component), platform)
     fragment.add_domains(sync)
+    if pin is not sync.rst:
+        add_reset(fragment, sync, pin, style)
     _name_wires(fragment, platform)
     text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False, missing_domain=missing)
     head, mark, rest = text.partition("\nend\n")

@@ -17,7 +17,7 @@ from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.toolchain import Toolchain, find_toolchain, machine_flags
 from stillflow.sim.engine.wrapper import TOP, WRAPPER, wrapper
 
-TRACES = ("", "vcd", "fst", "saif")
+TRACES = ("", "fst", "vcd", "saif")
 _HERE = Path(__file__).parent
 _SOURCES = (
     "harness.cpp",

@@ -27,7 +27,8 @@ def wave_format(wave: str | Path | None, formats: Sequence[str] = ("fst", "vcd")
         return ""
     suffix = Path(wave).suffix
     if suffix[1:] not in formats:
-        known = " or ".join(f".{name}" for name in formats)
+        *others, last = (f".{name}" for name in formats)
+        known = f"{', '.join(others)} or {last}"
         raise ValueError(f"wave must end in {known}, not {str(wave)!r}")
     return suffix[1:]
 

@@ -162,7 +162,7 @@ def test_waveform_holds_the_run(
 @both
 @pytest.mark.parametrize("name", ["run.txt", "run"])
 def test_unknown_waveform_formats_are_refused(launch: Launch, kind: str, name: str) -> None:
-    rule = "in .fst or .vcd" if kind == "verilator" else "in .vcd with this engine"
+    rule = "in .fst, .vcd or .saif" if kind == "verilator" else "in .vcd with this engine"
     with pytest.raises(ValueError, match=rf"^wave must end {rule}, not '{name}'$"):
         launch(kind, BITS, wave=name)
 

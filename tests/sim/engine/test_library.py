@@ -134,7 +134,9 @@ def test_missing_verilog_is_named(tmp_path: Path) -> None:
 
 
 def test_unknown_trace_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^trace must be one of '', 'vcd', 'fst', not 'lxt'$"):
+    with pytest.raises(
+        ValueError, match=r"^trace must be one of '', 'fst', 'vcd', 'saif', not 'lxt'$"
+    ):
         build([], tmp_path, axi_data_bits=BITS, trace="lxt")
 
 
