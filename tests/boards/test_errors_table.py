@@ -134,7 +134,7 @@ OPTIONS = {
     "--jobs 0": r"Invalid value for '--jobs': .*",
     "--seed x": r"Invalid value for '--seed': 'x' is not a valid integer range\. .*",
     "--objective area": r"Invalid value for '--objective': 'area' is not one of .*",
-    "--wave wave.txt": r"wave must end in \.fst or \.vcd, not 'wave\.txt'",
+    "--wave wave.txt": r"wave must end in \.fst, \.vcd or \.saif, not 'wave\.txt'",
     "--engine pysim --wave wave.fst": r"wave must end in \.vcd with this engine, not 'wave\.fst'",
     "--engine pysim --wave file/wave.vcd": r"file/wave\.vcd: Not a directory",
     "--json file/report.json": r"file/report\.json: Not a directory",
