@@ -80,7 +80,7 @@ def design_files(
         "stillflow": version(),
         "config": config.keys(),
         "clock_period_ns": period_ns,
-        "target": "fpga" if asic is None else asic.as_json(),
+        "target": "fpga" if asic is None else asic.as_json(units),
         "files": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
         },
@@ -224,3 +224,9 @@ def generate(
     modules = sum(name.endswith(".v") and "/" not in name for name in files)
     size = sum(len(text) for name, text in files.items() if name.endswith(".v"))
     click.echo(f"{folder}: {resolved.name}, {modules} modules, {size / 1000:.0f} kB of Verilog")
+    if macros is not None and asic is not None:
+        units = {unit for name in files if sram.is_sram(unit := name.removesuffix(".v"))}
+        for what, names in (("models, no macro", units - asic.macros.keys()),
+                            ("macros, no such memory", asic.macros.keys() - units)):  # fmt: skip
+            if names:
+                click.echo(f"{what}: {', '.join(sorted(names))}")

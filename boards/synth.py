@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from stillflow.boards import sram
 from stillflow.boards.asic.liberty import read_liberty
 from stillflow.boards.asic.macros import SramTiming
+from stillflow.boards.asic.mapping import PERIOD
 from stillflow.boards.asic.show import show_asic
 from stillflow.boards.asic.survey import survey as asic_survey
 from stillflow.boards.configs import json_option, resolve_config, set_option
@@ -23,7 +25,6 @@ from stillflow.boards.version import version
 
 TOP = "stillflow"
 ASIC = "osu018"
-PERIOD = 12.5  # ns
 
 
 @click.command()
@@ -115,6 +116,8 @@ def synth(
         top = TOP
         if block is not None:
             top = find_block(block, [name.removesuffix(".v") for name in files])
+            if cells is not None and sram.is_sram(top):
+                raise ValueError(f"--block must have standard cells, {top} is a memory")
 
         def tell(doing: str) -> None:
             progress.update(task, description=f"{resolved.name}, {top}: {doing}")

@@ -9,6 +9,7 @@ Both draw new examples in every run and print what it takes to repeat a failure:
 import os
 import shutil
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -48,7 +49,7 @@ def need_cells() -> None:
             _lacks(f"{what} is not on this machine")
 
 
-def _lacks(what: str) -> None:
+def _lacks(what: str) -> NoReturn:
     if os.environ.get("CI") or os.environ.get("STILLFLOW_CI"):
         pytest.fail(what)
     pytest.skip(what)

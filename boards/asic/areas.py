@@ -1,10 +1,11 @@
 """Where the area of a netlist lies: block by block, and by what the blocks are for."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cache
 
 from stillflow.boards import sram
 from stillflow.boards.asic.liberty import Liberty
@@ -34,7 +35,6 @@ _PARTS = (
     ("*_array|*_feeder", Part.NETWORK),
     ("*_post|*_finisher", Part.POST),
     ("*_reader|*_writer", Part.DMA),
-    ("*", None),
 )
 
 
@@ -74,8 +74,6 @@ def areas(netlist: Netlist, liberty: Liberty) -> list[Area]:
     """Measure the modules in the order of the hierarchy."""
     made = []
     for row in netlist.rows():
-        if sram.is_sram(row.module):
-            continue
         cells = netlist.cells(row.module)
         made.append(
             Area(
@@ -97,37 +95,21 @@ def areas(netlist: Netlist, liberty: Liberty) -> list[Area]:
 def parts(netlist: Netlist, liberty: Liberty) -> dict[Part, float]:
     """Share the area of the whole out among the parts, in NAND2 equivalents."""
     cells: dict[Part, Counter[str]] = {part: Counter() for part in Part}
-    for part, kind in _cells(netlist, netlist.top, Part.CONTROL):
-        cells[part].update(kind)
+    for leaf in netlist.leaves():
+        cells[part_of(leaf.modules)][leaf.type] += 1
     return {part: liberty.gates(counts) for part, counts in cells.items()}
 
 
+@cache
 def part_of(modules: tuple[str, ...]) -> Part:
     """Part of a cell by the modules that it lies in, the top first."""
     part = Part.CONTROL
     for module in modules:
-        part = _part(module) or part
+        for patterns, named in _PARTS:
+            if any(fnmatchcase(module, pattern) for pattern in patterns.split("|")):
+                part = named
+                break
     return part
-
-
-def _cells(netlist: Netlist, module: str, part: Part) -> Iterator[tuple[Part, Counter[str]]]:
-    """Cells of each module instance, those of its submodules apart."""
-    part = _part(module) or part
-    own: Counter[str] = Counter()
-    for cell in netlist.modules[module]["cells"].values():
-        if cell["type"] in netlist.modules:
-            yield from _cells(netlist, cell["type"], part)
-        else:
-            own[cell["type"]] += 1
-    yield part, own
-
-
-def _part(module: str) -> Part | None:
-    return next(
-        part
-        for patterns, part in _PARTS
-        if any(fnmatchcase(module, pattern) for pattern in patterns.split("|"))
-    )
 
 
 def share_of_rest(by_part: Mapping[Part, float]) -> float:

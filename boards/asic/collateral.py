@@ -26,9 +26,9 @@ class AsicOptions:
     style: VerilogStyle
     macros: Mapping[str, Macro] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Describe the options for the manifest."""
-        macros = {unit: macro.name for unit, macro in self.macros.items()}
+    def as_json(self, units: Iterable[str]) -> dict[str, Any]:
+        """Describe the options for the manifest of a design with these SRAM units."""
+        macros = {unit: self.macros[unit].name for unit in units if unit in self.macros}
         return {"name": "asic", "macros": macros, **asdict(self.style)}
 
 

@@ -1,5 +1,6 @@
 """``scripts/asic``: the figures that stillflow aims at in standard cells, in one table."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from rich.table import Table
 
 from stillflow.boards.asic.areas import parts, share_of_rest
 from stillflow.boards.asic.liberty import Liberty, read_liberty
-from stillflow.boards.asic.mapping import map_cells
+from stillflow.boards.asic.mapping import PERIOD, map_cells
 from stillflow.boards.cli import report_errors
 from stillflow.boards.configs import json_option
+from stillflow.boards.errors import ToolError
 from stillflow.boards.files import write_json
 from stillflow.boards.synthesis.netlist import Netlist
 from stillflow.boards.synthesis.run import find_block
@@ -27,7 +29,6 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.presets import EDGE16, EYERISS
 from stillflow.hw.top import Accelerator
 
-PERIOD = 12.5  # ns
 GENERIC = "AND,NAND,OR,NOR,XOR,XNOR,MUX"
 #: Sizes of the square arrays that are generated, with the most CPU seconds.
 SQUARES = {16: 1.5, 32: 2.5, 64: 6.0, 128: 20.0}
@@ -118,18 +119,18 @@ def square(size: int) -> AcceleratorConfig:
 def generation(config: AcceleratorConfig) -> tuple[float, float]:
     """Generate Verilog in a process of its own: CPU seconds, imports included, and kilobytes."""
     program = (
-        "import sys; from stillflow.hw.config import AcceleratorConfig; "
+        "import json, sys; from stillflow.hw.config import AcceleratorConfig; "
         "from stillflow.hw.top import Accelerator; from stillflow.boards.verilog import emit; "
-        "files = emit(Accelerator(AcceleratorConfig(**eval(sys.argv[1])))); "
+        "files = emit(Accelerator(AcceleratorConfig(**json.loads(sys.argv[1])))); "
         "print(sum(map(len, files.values())))"
     )
-    keys = {name: value if isinstance(value, int) else str(value)
-            for name, value in config.keys().items()}  # fmt: skip
     before = _children()
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, repr(keys)],
-        capture_output=True, text=True, check=True,
+        [sys.executable, "-W", "ignore", "-c", program, json.dumps(config.keys())],
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
+    if done.returncode:
+        raise ToolError(f"generation failed: {done.stderr.splitlines()[-1:]}")
     return _children() - before, int(done.stdout) / 1000
 
 

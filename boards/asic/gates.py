@@ -15,7 +15,6 @@ from stillflow.boards.yosys import run_yosys
 from stillflow.sim.engine.base import DramTiming
 from stillflow.sim.engine.verilator import VerilatorEngine
 
-_TICKS = 10_000  # of a SAIF file in a clock cycle
 _COMMENT = re.compile(r"^//.*$", re.MULTILINE)
 _TOKEN = re.compile(r'\(|\)|"[^"]*"|(?:\\[\[\]]|[^\s()\\])+')
 
@@ -122,7 +121,8 @@ def read_activity(saif: Path, netlist: Netlist) -> dict[str, float]:
     ValueError
         If it is no such file.
     """
-    nets, duration = _nets(saif)
+    nets = _nets(saif)
+    cycles = nets.get(("clk",), 0) / 2
     counts: dict[str, list[int]] = {}
     for path, module in _instances(netlist, netlist.top, ()):
         drivers = {}
@@ -138,9 +138,8 @@ def read_activity(saif: Path, netlist: Netlist) -> dict[str, float]:
                 if bit in drivers and bit not in seen and key in nets:
                     seen.add(bit)
                     counts.setdefault(drivers[bit], []).append(nets[key])
-    if not counts:
+    if not counts or not cycles:
         raise ValueError(f"{saif}: must hold the nets of {netlist.top}")
-    cycles = duration / _TICKS
     return {cell: sum(changes) / len(changes) / cycles for cell, changes in counts.items()}
 
 
@@ -153,12 +152,11 @@ def _instances(
             yield from _instances(netlist, cell["type"], (*path, name))
 
 
-def _nets(saif: Path) -> tuple[dict[tuple[str, ...], int], int]:
-    """Net by its path below the top to its changes; ticks in all."""
+def _nets(saif: Path) -> dict[tuple[str, ...], int]:
+    """Net by its path below the top to its changes."""
     nets: dict[tuple[str, ...], int] = {}
     stack: list[list[str]] = []
     path: list[str] = []
-    duration = 0
     for match in _TOKEN.finditer(_COMMENT.sub("", saif.read_text())):
         token = match[0]
         if token == "(":
@@ -171,13 +169,11 @@ def _nets(saif: Path) -> tuple[dict[tuple[str, ...], int], int]:
             group = stack.pop()
             if not group:
                 continue
-            if group[0] == "DURATION":
-                duration = int(group[1])
-            elif group[0] == "TC" and stack:
+            if group[0] == "TC" and stack:
                 stack[-1].append(group[1])
             elif group[0] == "INSTANCE":
                 path.pop()
             elif len(group) == 2 and group[1].isdigit() and stack and stack[-1][0] == "NET":
                 # below Verilator's top, the bench and the accelerator
                 nets[*path[3:], group[0].replace("\\", "")] = int(group[1])
-    return nets, duration
+    return nets

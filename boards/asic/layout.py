@@ -34,7 +34,7 @@ STEPS = ("synthesize", "place", "route", "migrate", "drc", "lvs", "gdsii")
 TOOLS = ("qflow", "graywolf", "qrouter", "magic", "netgen-lvs", "klayout")
 PIXELS = 1200
 _PATH = "/usr/bin:/bin"  # of Debian's tools; a virtual environment's would come between
-_ROUTES = re.compile(r"^Final: (?:No failed|Failed) routes(?:: (\d+))?", re.MULTILINE)
+_ROUTES = re.compile(r"^Final: (?:No failed routes|Failed net routes: (\d+))", re.MULTILINE)
 _DRC = re.compile(r"^drc = (\d+)", re.MULTILINE)
 _LVS = re.compile(r"^Total errors = (\d+)", re.MULTILINE)
 _DIE = re.compile(r"^DIEAREA \( (-?\d+) (-?\d+) \) \( (-?\d+) (-?\d+) \)", re.MULTILINE)

@@ -9,6 +9,7 @@ from stillflow.boards.asic.liberty import Liberty
 from stillflow.boards.synthesis.netlist import Netlist
 from stillflow.boards.yosys import run_yosys
 
+PERIOD = 12.5  # ns, where nobody asks for another
 FAN_OUT = 12  # above it ABC adds buffers
 PORT_LOAD = 50.0  # fF at each port of a block; a buffer drives it
 _ABC = f"""\

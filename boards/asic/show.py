@@ -17,12 +17,13 @@ def show_asic(found: AsicSurvey) -> None:
     console.print(table)
 
     total = sum(found.parts.values())
-    power = found.power
-    table = _table("part", "NAND2", "area %", *(("mW", "power %") if power else ()))
+    power, idle = found.power, found.idle_power
+    table = _table("part", "NAND2", "area %", *(("mW", "power %", "idle mW") if power else ()))
     for part, gates in found.parts.items():
         row = [f"{gates:.0f}", f"{100 * gates / total:.1f}"]
         if power:
             row += [f"{1000 * power[part]:.2f}", f"{100 * power[part] / sum(power.values()):.1f}"]
+            row.append(f"{1000 * idle[part]:.2f}")
         table.add_row(part.value, *row)
     console.print(table)
     console.print(f"neither PE nor requantiser lane: {100 * share_of_rest(found.parts):.1f} %")
@@ -41,7 +42,10 @@ def show_asic(found: AsicSurvey) -> None:
             "the golden model"
         )
     if power:
-        console.print(f"power in this run: {1000 * sum(power.values()):.1f} mW, memories apart")
+        console.print(
+            f"power in this run: {1000 * sum(power.values()):.1f} mW, memories apart; "
+            f"{1000 * sum(idle.values()):.1f} mW if nothing changed but the clock"
+        )
 
 
 def _table(first: str, *numbers: str) -> Table:

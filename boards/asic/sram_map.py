@@ -7,15 +7,24 @@ which macro does its work::
     macro = "sky130_sram_1kbyte_1rw1r_32x256_8"   # OpenRAM
     words = 256
     bits = 32
-    ports = {clk0 = "clk", csb0 = "!write_en", web0 = "!write_en", wmask0 = "ones:4",
-             addr0 = "write_addr", din0 = "write_data",
-             clk1 = "clk", csb1 = "!read_en", addr1 = "read_addr", dout1 = "read_data"}
+    holds = false
+    [sram_1r1w_64x32.ports]
+    clk0 = "clk"
+    csb0 = "!write_en"
+    web0 = "!write_en"
+    wmask0 = "ones:4"
+    addr0 = "write_addr"
+    din0 = "write_data"
+    clk1 = "clk"
+    csb1 = "!read_en"
+    addr1 = "read_addr"
+    dout1 = "read_data"
 
 Each port of the macro is given one of ``clk``, ``write_en``, ``read_en`` (``!`` before one inverts
 it), ``write_addr``, ``read_addr``, ``write_data``, ``read_data``, ``ones:N`` or ``zeros:N``. The
-macro reads and writes at the same time, at rising edges; data come in the next cycle and stay until
-the next read. Macros lie side by side where a word is wider, and one behind the other never: it
-must hold all words.
+macro reads and writes at the same time, at rising edges; data come in the next cycle. With
+``holds = true`` they stay until the next read; else the wrapper keeps them in a register. Macros
+lie side by side where a word is wider, and one behind the other never: it must hold all words.
 """
 
 import re
@@ -28,9 +37,16 @@ from typing import Any
 from stillflow.boards import sram
 
 _ENABLES = ("clk", "write_en", "read_en")
-_WORDS = {"write_addr": True, "read_addr": True, "write_data": True, "read_data": False}
+_WORDS = ("write_addr", "read_addr", "write_data", "read_data")
 _CONSTANT = re.compile(r"(ones|zeros):([1-9]\d*)")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_KEEP = """
+  reg fresh;
+  reg [{high}:0] kept;
+  always @(posedge clk) begin
+    fresh <= i_read_en;
+    if (fresh) kept <= {data};
+  end"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +59,8 @@ class Macro:
         Its Verilog module.
     words, bits : int
         Its size.
+    holds : bool
+        Whether data stay at its output until the next read.
     ports : Mapping[str, str]
         Port to what it is given, see above.
     """
@@ -50,6 +68,7 @@ class Macro:
     name: str
     words: int
     bits: int
+    holds: bool
     ports: Mapping[str, str]
 
 
@@ -69,14 +88,22 @@ def read_macros(path: Path | None) -> dict[str, Macro]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: must be TOML ({error})") from error
-    return {unit: _macro(f"{path}: {unit}", unit, table) for unit, table in tables.items()}
+    macros = {unit: _macro(f"{path}: {unit}", unit, table) for unit, table in tables.items()}
+    known: dict[str, Macro] = {}
+    for unit, macro in macros.items():
+        if known.setdefault(macro.name, macro) != macro:
+            raise ValueError(f"{path}: {unit}: {macro.name} must be the same in every table")
+    return macros
 
 
 def _macro(where: str, unit: str, table: Any) -> Macro:
     if not sram.is_sram(unit):
         raise ValueError(f"{where}: must be a table named sram_1r1w_<words>x<bits>")
-    if not isinstance(table, dict) or table.keys() != {"macro", "words", "bits", "ports"}:
-        raise ValueError(f"{where}: must have macro, words, bits and ports")
+    keys = {"macro", "words", "bits", "holds", "ports"}
+    if not isinstance(table, dict) or table.keys() != keys:
+        raise ValueError(f"{where}: must have macro, words, bits, holds and ports")
+    if not isinstance(table["holds"], bool):
+        raise ValueError(f"{where}: holds must be true or false, not {table['holds']!r}")
     name, ports = table["macro"], table["ports"]
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         raise ValueError(f"{where}: macro must be a module name, not {name!r}")
@@ -89,12 +116,19 @@ def _macro(where: str, unit: str, table: Any) -> Macro:
     if not isinstance(ports, dict):
         raise ValueError(f"{where}: ports must be a table, not {ports!r}")
     for port, given in ports.items():
+        if not _IDENTIFIER.fullmatch(port):
+            raise ValueError(f"{where}: ports must be Verilog names, not {port!r}")
         if not _is_known(given):
             raise ValueError(f"{where}: ports: {port} must be given a signal, not {given!r}")
-    missing = [word for word in _WORDS if word not in ports.values()]
+    used = [given.removeprefix("!") for given in ports.values()]
+    if used.count("read_data") > 1:
+        raise ValueError(f"{where}: ports must have read_data once")
+    missing = [signal for signal in (*_ENABLES, *_WORDS) if signal not in used]
     if missing:
         raise ValueError(f"{where}: ports must have {', '.join(missing)}")
-    return Macro(name=name, words=table["words"], bits=table["bits"], ports=ports)
+    return Macro(
+        name=name, words=table["words"], bits=table["bits"], holds=table["holds"], ports=ports
+    )
 
 
 def _is_known(given: object) -> bool:
@@ -146,9 +180,11 @@ def _wrapper(unit: str, macro: Macro) -> str:
         part = f"[{(place + 1) * macro.bits - 1}:{place * macro.bits}]"
         pins = [f".{port}({_signal(given, part)})" for port, given in macro.ports.items()]
         lines.append(f"  {macro.name} macro_{place} ({', '.join(pins)});")
-    return "\n".join(
-        [*lines, "", f"  assign o_read_data = read_data[{bits - 1}:0];", "endmodule", ""]
-    )
+    data = f"read_data[{bits - 1}:0]"
+    if not macro.holds:
+        lines.append(_KEEP.format(high=bits - 1, data=data))
+        data = f"fresh ? {data} : kept"
+    return "\n".join([*lines, "", f"  assign o_read_data = {data};", "endmodule", ""])
 
 
 def _padded(name: str, bits: int, wide: int) -> str:

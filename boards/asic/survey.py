@@ -75,6 +75,14 @@ class AsicSurvey:
     @property
     def power(self) -> dict[Part, float]:
         """Watts of each part in the run, memories not counted; empty if it was not asked for."""
+        return self._power(1.0)
+
+    @property
+    def idle_power(self) -> dict[Part, float]:
+        """The same if no cell's output changed: the clock, and leakage."""
+        return self._power(0.0)
+
+    def _power(self, activity: float) -> dict[Part, float]:
         if self.run is None or not self.timing.power:
             return {}
         watts = dict.fromkeys(Part, 0.0)
@@ -82,7 +90,7 @@ class AsicSurvey:
             path = "/".join(leaf.path)
             if path in self.timing.power:
                 power = self.timing.power[path]
-                changes = self.run.activity.get(path, 0.0)
+                changes = activity * self.run.activity.get(path, 0.0)
                 watts[part_of(leaf.modules)] += power.idle + power.change * changes
         return watts
 
@@ -118,6 +126,7 @@ class AsicSurvey:
             "run": self.run and {"cycles": self.run.cycles, "words": self.run.words,
                                  "mismatches": self.run.mismatches},
             "power_w": self.power,
+            "idle_power_w": self.idle_power,
         }  # fmt: skip
 
 

@@ -27,6 +27,9 @@ _SOURCES = (
     "fst_compress.hpp",
     "fst_file.hpp",
 )
+#: Options for the writer of a format. That of SAIF would abort where a file cannot be written:
+#: `check_whole` looks afterwards.
+_AHEAD = {"fst": ["-include", "fst_file.hpp"], "saif": ["-DNDEBUG"]}
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _CXX_FLAGS = (
     "-std=gnu++17",
@@ -128,6 +131,7 @@ def build(
         *_VERILATOR_FLAGS,
     ]
     parts += [*machine_flags(), *tools.identity, wrapper(axi_data_bits)]
+    parts += _AHEAD.get(trace, [])
     contents = [path.read_bytes() for path in (*verilog, *(_HERE / name for name in _SOURCES))]
     library = cache / f"{_digest(parts, contents)}.so"
     if library.exists():
@@ -221,7 +225,14 @@ class _Build:
     def runtime(self, cache: Path) -> Path:
         """Verilator's own library, compiled once for all designs."""
         sources = [*_RUNTIME, *([f"verilated_{self.trace}_c.cpp"] if self.trace else [])]
-        parts = [self.trace, _RUNTIME_LEVEL, *_CXX_FLAGS, *machine_flags(), *sources]
+        parts = [
+            self.trace,
+            *_AHEAD.get(self.trace, []),
+            _RUNTIME_LEVEL,
+            *_CXX_FLAGS,
+            *machine_flags(),
+            *sources,
+        ]
         parts += self.tools.identity
         stand_ins = [(_HERE / name).read_bytes() for name in _SOURCES if name.startswith("fst")]
         target = cache / f"runtime-{_digest(parts, stand_ins)}.o"
@@ -230,7 +241,7 @@ class _Build:
             for header in ("lz4.h", "zlib.h"):
                 (self.folder / header).write_text('#include "fst_compress.hpp"\n')
             include = self.tools.root / "include"
-            ahead = ["-include", "fst_file.hpp"] if self.trace == "fst" else []
+            ahead = _AHEAD.get(self.trace, [])
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 jobs = [
                     pool.submit(self.compile, include / name, _RUNTIME_LEVEL, *ahead)

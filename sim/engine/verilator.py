@@ -16,7 +16,7 @@ from stillflow.sim.engine.base import (
     Traffic,
 )
 from stillflow.sim.engine.library import TRACES, Progress, build
-from stillflow.sim.engine.wave import refuse_wave, wave_format
+from stillflow.sim.engine.wave import check_whole, refuse_wave, wave_format
 
 __all__ = ["VerilatorEngine", "build"]
 
@@ -160,7 +160,10 @@ class VerilatorEngine(Engine):
         """Finish the waveform and free the model."""
         handle, self._handle = self._handle, None
         if handle is not None:
+            wave = self._wave
             self._refuse(self._c.sf_close(handle))
+            if wave is not None and wave_format(wave, TRACES[1:]) == "saif":
+                check_whole(wave)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:

@@ -53,9 +53,12 @@ def check_whole(wave: str | Path) -> None:
     Raises
     ------
     OSError
-        If the file cannot grow by a page, or is an FST file that ends within a section.
+        If the file cannot grow by a page, is an FST file that ends within a section, or a SAIF file
+        without its last bracket.
     """
     if Path(wave).suffix == ".fst" and not _ends_with_section(wave):
+        refuse_wave(wave, errno.ENOSPC)
+    if Path(wave).suffix == ".saif" and not _ends_with_bracket(wave):
         refuse_wave(wave, errno.ENOSPC)
     try:
         with open(wave, "ab", buffering=0) as file:
@@ -75,6 +78,15 @@ def _ends_with_section(wave: str | Path) -> bool:
             file.seek(place + 1)
             place += 1 + max(8, int.from_bytes(file.read(8), "big"))
     return place == size > 0
+
+
+def _ends_with_bracket(wave: str | Path) -> bool:
+    """Whether a SAIF file is closed; a device has no end."""
+    if not Path(wave).is_file():
+        return True
+    with open(wave, "rb") as file:
+        file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        return file.read().rstrip().endswith(b")")
 
 
 class WaveFile:

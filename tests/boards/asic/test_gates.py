@@ -13,10 +13,10 @@ SAIF = r"""
 (DIVIDER / )
 (DURATION 100000)
  (INSTANCE TOP
-  (NET (clk (T0 50000) (T1 50000) (TC 20)))
   (INSTANCE bench
    (INSTANCE top
     (NET
+     (clk (T0 50000) (T1 50000) (TC 20))
      (_1_ (T0 1) (T1 1) (TZ 0) (TX 0) (TB 0) (TC 5))
      (word\[0\] (T0 1) (T1 1) (TC 10))
      (word\[1\] (T0 1) (T1 1) (TC 0))

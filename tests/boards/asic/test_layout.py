@@ -29,7 +29,7 @@ def test_an_unknown_block_is_refused(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("Final: No failed routes!", None), ("x\nFinal: Failed routes: 12\n", "12")],
+    [("Final: No failed routes!", None), ("x\nFinal: Failed net routes: 12\n", "12")],
 )
 def test_failed_routes_are_counted(text, count):
     found = layout._ROUTES.search(text)

@@ -1,5 +1,7 @@
 """Resets and gated clocks: the digits network on Verilog as standard cells get it."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillflow.boards.run import random_inputs
@@ -18,19 +20,36 @@ from stillflow.sim.execute import execute
 RELEASE = 4  # cycles after an asynchronous reset, before the first access
 
 
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_gated_clocks_change_no_bit(asynchronous, tmp_path):
+ODD = {"rows": 5, "cols": 3, "glb_kib": 4, "axi_data_bits": 64}
+ONE = {"rows": 1, "cols": 1, "glb_kib": 4}
+
+
+@pytest.mark.parametrize(
+    ("changes", "asynchronous"),
+    [
+        ({}, False),
+        ({}, True),
+        (ODD, True),
+        (ONE, False),
+        ({"dataflow": "os"}, True),
+        ({"dataflow": "nlr"}, False),
+        ({"dataflow": "rs"}, True),
+    ],
+    ids=str,
+)
+def test_gated_clocks_change_no_bit(changes, asynchronous, tmp_path):
+    config = replace(TINY, **changes)
     style = VerilogStyle(
         reset=ResetStyle(asynchronous=asynchronous), power_on_values=False, gated_clocks=True
     )
     files = []
-    for name, text in emit(Accelerator(TINY), style=style).items():
+    for name, text in emit(Accelerator(config), style=style).items():
         files.append(tmp_path / name)
         files[-1].write_text(text)
     gates = sum(path.read_text().count(f"  {CLOCK_GATE} ") for path in files)
     assert gates > 100
     network = load_network(DIGITS)
-    program = compile_network(network, TINY)
+    program = compile_network(network, config)
     network = program.network
     inputs = random_inputs(network, 3)
     words = {
@@ -38,7 +57,11 @@ def test_gated_clocks_change_no_bit(asynchronous, tmp_path):
         for port in network.inputs
     }
     with VerilatorEngine.from_verilog(
-        files, axi_data_bits=32, timing=DramTiming(latency=40), memory_bytes=1 << 20, quick=True
+        files,
+        axi_data_bits=config.axi_data_bits,
+        timing=DramTiming(latency=40),
+        memory_bytes=1 << 20,
+        quick=True,
     ) as engine:
         engine.step(RELEASE)
         driver = Driver(engine)

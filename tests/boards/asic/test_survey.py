@@ -53,6 +53,10 @@ def test_a_clock_that_is_too_fast_fails(need_cells, capsys):
         (["--target", "ecp5", "--period", "5"], "--period must go with --target osu018, not ecp5"),
         (["--target", "ecp5", "--power"], "--power must go with --target osu018, not ecp5"),
         (["--target", "osu018", "--whole"], "--whole must go with --target ecp5, "),
+        (
+            ["--target", "osu018", "--block", "sram_1r1w_64x32"],
+            "--block must have standard cells, ",
+        ),
         (["--target", "osu018", "--power"], "--power must go with --run MODEL.onnx"),
         (
             ["--target", "osu018", "--run", "x.onnx", "--block", "pe"],

@@ -1,5 +1,6 @@
 """Behaviour that all engines share, on both of them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,25 @@ def test_waveform_holds_the_run(
     ]
     cycles = 4 * 2 + 2 * 40 + 2 * 3 - 1  # four register writes, then the wait
     assert times[-1] / unit == pytest.approx((RESET_CYCLES + cycles) * 10e-9, abs=10e-9)
+
+
+def test_saif_counts_the_edges_of_the_clock(launch: Launch, tmp_path: Path) -> None:
+    file = tmp_path / "run.saif"
+    engine = launch("verilator", BITS, wave=file)
+    engine.step(25)
+    engine.close()
+    counts = re.findall(r"\(clk \(T0 \d+\) \(T1 \d+\).*\(TC (\d+)\)\)", file.read_text())
+    assert counts
+    assert {int(count) for count in counts} == {2 * (RESET_CYCLES + 25) - 1}
+
+
+def test_saif_on_a_full_disk_is_an_oserror(launch: Launch, tmp_path: Path) -> None:
+    file = tmp_path / "run.saif"
+    file.symlink_to("/dev/full")
+    engine = launch("verilator", BITS, wave=file)
+    engine.step(5)
+    with pytest.raises(OSError, match="No space left on device"):
+        engine.close()
 
 
 @both
