@@ -31,6 +31,7 @@ _BUILD_ARGS = {
 # cocotb's runner shows it every signal; the ports are enough, and build in a fraction of the time.
 _PORTS = (
     "clk", "rst", "irq", "i_*", "o_*", "s_axil_*", "m_axi_*", "ar_*", "aw_*", "r_*", "w_*", "b_*",
+    "sdram_clk", "dq_clk",
 )  # fmt: skip
 
 
@@ -136,8 +137,12 @@ def run_bench(
     module: str,
     seed: int = 1,
     run_dir: Path | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Run the cocotb tests of any ``module`` on any ``top``; otherwise as `run_top_bench`."""
+    """Run the cocotb tests of any ``module`` on any ``top``; otherwise as `run_top_bench`.
+
+    ``extra`` are environment variables for the tests.
+    """
     environment = simulator_environment(simulator)
     folder = _build(simulator, build_dir, verilog_files, environment, top)
     results = (run_dir or folder).absolute() / "results.xml"
@@ -158,7 +163,8 @@ def run_bench(
                 results_xml=str(results),
                 test_filter=rf"\.({names})(/.*)?$",
                 seed=seed,
-                extra_env={SETTINGS: settings.dump(), "COCOTB_LOG_LEVEL": "WARNING"},
+                extra_env={SETTINGS: settings.dump(), "COCOTB_LOG_LEVEL": "WARNING"}
+                | dict(extra or {}),
                 plusargs=(
                     ["+verilator+rand+reset+2", f"+verilator+seed+{seed}"]
                     if simulator == "verilator"

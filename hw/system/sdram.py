@@ -1,0 +1,261 @@
+"""Controller of a single-data-rate SDRAM, 16 bits wide."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.lib import enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillflow.hw.config import ceil_log2
+from stillflow.hw.signals import signals
+from stillflow.hw.system.memory_port import MemoryPort
+from stillflow.hw.system.sdram_timing import WORD_BITS, SdramTiming
+
+BURSTS = (2, 4, 8)  # words of a read or write that a device knows, and that a beat may have
+AUTO = 10  # address bit that makes a precharge one of all banks
+
+
+class Command(enum.Enum, shape=3):
+    """RAS#, CAS#, WE#, the first the highest bit."""
+
+    MODE = 0b000
+    REFRESH = 0b001
+    PRECHARGE = 0b010
+    ACTIVATE = 0b011
+    WRITE = 0b100
+    READ = 0b101
+    NOTHING = 0b111
+
+
+class State(enum.Enum):
+    """What the controller does."""
+
+    START = 0
+    SET_UP = 1
+    SERVE = 2
+    REFRESH = 3
+
+
+class SdramController(wiring.Component):
+    """Serves a memory port from an SDRAM: a beat is a burst, rows stay open.
+
+    Beats in an open row follow each other without a gap. A beat in another row of the bank costs
+    a precharge and an activation, a refresh closes all rows. Behind a read a write waits until the
+    read's words have come.
+
+    All output pins are registers, and ``i_dq`` goes into one first.
+
+    Parameters
+    ----------
+    timing : SdramTiming
+        Device and clock.
+    data_bits : int
+        Width of a beat: 32, 64 or 128.
+
+    Members
+    -------
+    port : ``In(MemoryPort(...))``
+    o_command : ``Out(3)``
+        RAS#, CAS#, WE#, as `Command`.
+    o_address, o_bank, o_mask
+    o_dq, o_dq_drive, i_dq
+
+    Raises
+    ------
+    ValueError
+        If there is no burst as long as a beat.
+    """
+
+    port: Any
+    o_command: Signal
+    o_address: Signal
+    o_bank: Signal
+    o_mask: Signal
+    o_dq: Signal
+    o_dq_drive: Signal
+    i_dq: Signal
+
+    def __init__(self, timing: SdramTiming, *, data_bits: int) -> None:
+        self.timing = timing
+        self.data_bits = data_bits
+        self.burst = data_bits // WORD_BITS
+        if self.burst not in BURSTS:
+            raise ValueError(f"data_bits must be {' '.join(map(str, BURSTS))} words of 16 bits")
+        address_bits = ceil_log2(timing.size * 8 // data_bits)
+        super().__init__(
+            {
+                "port": In(MemoryPort(data_bits=data_bits, address_bits=address_bits)),
+                "o_command": Out(Command),
+                "o_address": Out(timing.row_bits),
+                "o_bank": Out(timing.bank_bits),
+                "o_mask": Out(WORD_BITS // 8),
+                "o_dq": Out(WORD_BITS),
+                "o_dq_drive": Out(1),
+                "i_dq": In(WORD_BITS),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the controller."""
+        m = Module()
+        timing, burst = self.timing, self.burst
+        port, request = self.port, self.port.requests.p
+        within = ceil_log2(burst)
+
+        # Where a beat lies: rows of a bank follow those of the next bank.
+        column, row = Signal(timing.column_bits), Signal(timing.row_bits)
+        bank = Signal(timing.bank_bits)
+        m.d.comb += Cat(column[within:], bank, row).eq(request.address)
+        banks = 1 << timing.bank_bits
+        rows = [Signal(timing.row_bits, name=f"row_{n}") for n in range(banks)]
+        is_open = Signal(banks)
+
+        # Time.
+        most = max(
+            timing.cycles(t) for t in (timing.activate_ns, timing.precharge_ns, timing.refresh_ns)
+        )
+        wait = Signal(range(most + 2 * burst + 8))  # before any command
+        turn = Signal(range(timing.cas_latency + burst + 4))  # ... a write, behind reads
+        recover = Signal(range(burst + timing.cycles(timing.write_ns) + 2))  # ... a precharge
+        settle = Signal(range(timing.cycles(timing.row_ns) + 2))  # ... behind an activation
+        starting = Signal(range(timing.cycles(timing.start_ns) + 1))
+        interval = timing.cycles(timing.interval_ns)
+        clock, due = Signal(range(interval)), Signal()
+        for counter in (wait, turn, recover, settle):
+            with m.If(counter != 0):
+                m.d.sync += counter.eq(counter - 1)
+        m.d.sync += clock.eq(clock + 1)
+        with m.If(clock == interval - 1):
+            m.d.sync += [clock.eq(0), due.eq(1)]
+
+        # Words that go out behind a write, and those that come behind a read.
+        out, masks = Signal(self.data_bits), Signal(self.data_bits // 8)
+        drives = Signal(burst)
+        m.d.sync += [
+            self.o_dq.eq(out[:WORD_BITS]),
+            self.o_mask.eq(masks[: WORD_BITS // 8]),
+            self.o_dq_drive.eq(drives[0]),
+        ]
+        m.d.sync += [
+            out.eq(out[WORD_BITS:]),
+            masks.eq(masks[WORD_BITS // 8 :]),
+            drives.eq(drives[1:]),
+        ]
+        command = Signal(Command, init=Command.NOTHING)
+        m.d.comb += self.o_command.eq(command)
+        m.d.sync += command.eq(Command.NOTHING)
+
+        state, step = Signal(State), Signal(4)
+        hit, ready = signals("hit ready")
+        m.d.comb += hit.eq(is_open.bit_select(bank, 1) & (Array(rows)[bank] == row))
+        reads = Signal()
+        with m.Switch(state):
+            with m.Case(State.START):
+                m.d.sync += starting.eq(starting + 1)
+                with m.If(starting == timing.cycles(timing.start_ns)):
+                    m.d.sync += state.eq(State.SET_UP)
+            with m.Case(State.SET_UP):
+                with m.If(wait == 0):
+                    m.d.sync += [step.eq(step + 1), wait.eq(timing.cycles(timing.refresh_ns))]
+                    with m.Switch(step):
+                        with m.Case(0):
+                            m.d.sync += [
+                                command.eq(Command.PRECHARGE),
+                                self.o_address.eq(1 << AUTO),
+                            ]
+                        with m.Case(*range(1, 9)):
+                            m.d.sync += command.eq(Command.REFRESH)
+                        with m.Case(9):
+                            m.d.sync += [
+                                command.eq(Command.MODE),
+                                self.o_bank.eq(0),
+                                self.o_address.eq(within | timing.cas_latency << 4),
+                            ]
+                        with m.Default():
+                            m.d.sync += [due.eq(0), state.eq(State.SERVE)]
+            with m.Case(State.SERVE):
+                with m.If(wait == 0):
+                    with m.If(due):
+                        with m.If((recover == 0) & (settle == 0) & (turn == 0)):
+                            m.d.sync += [
+                                command.eq(Command.PRECHARGE),
+                                self.o_address.eq(1 << AUTO),
+                                is_open.eq(0),
+                                wait.eq(timing.cycles(timing.precharge_ns) - 1),
+                                state.eq(State.REFRESH),
+                            ]
+                    with m.Elif(port.requests.valid & hit):
+                        with m.If(~request.write | (turn == 0)):
+                            m.d.comb += ready.eq(1)
+                    with m.Elif(port.requests.valid & is_open.bit_select(bank, 1)):
+                        with m.If((recover == 0) & (settle == 0) & (turn == 0)):
+                            m.d.sync += [
+                                command.eq(Command.PRECHARGE),
+                                self.o_bank.eq(bank),
+                                self.o_address.eq(0),
+                                is_open.bit_select(bank, 1).eq(0),
+                                wait.eq(timing.cycles(timing.precharge_ns) - 1),
+                            ]
+                    with m.Elif(port.requests.valid):
+                        m.d.sync += [
+                            command.eq(Command.ACTIVATE),
+                            self.o_bank.eq(bank),
+                            self.o_address.eq(row),
+                            is_open.bit_select(bank, 1).eq(1),
+                            Array(rows)[bank].eq(row),
+                            wait.eq(timing.cycles(timing.activate_ns) - 1),
+                            settle.eq(timing.cycles(timing.row_ns) - 1),
+                        ]
+            with m.Case(State.REFRESH):
+                with m.If(wait == 0):
+                    m.d.sync += [
+                        command.eq(Command.REFRESH),
+                        due.eq(0),
+                        wait.eq(timing.cycles(timing.refresh_ns) - 1),
+                        state.eq(State.SERVE),
+                    ]
+
+        m.d.comb += [port.requests.ready.eq(ready), reads.eq(ready & ~request.write)]
+        with m.If(ready):
+            m.d.sync += [
+                self.o_bank.eq(bank),
+                self.o_address.eq(column),
+                wait.eq(burst - 1),
+            ]
+            with m.If(request.write):
+                first, byte = WORD_BITS, WORD_BITS // 8
+                m.d.sync += [
+                    command.eq(Command.WRITE),
+                    self.o_dq.eq(request.data[:first]),
+                    self.o_mask.eq(~request.strobe[:byte]),
+                    self.o_dq_drive.eq(1),
+                    out.eq(request.data[first:]),
+                    masks.eq(~request.strobe[byte:]),
+                    drives.eq((1 << (burst - 1)) - 1),
+                    recover.eq(burst + timing.cycles(timing.write_ns)),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    command.eq(Command.READ),
+                    self.o_mask.eq(0),
+                    turn.eq(timing.cas_latency + burst + 1),
+                ]
+        self._collect(m, reads, Mux(ready, request.source, 0))
+
+        return m
+
+    def _collect(self, m: Module, reads: Signal, source: Value) -> None:
+        """Take the words of a read, known by the cycles since its command."""
+        port, burst = self.port, self.burst
+        delay = self.timing.capture + burst
+        ends, sources = Signal(delay), Signal(delay)
+        word, shift = Signal(WORD_BITS), Signal(self.data_bits)
+        m.d.sync += [
+            ends.eq(Cat(reads, ends)),
+            sources.eq(Cat(source, sources)),
+            word.eq(self.i_dq),
+            shift.eq(Cat(shift[WORD_BITS:], word)),
+            port.read.eq(ends[-1]),
+            port.read_source.eq(sources[-1]),
+        ]
+        m.d.comb += port.read_data.eq(shift)

@@ -1,0 +1,1 @@
+"""A board in simulation: the UART's far end, and the SDRAM beside the chip."""
