@@ -21,6 +21,8 @@ COMMANDS = {
     "configs": "stillflow.boards.configs:configs",
     "synth": "stillflow.boards.synth:synth",
     "verify": "stillflow.boards.verify:verify",
+    "build": "stillflow.boards.build:build",
+    "boards": "stillflow.boards.boards:boards",
 }
 
 

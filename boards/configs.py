@@ -35,6 +35,11 @@ def config_option(command: _Command) -> _Command:
     return option(set_option(command))
 
 
+def override(config: AcceleratorConfig, sets: Iterable[str]) -> AcceleratorConfig:
+    """Apply overrides to a preset; see `resolve_config` for the errors."""
+    return resolve_config(config.name, sets)
+
+
 def resolve_config(name_or_path: str, sets: Iterable[str] = ()) -> AcceleratorConfig:
     """Find a configuration and apply overrides.
 

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from stillflow.boards.configs import config_option, resolve_config
+from stillflow.boards.configs import resolve_config, set_option
 from stillflow.boards.engines import device_opener
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json, write_npz
+from stillflow.boards.fpga.attachment import Attachment
+from stillflow.boards.fpga.board import find_board
+from stillflow.boards.inputs import Arrays, random_inputs, read_inputs
 from stillflow.boards.simulation import (
     MODEL,
     check_wave,
@@ -27,88 +30,20 @@ from stillflow.boards.simulation import (
 from stillflow.boards.version import version
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import dequantize, load_network, quantize
-from stillflow.compiler.graph import Network, Port
 from stillflow.compiler.objective import CYCLES, Objective
-from stillflow.compiler.program import Program, compile_network
+from stillflow.compiler.program import ALIGNMENT, Program, compile_network
 from stillflow.compiler.report import make_report
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim.engine.base import DramTiming
 from stillflow.sim.execute import Outcome, execute, execute_layers, golden_outcome
 from stillflow.sim.oracle import Oracle
 
-Arrays = dict[str, NDArray[Any]]
-
-
-def read_inputs(path: Path, network: Network) -> list[Arrays]:
-    """Graph inputs of an npz file, one dictionary for each run of the model.
-
-    A first axis of k times the model's batch gives k runs.
-
-    Raises
-    ------
-    ValueError
-        If an input is missing, of the wrong shape or dtype, or there is one that the graph lacks.
-    """
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                raise TypeError("it holds one array without a name")
-            with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: must be an npz file ({error})") from error
-    known = {port.name: port for port in network.inputs}
-    for name in arrays:
-        if name not in known:
-            raise ValueError(f"{path}: inputs must be among {', '.join(known)}, not {name!r}")
-    counts = {_runs(path, port, arrays) for port in network.inputs}
-    if len(counts) != 1:
-        raise ValueError(f"{path}: all inputs must hold the same number of batches")
-    (count,) = counts
-    return [
-        {name: np.split(array, count)[index] for name, array in arrays.items()}
-        for index in range(count)
-    ]
-
-
-def _runs(path: Path, port: Port, arrays: Arrays) -> int:
-    if port.name not in arrays:
-        raise ValueError(f"{path}: input {port.name!r} must be there")
-    array = arrays[port.name]
-    if array.dtype != np.dtype(port.dtype):
-        raise ValueError(f"{path}: {port.name} must be {port.dtype}, not {array.dtype}")
-    batch = port.shape[0] if port.shape else 1
-    fits = array.ndim == len(port.shape) and array.shape[1:] == port.shape[1:]
-    if not fits or array.shape[0] == 0 or array.shape[0] % batch:
-        raise ValueError(
-            f"{path}: {port.name} must have shape {port.shape} or a multiple of its first axis, "
-            f"not {array.shape}"
-        )
-    return array.shape[0] // batch
-
-
-def random_inputs(network: Network, seed: int) -> Arrays:
-    """Draw inputs that use the range of their quantised tensors."""
-    random = np.random.default_rng(seed)
-    inputs = {}
-    for port in network.inputs:
-        tensor = network.tensors[port.tensor]
-        info = np.iinfo(tensor.dtype)
-        words = random.integers(info.min, info.max, port.shape, endpoint=True)
-        if port.dtype == "float32":
-            inputs[port.name] = ((words - tensor.zero_point) * tensor.scale).astype(np.float32)
-        else:
-            inputs[port.name] = words.astype(port.dtype)
-    return inputs
-
 
 @contextmanager
 def _runner(
     program: Program,
     *,
+    attachment: Attachment | None,
     engine: str | None,
     timing: DramTiming,
     wave: Path | None,
@@ -118,6 +53,15 @@ def _runner(
     """Give the engine's name, and what runs the program once on words by tensor name."""
     if engine == MODEL:
         yield MODEL, lambda words: golden_outcome(program, words)
+        return
+    progress = layer_progress(program, timing, say)
+    if attachment is not None:
+        say(f"loading {attachment.board.name}")
+        with attachment.driver(program) as driver:
+            yield (
+                attachment.board.name,
+                lambda words: execute(driver, program, words, progress=progress),
+            )
         return
     open_device = device_opener(program.config, engine, timing, program.size, wave, say)
     used, device = open_device()
@@ -132,12 +76,7 @@ def _runner(
                 ),
             )
         else:
-            yield (
-                used,
-                lambda words: execute(
-                    driver, program, words, progress=layer_progress(program, timing, say)
-                ),
-            )
+            yield used, lambda words: execute(driver, program, words, progress=progress)
 
 
 def run_model(
@@ -153,8 +92,11 @@ def run_model(
     objective: Objective = CYCLES,
     jobs: int = 1,
     batch: int | None = None,
+    attachment: Attachment | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
     """Run a model on each batch of inputs; report the first run, mismatches of all.
+
+    With an attachment, on its board instead of an engine.
 
     Returns
     -------
@@ -173,15 +115,18 @@ def run_model(
     differences = roundings = 0
     with progress_line(console) as say:
         program = compile_network(
-            network, config, objective=objective, progress=lambda name: say(f"compiling {name}")
-        )
+            network, config, objective=objective,
+            alignment=ALIGNMENT if attachment is None else attachment.board.alignment,
+            progress=lambda name: say(f"compiling {name}"),
+        )  # fmt: skip
         network = program.network  # with the layers that this accelerator needs besides
         wrong = dict.fromkeys(network.results, 0)
         oracle = Oracle(model, network, batch)
-        with _runner(program, engine=engine, timing=timing, wave=wave, jobs=jobs, say=say) as (
-            used,
-            execute_once,
-        ):
+        runner = _runner(
+            program, attachment=attachment, engine=engine, timing=timing, wave=wave, jobs=jobs,
+            say=say,
+        )  # fmt: skip
+        with runner as (used, execute_once):
             for index, inputs in enumerate(runs):
                 say(f"run {index + 1} of {len(runs)}")
                 outcome = execute_once(
@@ -220,13 +165,34 @@ def run_model(
     return report, {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
+def _attachment(
+    board_name: str | None, port: str | None, engine: str | None, wave: Path | None, jobs: int
+) -> Attachment | None:
+    """Find the board, if there is one; refuse what only a simulation can do."""
+    if board_name is None:
+        if port is not None:
+            raise ValueError("--port must go with --board BOARD")
+        return None
+    board = find_board(board_name)
+    if port is None:
+        raise ValueError("--board must go with --port DEVICE")
+    if engine is not None or wave is not None or jobs != 1:
+        raise ValueError("--board must go without --engine, --wave and --jobs")
+    return Attachment(board, port)
+
+
 def _rounded(count: int) -> str:
     return f" ({count} where it rounds in float arithmetic)" if count else ""
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
-@config_option
+@click.option("--config", metavar="CONFIG",
+              help="A preset's name or a TOML file. Default with --board: its preset.")  # fmt: skip
+@set_option
+@click.option("--board", "board_name", metavar="BOARD",
+              help="Run on a board instead; see `stillflow boards`.")  # fmt: skip
+@click.option("--port", metavar="DEVICE", help="Of the board, such as /dev/ttyUSB0.")
 @click.option("--input", "input_path", type=click.Path(path_type=Path), metavar="X.npz",
               help="Graph inputs by name. Default: seeded random ones.")  # fmt: skip
 @click.option("--output", "output_path", type=click.Path(path_type=Path), metavar="Y.npz",
@@ -236,8 +202,10 @@ def _rounded(count: int) -> str:
 @simulation_options
 def run(
     model: Path,
-    config: str,
+    config: str | None,
     sets: tuple[str, ...],
+    board_name: str | None,
+    port: str | None,
     input_path: Path | None,
     output_path: Path | None,
     batch: int | None,
@@ -251,14 +219,17 @@ def run(
     json_path: Path | None,
 ) -> None:
     """Run a quantised ONNX model, every tensor compared with the golden model and ONNX Runtime."""
-    resolved = resolve_config(config, sets)
+    attachment = _attachment(board_name, port, engine, wave, jobs)
+    if config is None and attachment is None:
+        raise click.UsageError("Missing option '--config'.")
+    resolved = resolve_config(config or str(board_name), sets)
     check_wave(wave, engine, jobs)
     console = Console(stderr=True)
     batches = None if input_path is None else read_inputs(input_path, load_network(model, batch))
     report, outputs = run_model(
         model, resolved, console, batches, engine=engine,
         timing=dram_timing(dram_latency, dram_bytes_per_cycle, resolved), seed=seed, wave=wave,
-        objective=objective, jobs=jobs, batch=batch,
+        objective=objective, jobs=jobs, batch=batch, attachment=attachment,
     )  # fmt: skip
     printer = wide_console()
     printer.print(layer_table(report))

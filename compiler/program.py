@@ -24,6 +24,7 @@ from stillflow.hw.mapping import Mapping
 from stillflow.hw.tensor import TensorLayout
 
 ALIGNMENT = 4096  # of everything in DRAM: bursts start on a page
+LEAST_ALIGNMENT = RECORD_BYTES  # records may not lie anywhere else
 
 
 class CompileError(ValueError):
@@ -94,11 +95,12 @@ class Program:
 class _Allocator:
     """Hands out DRAM from address 0 upwards."""
 
+    alignment: int
     top: int = 0
 
     def take(self, size: int) -> int:
         address = self.top
-        self.top += -(-size // ALIGNMENT) * ALIGNMENT
+        self.top += -(-size // self.alignment) * self.alignment
         return address
 
 
@@ -109,6 +111,7 @@ def compile_network(
     objective: Objective = CYCLES,
     contents: bool = True,
     reuse: bool = False,
+    alignment: int = ALIGNMENT,
     progress: Callable[[str], None] | None = None,
     choose: Callable[[Plan, AcceleratorConfig], Mapping] | None = None,
 ) -> Program:
@@ -127,6 +130,9 @@ def compile_network(
     reuse : bool
         Let tensors that are not needed at the same time share their places. Otherwise every tensor
         can be read when the program has run.
+    alignment : int
+        Of everything in DRAM: a power of two from `LEAST_ALIGNMENT` on. With less the program is
+        smaller, and pages may cut bursts.
     progress : callable, optional
         Called with each layer's name.
     choose : callable, optional
@@ -136,11 +142,15 @@ def compile_network(
     ------
     CompileError
         If there is no layer, or one does not fit the accelerator's words or buffers.
+    ValueError
+        If the alignment cannot be.
     """
+    if alignment < LEAST_ALIGNMENT or alignment & (alignment - 1):
+        raise ValueError(f"alignment must be a power of two from 128 on, not {alignment!r}")
     if not network.layers:
         raise CompileError(f"{network.name}: there must be at least one layer")
     network = aligned(network, config)
-    allocator = _Allocator()
+    allocator = _Allocator(alignment)
     program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
@@ -189,9 +199,7 @@ def _margins(
         for layer in network.layers
         if layer.op == "lrn"
     }
-    return {
-        name: plan.halo * layouts[name].plane_bytes for name, plan in plans.items() if plan.halo
-    }
+    return {name: p.halo * layouts[name].plane_bytes for name, p in plans.items() if p.halo}
 
 
 def _places(
@@ -211,13 +219,11 @@ def _places(
         if tensors[name].part is None
     }
     if reuse:
-        offsets, total = shared_places(lifetimes(network), sizes, alignment=ALIGNMENT)
+        offsets, total = shared_places(lifetimes(network), sizes, alignment=allocator.alignment)
         base = allocator.take(total)
         addresses = {name: base + offset + margins.get(name, 0) for name, offset in offsets.items()}
     else:
-        addresses = {
-            name: allocator.take(size) + margins.get(name, 0) for name, size in sizes.items()
-        }
+        addresses = {name: allocator.take(n) + margins.get(name, 0) for name, n in sizes.items()}
     for name, layout in layouts.items():
         if (part := tensors[name].part) is not None:
             planes, rest = divmod(part.channel, config.channel_block)

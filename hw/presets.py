@@ -1,5 +1,7 @@
 """Named configurations. Plain Python."""
 
+from dataclasses import replace
+
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 
 TINY = AcceleratorConfig(name="tiny", rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1)
@@ -18,5 +20,11 @@ EYERISS = AcceleratorConfig(
     weight_bits=16, acc_bits=48, glb_kib=108, axi_data_bits=64, requant_lanes=14,
 )  # fmt: skip
 
+#: On boards; see `stillflow.boards.fpga.board`.
+ULX3S = replace(EDGE8, name="ulx3s")
+ORANGECRAB = replace(TINY, name="orangecrab")
+
 #: Every preset by its name.
-PRESETS = {config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32, EYERISS)}
+PRESETS = {
+    config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32, EYERISS, ULX3S, ORANGECRAB)
+}

@@ -13,7 +13,7 @@ from stillflow.boards.asic.macros import SramTiming
 from stillflow.boards.asic.mapping import Mapped, map_cells
 from stillflow.boards.asic.sta import Timing, analyse
 from stillflow.boards.errors import CheckFailed
-from stillflow.boards.run import random_inputs
+from stillflow.boards.inputs import random_inputs
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network, quantize
 from stillflow.compiler.program import compile_network

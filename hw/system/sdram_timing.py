@@ -1,5 +1,6 @@
 """What a single-data-rate SDRAM asks of its controller. Plain Python."""
 
+import contextlib
 from dataclasses import dataclass, replace
 
 WORD_BITS = 16
@@ -18,7 +19,7 @@ class SdramTiming:
     cas_latency : int
         Cycles from a read to its first word: 2 or 3.
     lag : float
-        Of the device's clock behind ours, in cycles: 0 to 1; see `with_best_lag`.
+        Of the device's clock behind ours, in cycles: 0 to 1; see `at`.
     activate_ns, precharge_ns, row_ns, refresh_ns, write_ns : float
         tRCD, tRP, tRAS, tRFC and tWR of the data sheet.
     interval_ns : float
@@ -100,16 +101,21 @@ class SdramTiming:
             edge - begin, end - edge, lag - self.setup_ns, self.period_ns - lag - self.keep_ns
         )
 
-    def with_best_lag(self) -> "SdramTiming":
-        """Choose the lag, in eighths of a cycle, that leaves most time."""
-        best = max(range(1, 8), key=lambda eighths: self._margin_at(eighths / 8))
-        return replace(self, lag=best / 8)
+    def at(self, clock: float) -> "SdramTiming":
+        """Give the device with another clock, and the lag, in eighths, that leaves most time.
 
-    def _margin_at(self, lag: float) -> float:
-        try:
-            return replace(self, lag=lag).margin_ns
-        except ValueError:
-            return 0.0
+        Raises
+        ------
+        ValueError
+            If none leaves any.
+        """
+        found: list[SdramTiming] = []
+        for eighths in range(1, 8):
+            with contextlib.suppress(ValueError):
+                found.append(replace(self, clock=clock, lag=eighths / 8))
+        if not found:
+            raise ValueError(f"clock must be one that the SDRAM can have, not {clock / 1e6:g} MHz")
+        return max(found, key=lambda timing: timing.margin_ns)
 
     @property
     def size(self) -> int:

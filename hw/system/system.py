@@ -1,56 +1,20 @@
 """An accelerator with its memory and its link: what a board holds, its pads apart."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.link import PAUSE_BYTES
 from stillflow.hw.system.axi_lite import AxiLiteMaster
 from stillflow.hw.system.axi_memory import AxiMemory
 from stillflow.hw.system.block_memory import BlockMemory
 from stillflow.hw.system.link import LinkDevice
 from stillflow.hw.system.sdram import SdramController
-from stillflow.hw.system.sdram_timing import SdramTiming
+from stillflow.hw.system.system_config import SystemConfig
 from stillflow.hw.system.uart import BITS, UartReceiver, UartTransmitter
 from stillflow.hw.top import Accelerator
-
-
-@dataclass(frozen=True, kw_only=True)
-class SystemConfig:
-    """A system.
-
-    Parameters
-    ----------
-    accelerator : AcceleratorConfig
-        The accelerator.
-    memory : int | SdramTiming
-        Bytes of memory on the chip, or an SDRAM beside it.
-    bit_cycles : int
-        Cycles of a bit on the UART, at least 4.
-
-    Raises
-    ------
-    ValueError
-        If the memory on the chip does not consist of whole beats.
-    """
-
-    accelerator: AcceleratorConfig
-    memory: int | SdramTiming
-    bit_cycles: int
-
-    def __post_init__(self) -> None:
-        if self.memory_bytes % self.accelerator.axi_bytes or not self.memory_bytes:
-            raise ValueError(f"memory must have whole beats, not {self.memory_bytes} bytes")
-
-    @property
-    def memory_bytes(self) -> int:
-        """Bytes of the memory."""
-        return self.memory if isinstance(self.memory, int) else self.memory.size
-
 
 SDRAM_PINS = (
     "o_command", "o_address", "o_bank", "o_mask", "o_dq", "o_dq_drive", "i_dq",

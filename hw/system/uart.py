@@ -39,7 +39,7 @@ class UartReceiver(wiring.Component):
         """Build the shift register."""
         m = Module()
 
-        line, bits = Signal(init=1), Signal(BITS - 1)
+        line, broken, bits = Signal(init=1), Signal(), Signal(BITS - 1)
         wait, left = Signal(range(2 * self.bit_cycles)), Signal(range(BITS + 1))
         m.submodules.synchronise = FFSynchronizer(self.i_rx, line, init=1)
         m.d.comb += self.o_byte.eq(bits[1:])
@@ -52,7 +52,7 @@ class UartReceiver(wiring.Component):
         with m.Else():
             m.d.sync += [left.eq(left - 1), wait.eq(self.bit_cycles - 1)]
             with m.If(left == 1):
-                m.d.sync += self.o_valid.eq(line)
+                m.d.sync += [self.o_valid.eq(line & ~broken), broken.eq(~line)]
                 with m.If(~line):  # a break, or out of step: wait for a pause
                     m.d.sync += left.eq(1)
             with m.Else():

@@ -104,9 +104,6 @@ module sdram #(
     for (n = 0; n < 8; n = n + 1) pipe[n] = 0;
   end
 
-  wire [COLUMN_BITS-1:0] next_column =
-    (column & ~(burst - 1)) | ((column + 1'b1) & (burst - 1));  // wraps within the burst
-
   always @(posedge clk) begin
     now = now + 1;
     if (restart) begin
@@ -170,7 +167,8 @@ module sdram #(
         pipe[0] = words[place(burst_bank, column)];
         pipe_valid[0] = 1;
       end
-      column = next_column;
+      // It wraps within the burst.
+      column = (column & ~(burst - 1)) | ((column + 1'b1) & (burst - 1));
       left = left - 1;
     end
     // Words of an earlier read still come while a write drives.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.system.sdram_timing import SdramTiming
-from stillflow.hw.system.system import SystemConfig
+from stillflow.hw.system.system_config import SystemConfig
 
 SETTINGS = "STILLFLOW_BOARD"  # environment variable: JSON of `BoardSettings`
 
@@ -26,12 +26,15 @@ class BoardSettings:
         Words of its input for each run, an npy file.
     seed : int
         Of noise.
+    alignment : int
+        Of what lies in memory.
     """
 
     system: SystemConfig
     model: Path
     inputs: Path
     seed: int
+    alignment: int
 
     def dump(self) -> str:
         """Give the value of the environment variable `SETTINGS`."""
@@ -44,6 +47,7 @@ class BoardSettings:
                 "model": str(self.model),
                 "inputs": str(self.inputs),
                 "seed": self.seed,
+                "alignment": self.alignment,
             }
         )
 
@@ -59,5 +63,5 @@ class BoardSettings:
         )
         return cls(
             system=system, model=Path(read["model"]), inputs=Path(read["inputs"]),
-            seed=read["seed"],
+            seed=read["seed"], alignment=read["alignment"],
         )  # fmt: skip

@@ -39,7 +39,7 @@ class DqTiming:
         return int(whole), rest, self.end_ns - self.begin_ns
 
 
-def testbench_files(memory: int | SdramTiming) -> dict[str, str]:
+def around_system(memory: int | SdramTiming) -> dict[str, str]:
     """Give the files beside those of the system: module `TOP`.
 
     Its ports are ``clk rst i_rx o_tx o_irq o_heard``; with an SDRAM also ``sdram_clk`` and

@@ -99,7 +99,9 @@ async def digits_are_classified(dut: Any) -> None:
     """Load the network over the UART, run it, compare every tensor and the classes."""
     board = await Board.start(dut)
     settings = board.settings
-    program = compile_network(load_network(settings.model), settings.system.accelerator)
+    program = compile_network(
+        load_network(settings.model), settings.system.accelerator, alignment=settings.alignment
+    )
     assert program.size <= settings.system.memory_bytes
     images = np.load(settings.inputs)
     (port,) = program.network.inputs

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stillflow.boards import run as module
 from stillflow.boards.cli import main
-from stillflow.boards.run import random_inputs, read_inputs
+from stillflow.boards.inputs import random_inputs, read_inputs
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network
 from stillflow.compiler.models import DIGITS, load_digits

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stillflow.boards.run import random_inputs
+from stillflow.boards.inputs import random_inputs
 from stillflow.boards.verilog import CLOCK_GATE, VerilogStyle, emit
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network, quantize

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stillflow.boards.engines import open_engine
-from stillflow.boards.run import random_inputs
+from stillflow.boards.inputs import random_inputs
 from stillflow.compiler.c import driver_files
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network, quantize

@@ -1,0 +1,1 @@
+"""Boards: clocks, pads, and the tools that make bitstreams."""

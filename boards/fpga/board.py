@@ -1,0 +1,143 @@
+"""What the boards are. Plain Python, without their platforms."""
+
+import difflib
+from dataclasses import dataclass, replace
+
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.presets import PRESETS
+from stillflow.hw.system.sdram_timing import SdramTiming
+from stillflow.hw.system.system_config import SystemConfig
+
+BAUD = 1_000_000
+_LARGEST_BAUD_ERROR = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """An FPGA with open tools.
+
+    Parameters
+    ----------
+    target : str
+        Family, as of `stillflow synth`.
+    place_and_route : tuple[str, ...]
+        nextpnr's command with the device's options.
+    pack : str
+        Command that makes the bitstream.
+    """
+
+    target: str
+    place_and_route: tuple[str, ...]
+    pack: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board; its preset has its name.
+
+    Parameters
+    ----------
+    name, title : str
+        On the command line, and in tables.
+    platform : str
+        Class in amaranth-boards: ``module:Class``.
+    device : Device
+        The FPGA.
+    oscillator, clock : float
+        Hz, on the board and of the design.
+    memory : int | SdramTiming
+        Bytes of block RAM for tensors and program, or an SDRAM.
+    alignment : int
+        Of what lies in memory, see `stillflow.compiler.program.compile_network`.
+    uart : tuple[str, str] | None
+        Pins of a connector for a UART's rx and tx, where the board has no UART of its own.
+    """
+
+    name: str
+    title: str
+    platform: str
+    device: Device
+    oscillator: float
+    clock: float
+    memory: int | SdramTiming
+    alignment: int = 4096
+    uart: tuple[str, str] | None = None
+
+    def system(self, accelerator: AcceleratorConfig | None = None) -> SystemConfig:
+        """Give what the board holds; by default with its preset.
+
+        Raises
+        ------
+        ValueError
+            If the clock cannot make the UART's.
+        """
+        bit_cycles = round(self.clock / BAUD)
+        if bit_cycles < 4 or abs(self.clock / bit_cycles / BAUD - 1) > _LARGEST_BAUD_ERROR:
+            raise ValueError(
+                f"clock must make {BAUD} baud within {_LARGEST_BAUD_ERROR:.0%}, "
+                f"not {self.clock / 1e6:g} MHz"
+            )
+        return SystemConfig(
+            accelerator=accelerator or PRESETS[self.name],
+            memory=self.memory,
+            bit_cycles=bit_cycles,
+        )
+
+    def at(self, clock: float) -> "Board":
+        """Give the board with another clock.
+
+        Raises
+        ------
+        ValueError
+            If its memory cannot have that clock.
+        """
+        memory = self.memory
+        if isinstance(memory, SdramTiming):
+            memory = memory.at(clock)
+        return replace(self, clock=clock, memory=memory)
+
+
+_ECP5_85 = Device(
+    target="ecp5",
+    place_and_route=("nextpnr-ecp5", "--85k", "--package", "CABGA381", "--speed", "6"),
+    pack="ecppack",
+)
+_ECP5_25 = Device(
+    target="ecp5",
+    place_and_route=("nextpnr-ecp5", "--25k", "--package", "CSFBGA285", "--speed", "8"),
+    pack="ecppack",
+)
+#: IS42S16160G-7 and devices like it: 32 MiB.
+_SDRAM_32M = SdramTiming(clock=50e6, row_bits=13, column_bits=9, bank_bits=2)
+
+#: Every board by its name.
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            name="ulx3s", title="ULX3S, ECP5-85F -6", platform="ulx3s:ULX3S_85F_Platform",
+            device=_ECP5_85, oscillator=25e6, clock=25e6, memory=_SDRAM_32M.at(25e6),
+        ),
+        Board(
+            name="orangecrab", title="OrangeCrab r0.2, ECP5-25F -8",
+            platform="orangecrab_r0_2:OrangeCrabR0_2_25FPlatform",
+            device=_ECP5_25, oscillator=48e6, clock=24e6, memory=80 << 10, alignment=128,
+            uart=("0", "1"),
+        ),
+    )
+}  # fmt: skip
+
+
+def find_board(name: str) -> Board:
+    """Find a board.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name not in BOARDS:
+        near = difflib.get_close_matches(name, list(BOARDS), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"BOARD must be one of {', '.join(BOARDS)}, not {name!r}{hint}")
+    return BOARDS[name]
