@@ -17,6 +17,7 @@ from stillflow.hw.config import CONFIG_KEYS, AcceleratorConfig
 from stillflow.hw.presets import PRESETS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_FLAGS = {key.name for key in fields(AcceleratorConfig) if key.type is bool}
 _INTEGERS = {key.name for key in fields(AcceleratorConfig) if key.type is int}
 
 json_option = click.option(
@@ -86,7 +87,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
     return {"name": path.stem} | values
 
 
-def _parse(key: str, value: str) -> int | str:
+def _parse(key: str, value: str) -> int | str | bool:
+    if key in _FLAGS:
+        if value not in ("true", "false"):
+            raise ValueError(f"--set: {key} must be true or false, not {value!r}")
+        return value == "true"
     if key not in _INTEGERS:
         return value
     try:

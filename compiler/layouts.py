@@ -94,3 +94,15 @@ def _cycles_with(
         )
     except MappingError:
         return float("inf")
+
+
+def margins_of(
+    network: Network, layouts: dict[str, TensorLayout], config: AcceleratorConfig
+) -> dict[str, int]:
+    """Bytes before and behind tensors that are read, too; their weights are zero."""
+    plans = {
+        layer.ifmap: plan_layer(layer, layouts[layer.ifmap], config)
+        for layer in network.layers
+        if layer.op == "lrn"
+    }
+    return {name: p.halo * layouts[name].plane_bytes for name, p in plans.items() if p.halo}

@@ -8,7 +8,8 @@ from stillflow.compiler.aligned import aligned
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.finish import finish_fields, table_bytes
 from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, clip_range, requantised
-from stillflow.compiler.layouts import choose_layouts
+from stillflow.compiler.layouts import choose_layouts, margins_of
+from stillflow.compiler.limits import check_limits
 from stillflow.compiler.liveness import lifetimes, shared_places
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.mapper import choose_mapping
@@ -154,7 +155,7 @@ def compile_network(
     program_address = allocator.take(BYTES * len(network.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
-    margins = _margins(network, layouts, config)
+    margins = margins_of(network, layouts, config)
     addresses = _places(network, layouts, config, margins, allocator, reuse=reuse)
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
@@ -180,26 +181,15 @@ def compile_network(
         size = compiled.mapping.filter_lines * config.filter_line_bytes
         segments[allocator.take(size)] = stream
         layers.append(compiled)
-    if allocator.top > 1 << 32:
-        raise CompileError(f"{network.name}: {allocator.top} bytes of DRAM exceed 4 GiB")
+    if allocator.top > 1 << config.address_bits:
+        bits = config.address_bits
+        raise CompileError(f"{network.name}: {allocator.top} bytes exceed {bits} address bits")
     segments[program_address] = b"".join(pack(layer.descriptor) for layer in layers)
     return Program(
         network=network, config=config, objective=objective, layers=tuple(layers),
         layouts=layouts, addresses=addresses, program_address=program_address,
         record_address=record_address, segments=segments, size=allocator.top,
     )  # fmt: skip
-
-
-def _margins(
-    network: Network, layouts: dict[str, TensorLayout], config: AcceleratorConfig
-) -> dict[str, int]:
-    """Bytes before and behind tensors that are read, too; their weights are zero."""
-    plans = {
-        layer.ifmap: plan_layer(layer, layouts[layer.ifmap], config)
-        for layer in network.layers
-        if layer.op == "lrn"
-    }
-    return {name: p.halo * layouts[name].plane_bytes for name, p in plans.items() if p.halo}
 
 
 def _places(
@@ -288,6 +278,7 @@ def _compile_layer(
     )  # fmt: skip
     descriptor = lower(mapping, plan, place)
     pack(descriptor)
+    check_limits(layer, descriptor, config)
     compiled = LayerProgram(layer=layer, plan=plan, mapping=mapping, descriptor=descriptor)
     if not contents:
         return compiled, b""

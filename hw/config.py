@@ -1,23 +1,9 @@
 """Parameters of the hardware. Plain Python: no Amaranth, no NumPy."""
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
 
+from stillflow.hw.config_check import Dataflow, ceil_log2, check
 from stillflow.hw.lazy import lazy
-
-
-class Dataflow(StrEnum):
-    """Which operand stays in the PE (survey, section V-B)."""
-
-    WEIGHT_STATIONARY = "ws"
-    OUTPUT_STATIONARY = "os"
-    NO_LOCAL_REUSE = "nlr"
-    ROW_STATIONARY = "rs"
-
-
-def ceil_log2(value: int) -> int:
-    """Exponent of the smallest power of two that is at least ``value``."""
-    return (value - 1).bit_length()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +37,12 @@ class AcceleratorConfig:
         Read segments in flight, 2 to 256: enough to cover the latency of the memory.
     ifmap_spad, filter_spad, psum_spad : int
         Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
+    finisher : bool
+        Whether layers may end in a table or join a second tensor. Without, networks that need it
+        do not compile.
+    address_bits, count_bits, counter_bits : int
+        Width of DRAM addresses, 16 to 32; of loop counts, 8 to 16; of performance counters, 16 to
+        48. Less of them makes the control smaller and faster; what does not fit does not compile.
 
     Raises
     ------
@@ -75,60 +67,14 @@ class AcceleratorConfig:
     ifmap_spad: int = 12
     filter_spad: int = 224
     psum_spad: int = 24
+    finisher: bool = True
+    address_bits: int = 32
+    count_bits: int = 16
+    counter_bits: int = 48
 
     def __post_init__(self) -> None:
-        for key in fields(self):
-            value = getattr(self, key.name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if key.type is int and not whole:
-                raise TypeError(f"{key.name} must be an integer, not {value!r}")
-        if self.dataflow not in tuple(Dataflow):
-            known = ", ".join(Dataflow)
-            raise ValueError(f"dataflow must be one of {known}, not {str(self.dataflow)!r}")
+        check(self)
         object.__setattr__(self, "dataflow", Dataflow(self.dataflow))
-        for name, low, high in (
-            ("rows", 1, 128), ("cols", 1, 128), ("acc_bits", 24, 48), ("glb_kib", 1, 1 << 16),
-            ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256), ("ifmap_spad", 1, 64),
-            ("filter_spad", 2, 1024), ("psum_spad", 1, 64),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must be in {low}..{high}, not {value!r}")
-        for name, allowed in (
-            ("act_bits", (8, 16)), ("weight_bits", (8, 16)),
-            ("axi_data_bits", (32, 64, 128, 256, 512)),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value not in allowed:
-                choices = ", ".join(map(str, allowed))
-                raise ValueError(f"{name} must be one of {choices}, not {value!r}")
-        if self.requant_lanes < 1 or self.m_block % self.requant_lanes:
-            raise ValueError(
-                f"requant_lanes must divide the {self.m_block} filters of a block, "
-                f"not {self.requant_lanes!r}"
-            )
-        if self.max_burst_beats * self.axi_bytes > 4096:
-            raise ValueError(
-                f"max_burst_beats must be at most {4096 // self.axi_bytes} "
-                f"with {self.axi_data_bits}-bit data, not {self.max_burst_beats!r}"
-            )
-        if self.acc_bits < self.psum_bits + 4:
-            raise ValueError(
-                f"acc_bits must be at least {self.psum_bits + 4} to add {self.rows} products "
-                f"of {self.act_bits}x{self.weight_bits} bits, not {self.acc_bits!r}"
-            )
-        # A block holds its lines until it starts; its last ones may come with a burst of more.
-        spare = (self.filter_lines - self.most_lines) * self.filter_line_bytes // self.axi_bytes
-        # Half of the ofmap buffer takes a drain of the array, or a beat of a second tensor.
-        drain = self.rows if self.dataflow == Dataflow.OUTPUT_STATIONARY else 1
-        if (
-            self.ifmap_depth < 16
-            or self.psum_depth < max(16, 2 * drain, 2 * self.beat_pixels)
-            or spare < self.max_burst_beats
-        ):
-            raise ValueError(
-                f"glb_kib must be larger for {self.rows}x{self.cols} PEs, not {self.glb_kib!r}"
-            )
 
     # -- derived sizes ---------------------------------------------------------------------------
 
@@ -136,6 +82,11 @@ class AcceleratorConfig:
     def pes(self) -> int:
         """Processing elements."""
         return self.rows * self.cols
+
+    @lazy
+    def length_bits(self) -> int:
+        """Width of what counts elements or beats in a row."""
+        return min(24, max(self.address_bits, ceil_log2(self.ifmap_elements) + 1))
 
     @lazy
     def act_bytes(self) -> int:
@@ -290,7 +241,7 @@ class AcceleratorConfig:
         return self.rows + parameters
 
     def keys(self) -> dict[str, int | str]:
-        """Every key with its value, for reports and manifests."""
+        """Give every key with its value, for reports and manifests."""
         return {key.name: getattr(self, key.name) for key in fields(self)}
 
 

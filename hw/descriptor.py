@@ -9,6 +9,8 @@ makes the sum of all words zero (modulo 2^32).
 from dataclasses import dataclass
 from enum import IntEnum
 
+from stillflow.hw.config import AcceleratorConfig
+
 MAGIC = 0x5F10  # first half-word of every descriptor
 
 
@@ -27,6 +29,18 @@ class Field:
     bits: int
     signed: bool
     doc: str
+
+    def kept_bits(self, config: AcceleratorConfig) -> int:
+        """Bits of it that an accelerator keeps."""
+        if self.name in ("magic", "checksum"):
+            return self.bits
+        if self.bits == 32:
+            return config.address_bits
+        if self.bits >= 24:
+            return min(self.bits, config.length_bits + self.signed)
+        if self.bits == 17 or (self.bits == 16 and not self.signed):
+            return min(self.bits, config.count_bits + self.signed)
+        return self.bits
 
 
 def _u(name: str, bits: int, doc: str) -> Field:

@@ -97,12 +97,10 @@ class Accelerator(wiring.Component):
         reader, writer = Reader(config), Writer(config)
         loads, stores = ReadWalker(config), StoreWalker(config)
         dataflow, ofmap = DATAFLOWS[config.dataflow](config), OfmapBuffer(config)
-        finisher = Finisher(config)
-        counters, events = Counters(), CounterEvents(config)
+        counters, events = Counters(config), CounterEvents(config)
         m.submodules.csr, m.submodules.job = csr, job
         m.submodules.counters, m.submodules.events = counters, events
         m.submodules.dataflow, m.submodules.ofmap = dataflow, ofmap
-        m.submodules.finisher = finisher
         for name, engine in {
             "reader": reader,
             "writer": writer,
@@ -205,23 +203,28 @@ class Accelerator(wiring.Component):
             ofmap.i_ring.eq(ring),
             ofmap.i_joins.eq(joins),
             ofmap.i_late.eq(joins | layer.table),
-            ofmap.i_finished.eq(finisher.o_words.as_value()),
             ofmap.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.RESIDUAL)),
             ofmap.i_fill_element.eq(reader.o_element),
             ofmap.i_fill_mask.eq(reader.o_mask),
             ofmap.i_fill_data.eq(reader.o_data),
-            finisher.i_layer.eq(layer),
-            finisher.i_valid.eq(dataflow.o_valid),
-            finisher.i_words.eq(dataflow.o_words),
-            finisher.i_residuals.as_value().eq(ofmap.o_residuals),
-            finisher.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.TABLE)),
-            finisher.i_fill_line.eq(reader.o_element[ceil_log2(config.axi_elements) :]),
-            finisher.i_fill_data.eq(reader.o_data),
             ofmap.i_read_en.eq(writer.o_read_en),
             ofmap.i_read_entry.eq(writer.o_read_entry),
             writer.i_vector.eq(ofmap.o_vector),
             writer.i_counters.eq(job.o_counters),
         ]
+
+        if config.finisher:
+            m.submodules.finisher = finisher = Finisher(config)
+            m.d.comb += [
+                finisher.i_layer.eq(layer),
+                finisher.i_valid.eq(dataflow.o_valid),
+                finisher.i_words.eq(dataflow.o_words),
+                finisher.i_residuals.as_value().eq(ofmap.o_residuals),
+                finisher.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.TABLE)),
+                finisher.i_fill_line.eq(reader.o_element[ceil_log2(config.axi_elements) :]),
+                finisher.i_fill_data.eq(reader.o_data),
+                ofmap.i_finished.eq(finisher.o_words.as_value()),
+            ]
 
         # What the counters see.
         m.d.comb += [

@@ -227,9 +227,9 @@ class Segment(data.StructLayout):
     Members
     -------
     kind : ``SegmentKind``
-    address : ``unsigned(32)``
+    address : of address_bits
         DRAM byte address; meaningless for padding.
-    beats : ``unsigned(24)``
+    beats : of length_bits
     skip : elements before the first valid one in the first beat
     tail : valid elements of the last beat, less one, counted from its lane 0
     element : ifmap buffer element of lane 0 of the first beat; of a residual segment, element of
@@ -243,8 +243,8 @@ class Segment(data.StructLayout):
         super().__init__(
             {
                 "kind": SegmentKind,
-                "address": 32,
-                "beats": 24,
+                "address": config.address_bits,
+                "beats": config.length_bits,
                 "skip": lane_bits,
                 "tail": lane_bits,
                 "element": element_bits(config),
@@ -258,9 +258,9 @@ class StoreRun(data.StructLayout):
 
     Members
     -------
-    address : ``unsigned(32)``
+    address : of address_bits
         DRAM byte address.
-    pixels : ``unsigned(16)``
+    pixels : of count_bits
         At least 1.
     entry : first entry of the ofmap buffer
     unit : channel block within an entry
@@ -271,8 +271,8 @@ class StoreRun(data.StructLayout):
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__(
             {
-                "address": 32,
-                "pixels": 16,
+                "address": config.address_bits,
+                "pixels": config.count_bits,
                 "entry": max(1, ceil_log2(config.psum_depth)),
                 "unit": max(1, ceil_log2(config.block_units)),
                 "release": 1,

@@ -37,7 +37,7 @@ class OfmapBuffer(wiring.Component):
         Begin anew at entry 0.
     i_ring, i_late, i_joins
         Of the layer.
-    i_columns : ``In(16)``
+    i_columns : ``In(count_bits)``
         Vectors of a strip's row.
     i_valid, i_words, i_column_last, i_strip_last
         The next vector; whether it is the last of its column, of its strip.
@@ -82,7 +82,7 @@ class OfmapBuffer(wiring.Component):
                 "i_ring": In(range(config.psum_depth + 1)),
                 "i_late": In(1),
                 "i_joins": In(1),
-                "i_columns": In(16),
+                "i_columns": In(config.count_bits),
                 "i_valid": In(1),
                 "i_words": In(self.width),
                 "i_column_last": In(1),
@@ -128,13 +128,23 @@ class OfmapBuffer(wiring.Component):
         with m.If(self.i_clear):
             m.d.sync += [entry.eq(0), column.eq(0), waiting.eq(0)]
 
+        write_entry = Signal.like(entry)
+        words = Signal(self.width)
+        if not self.config.finisher:
+            m.d.comb += [
+                self.o_write.eq(self.i_valid),
+                write_entry.eq(entry),
+                words.eq(self.i_words),
+                self.o_ready.eq(ready),
+            ]
+            self._halves(m, platform, entry, write_entry, words)
+            return m
+
         # What is written, now or when it is finished.
         latency = finish_latency(self.config)
         late_valid = delayed(m, self.i_valid, latency, "valid")
         late_entry = delayed(m, entry, latency, "entry")
         late_ready = delayed(m, ready, latency, "ready")
-        write_entry = Signal.like(entry)
-        words = Signal(self.width)
         m.d.comb += [
             self.o_write.eq(Mux(self.i_late, late_valid, self.i_valid)),
             write_entry.eq(Mux(self.i_late, late_entry, entry)),
@@ -148,8 +158,20 @@ class OfmapBuffer(wiring.Component):
     def _halves(
         self, m: Module, platform: object, entry: Signal, write_entry: Signal, words: Signal
     ) -> None:
-        """Entries of the ring in the lower half and behind it."""
+        """Entries of the ring in the lower half and behind it; one memory where nothing joins."""
         config, half = self.config, join_depth(self.config)
+        if not config.finisher:
+            ring = Sram(depth=config.psum_depth, width=self.width)
+            m.submodules.ring = unit(platform, ring)
+            m.d.comb += [
+                ring.i_write_en.eq(self.o_write),
+                ring.i_write_addr.eq(write_entry),
+                ring.i_write_data.eq(words),
+                ring.i_read_en.eq(self.i_read_en),
+                ring.i_read_addr.eq(self.i_read_entry),
+                self.o_vector.eq(ring.o_read_data),
+            ]
+            return
         lower = Sram(depth=half, width=self.width)
         m.submodules.lower = unit(platform, lower)
         m.submodules.upper = upper = ResidualHalf(config)

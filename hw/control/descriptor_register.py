@@ -1,6 +1,6 @@
 """The register that holds the layer's descriptor."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -74,10 +74,14 @@ class DescriptorRegister(wiring.Component):
         with m.If(self.i_clear):
             m.d.sync += [index.eq(0), total.eq(0)]
 
-        layer = self.o_layer
+        layer = data.View(LayerDescriptor(), Signal(LayerDescriptor().size, name="layer"))
+        m.d.comb += self.o_layer.eq(layer)
+        if not self.config.finisher:
+            m.d.comb += [self.o_layer.join.eq(Join.NONE), self.o_layer.table.eq(0)]
         for entry in FIELDS:
             word, low = PLACES[entry.name]
-            m.d.comb += layer[entry.name].eq(words[word][low : low + entry.bits])
+            kept = words[word][low : low + entry.kept_bits(self.config)]
+            m.d.comb += layer[entry.name].eq(kept.as_signed() if entry.signed else kept)
         m.d.comb += [
             self.o_full.eq(index == self.beats),
             self.o_legal.eq(
@@ -91,6 +95,7 @@ class DescriptorRegister(wiring.Component):
                     <= Mux(layer.join != Join.NONE, join_depth(self.config), self.config.psum_depth)
                 )
                 & (layer.slots != 0)
+                & (Const(self.config.finisher, 1) | ((layer.join == Join.NONE) & ~layer.table))
             ),
         ]
 

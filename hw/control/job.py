@@ -1,6 +1,6 @@
 """Runs a program: fetches descriptors, starts the walkers, ends or aborts the job."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -177,7 +177,10 @@ class JobControl(wiring.Component):
         overdue = Signal()
         m.d.comb += overdue.eq(drain == DRAIN_CYCLES)
         failed = Signal()
+        places = (self.i_program_address, self.i_record_address)
         misplaced = (self.i_program_address[:6] != 0) | (self.i_record_address[:7] != 0)
+        if self.config.address_bits < len(places[0]):
+            misplaced |= Cat(place[self.config.address_bits :] for place in places).any()
         segment = self.o_segment.p
         m.d.comb += [
             segment.kind.eq(SegmentKind.DESCRIPTOR),
@@ -195,7 +198,9 @@ class JobControl(wiring.Component):
         for counter in Counter:
             value = self.i_counters[counter]
             if counter in stamped:
-                stamp = Signal(48, name=f"stamp_{counter.name.lower()}", reset_less=True)
+                stamp = Signal(
+                    self.config.counter_bits, name=f"stamp_{counter.name.lower()}", reset_less=True
+                )
                 with m.If(settled):
                     m.d.sync += stamp.eq(value)
                 value = stamp

@@ -48,12 +48,12 @@ class BurstSplitter(wiring.Component):
         super().__init__(
             {
                 "i_load": In(1),
-                "i_address": In(32),
-                "i_beats": In(24),
+                "i_address": In(config.address_bits),
+                "i_beats": In(config.length_bits),
                 "i_next": In(1),
                 "i_clear": In(1),
                 "o_valid": Out(1),
-                "o_address": Out(32),
+                "o_address": Out(config.address_bits),
                 "o_beats": Out(9),
                 "o_last": Out(1),
             }
@@ -65,7 +65,7 @@ class BurstSplitter(wiring.Component):
         shift = ceil_log2(self.config.axi_bytes)
         page_beats = BOUNDARY_BYTES >> shift
 
-        beats = Signal(24)
+        beats = Signal(self.config.length_bits)
         to_boundary = Signal(range(page_beats + 1))
         limit = Signal(9)
         m.d.comb += [

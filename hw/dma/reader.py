@@ -147,7 +147,7 @@ class Reader(wiring.Component):
 
         # Beat side.
         head = Segment(config)(segments.r_data)
-        beat = Signal(24)
+        beat = Signal(config.length_bits)
         is_padding = Signal()
         last_beat = Signal()
         m.d.comb += [
@@ -177,7 +177,7 @@ class Reader(wiring.Component):
             self.o_residual.eq(ends_group & is_residual),
         ]
 
-        outstanding = Signal(24)
+        outstanding = Signal(config.length_bits)
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [

@@ -214,7 +214,9 @@ class Writer(wiring.Component):
             m.d.sync += beat.eq(Mux(self.w_last, 0, beat + 1))
 
     def _responses(self, m: Module, sent: Signal, address: Value) -> Signal:
-        m.submodules.answers = answers = SyncFIFOBuffered(width=32, depth=OUTSTANDING_WRITES)
+        m.submodules.answers = answers = SyncFIFOBuffered(
+            width=self.config.address_bits, depth=OUTSTANDING_WRITES
+        )
         outstanding = Signal(range(OUTSTANDING_WRITES + 1))
         answered = self.b_valid & (outstanding != 0)
         m.d.sync += outstanding.eq(outstanding + sent - answered)

@@ -102,7 +102,7 @@ class BlockWalker(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         tile_step, k_step = signals("tile_step k_step")
-        m.submodules.nest = nest = LoopNest(len(Level))
+        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
         counts = loop_counts(Level, layer, last)

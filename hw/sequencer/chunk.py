@@ -37,10 +37,10 @@ class Chunk(data.StructLayout):
                 "psum": max(1, ceil_log2(config.psum_depth)),
                 "line": ceil_log2(config.filter_lines),
                 "lanes": ceil_log2(config.rows + 1),
-                "groups": 16,
-                "images": 16,
-                "rows": 16,
-                "columns": 16,
+                "groups": config.count_bits,
+                "images": config.count_bits,
+                "rows": config.count_bits,
+                "columns": config.count_bits,
                 "parameters": range(config.bias_lines + config.scale_lines + 1),
             }
             | dict.fromkeys(flags, 1)

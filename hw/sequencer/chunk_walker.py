@@ -100,7 +100,7 @@ class ChunkWalker(wiring.Component):
         position_bits = filter_position_bits(config)
 
         tile_step, k_step = signals("tile_step k_step")
-        m.submodules.nest = nest = LoopNest(len(Level))
+        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         m.submodules.k = k = KWalk(config)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
         m.d.comb += [nest.i_counts[i].eq(count) for i, count in self._counts(last).items()]

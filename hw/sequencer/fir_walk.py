@@ -87,12 +87,14 @@ class FirWalk(wiring.Component):
         runs, waits, first = signals("runs waits first")
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
-        row, column = signals("row column", 16)  # of the strip's ifmap; ofmap column
-        row_wait, column_wait = signals("row_wait column_wait", 16)  # until a window is complete
-        done_rows, rows_left, image = signals("done_rows rows_left image", 16)
+        row, column = signals("row column", config.count_bits)  # of the strip's ifmap; ofmap column
+        row_wait, column_wait = signals(
+            "row_wait column_wait", config.count_bits
+        )  # until a window is complete
+        done_rows, rows_left, image = signals("done_rows rows_left image", config.count_bits)
 
         row_meets, emits, ends = signals("row_meets emits ends")
-        strip_rows = Signal(16)
+        strip_rows = Signal(config.count_bits)
         column_last = Signal()
         strip_last = Signal()
         more_strips, more_images = signals("more_strips more_images")

@@ -33,14 +33,14 @@ class Corner(data.StructLayout):
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__(
             {
-                "address": 32,
+                "address": config.address_bits,
                 "target": ceil_log2(config.ifmap_elements),
-                "row0": signed(18),
-                "element0": signed(26),
-                "rows": 16,
-                "images": 16,
+                "row0": signed(config.count_bits + 2),
+                "element0": signed(config.length_bits + 2),
+                "rows": config.count_bits,
+                "images": config.count_bits,
                 "planes": 8,
-                "width": 24,
+                "width": config.length_bits,
             }
         )
 
@@ -91,10 +91,10 @@ class GroupRows(wiring.Component):
         act_shift = ceil_log2(self.config.act_bytes)
         lane_bits = ceil_log2(self.config.axi_elements)
 
-        m.submodules.rows = rows = LoopNest(3)
-        m.submodules.source = source = NestAddress((True,) * 3, 32)
+        m.submodules.rows = rows = LoopNest(3, self.config.count_bits)
+        m.submodules.source = source = NestAddress((True,) * 3, self.config.address_bits)
         m.submodules.target = target = NestAddress((True,) * 3, len(corner.target))
-        m.submodules.pieces = pieces = RowPieces()
+        m.submodules.pieces = pieces = RowPieces(self.config.length_bits)
         row_step = Signal()
         counts = (corner.rows, corner.images, corner.planes)
         dram = (layer.ifmap_stride_h, layer.ifmap_stride_n, layer.ifmap_stride_plane)
@@ -113,7 +113,7 @@ class GroupRows(wiring.Component):
             pieces.i_size.eq(layer.w_size),
         ]
 
-        row = Signal(signed(19))
+        row = Signal(signed(self.config.count_bits + 3))
         m.d.comb += row.eq(corner.row0 + rows.o_index[0])
         left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
         all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
@@ -123,8 +123,8 @@ class GroupRows(wiring.Component):
         row_end = Signal()
         segment = self.o_segment.p
         accepted = self.o_segment.valid & self.o_segment.ready
-        address = Signal(32)
-        length = Signal(24)
+        address = Signal(self.config.address_bits)
+        length = Signal(self.config.length_bits)
         element = Signal(len(corner.target))
         skip = Signal(max(1, lane_bits))
         m.d.comb += [

@@ -170,12 +170,12 @@ class GroupStreamer(wiring.Component):
         """Play biases, scales and weights, in the order of the filter stream."""
         config, chunk, line = self.config, self.i_chunk, self.o_line
         walk_index = m.submodules.walk.o_index
-        index = Signal(16)
+        index = Signal(config.count_bits)
         biases = Signal(range(config.bias_lines + 1))
         scales = Signal(range(config.scale_lines + 1))
         weights = Signal(range(config.rows + 1))
         place = Signal.like(line.line)
-        group_psum = Signal(16)
+        group_psum = Signal(config.count_bits)
         m.d.comb += [
             line.valid.eq((biases != 0) | (scales != 0) | (weights != 0)),
             line.kind.eq(
@@ -217,7 +217,7 @@ class GroupStreamer(wiring.Component):
         config, chunk = self.config, self.i_chunk
 
         # Plane groups are counted modulo 2^16.
-        groups, behind = signals("groups behind", 16)
+        groups, behind = signals("groups behind", config.count_bits)
         m.d.sync += groups.eq(groups + self.i_group)
         m.d.comb += behind.eq(groups - chunk.groups)
 

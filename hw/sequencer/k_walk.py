@@ -58,6 +58,7 @@ class KWalk(wiring.Component):
     o_groups: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
+        self.config = config
         self.element_bits = ceil_log2(config.ifmap_elements)
         super().__init__(
             {
@@ -66,11 +67,11 @@ class KWalk(wiring.Component):
                 "i_last_tile": In(1),
                 "i_step": In(1),
                 "o_offset": Out(self.element_bits),
-                "o_group": Out(16),
+                "o_group": Out(config.count_bits),
                 "o_first": Out(1),
                 "o_done": Out(1),
                 "o_breaks": Out(1),
-                "o_groups": Out(16),
+                "o_groups": Out(config.count_bits),
             }
         )
 
@@ -79,7 +80,7 @@ class KWalk(wiring.Component):
         m = Module()
         layer = self.i_layer
 
-        m.submodules.nest = nest = LoopNest(len(KLevel))
+        m.submodules.nest = nest = LoopNest(len(KLevel), self.config.count_bits)
         m.submodules.place = address = NestAddress((True,) * len(KLevel), self.element_bits)
         last_group = self.i_last_tile & nest.o_last[KLevel.GROUP]
         counts = {

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,13 +35,15 @@ class LoopNest(wiring.Component):
     ----------
     levels : int
         Loops.
+    bits : int
+        Width of a count.
 
     Members
     -------
-    i_counts : ``In(ArrayLayout(16, levels))``
+    i_counts : ``In(ArrayLayout(bits, levels))``
         Iterations, at least 1.
     i_restart, i_step : ``In(1)``
-    o_index : ``Out(ArrayLayout(16, levels))``
+    o_index : ``Out(ArrayLayout(bits, levels))``
     o_first, o_last, o_level : ``Out(levels)``
         Bit per loop.
     o_done : ``Out(1)``
@@ -57,14 +59,14 @@ class LoopNest(wiring.Component):
     o_level: Signal
     o_done: Signal
 
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, bits: int) -> None:
         self.levels = levels
         super().__init__(
             {
-                "i_counts": In(data.ArrayLayout(16, levels)),
+                "i_counts": In(data.ArrayLayout(bits, levels)),
                 "i_restart": In(1),
                 "i_step": In(1),
-                "o_index": Out(data.ArrayLayout(16, levels)),
+                "o_index": Out(data.ArrayLayout(bits, levels)),
                 "o_first": Out(levels),
                 "o_last": Out(levels),
                 "o_level": Out(levels),
@@ -199,3 +201,42 @@ def loop_counts(levels: type[_Level], layer: data.View, last: Signal) -> dict[_L
         "G": layer.g_count,
     }
     return {level: counts[level.name] for level in levels if level.name in counts}
+
+
+def tile_origin(
+    m: Module, name: str, step: Signal, moved: Signal, restart: Signal, *, part: int, tile: int,
+    bits: int, part_step: Value, tile_step: Value, origin: Value,
+) -> Signal:  # fmt: skip
+    """Walk to the first row or element of a window tile, which follows that of the pixel tile.
+
+    Parameters
+    ----------
+    m : Module
+        Where the registers go.
+    name : str
+        Of the signals.
+    step, moved, restart : Signal
+        The nest's step, levels and restart.
+    part, tile : int
+        Levels of the window's part and of the pixel tile.
+    bits : int
+        Width of the origin.
+    part_step, tile_step, origin : Value
+        From the descriptor.
+    """
+    here, start, next_start = (
+        Signal(signed(bits + 1), name=name + suffix) for suffix in ("0", "_start", "_next")
+    )
+    m.d.comb += next_start.eq(start + tile_step)
+    with m.If(step):
+        with m.If(moved[part]):
+            m.d.sync += here.eq(here + part_step)
+        with m.Elif(moved[tile]):
+            m.d.sync += [start.eq(next_start), here.eq(next_start)]
+        with m.Elif(moved[tile:].any()):
+            m.d.sync += [start.eq(origin), here.eq(origin)]
+        with m.Elif(moved[part:].any()):
+            m.d.sync += here.eq(start)
+    with m.If(restart):
+        m.d.sync += [start.eq(origin), here.eq(origin)]
+    return here

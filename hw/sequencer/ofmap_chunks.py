@@ -30,8 +30,8 @@ class OfmapChunk(data.StructLayout):
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__(
             {
-                "address": 32,
-                "pixels": 16,
+                "address": config.address_bits,
+                "pixels": config.count_bits,
                 "entry": range(config.psum_depth),
                 "unit": range(config.block_units + 1),
                 "unit_last": 1,
@@ -71,7 +71,7 @@ class OfmapChunks(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_base : ``In(32)``
+    i_base : ``In(address_bits)``
         DRAM byte address of the tensor's first element, taken with ``i_begin``.
     i_ring : entries of the ring
     i_block : ``In(1)``
@@ -103,7 +103,7 @@ class OfmapChunks(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor()),
-                "i_base": In(32),
+                "i_base": In(config.address_bits),
                 "i_ring": In(entries_shape),
                 "i_block": In(1),
                 "i_entries": In(entries_shape),
@@ -127,15 +127,15 @@ class OfmapChunks(wiring.Component):
         ]
 
         state = Signal(State)
-        left, pixels = signals("left pixels", 16)
-        here, unit_address = signals("here unit_address", 32)
+        left, pixels = signals("left pixels", config.count_bits)
+        here, unit_address = signals("here unit_address", config.address_bits)
         entry = Signal(range(config.psum_depth))
         unit = Signal(range(config.block_units + 1))
         free = Signal(range(config.psum_depth + 1))
         claimed = Signal.like(pixels)
         m.d.sync += free.eq(free + self.i_entries - claimed)
 
-        unit_last, rest = Signal(), Signal(16)
+        unit_last, rest = Signal(), Signal(config.count_bits)
         next_entry = Signal(range(2 * config.psum_depth))
         m.d.comb += [
             unit_last.eq(unit + 1 == runs.o_units),

@@ -54,7 +54,7 @@ class OfmapRoom(wiring.Component):
                 "i_entry_freed": In(1),
                 "i_residual": In(1),
                 "i_take": In(1),
-                "i_need": In(16),
+                "i_need": In(config.count_bits),
                 "o_room": Out(1),
                 "o_present": Out(1),
             }

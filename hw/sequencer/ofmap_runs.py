@@ -37,7 +37,7 @@ class OfmapRuns(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_base : ``In(32)``
+    i_base : ``In(address_bits)``
         DRAM byte address of the tensor's first element, taken with ``i_begin``.
     i_step : ``In(1)``
         Go to the next run.
@@ -63,10 +63,10 @@ class OfmapRuns(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor()),
-                "i_base": In(32),
+                "i_base": In(config.address_bits),
                 "i_step": In(1),
-                "o_address": Out(32),
-                "o_pixels": Out(16),
+                "o_address": Out(config.address_bits),
+                "o_pixels": Out(config.count_bits),
                 "o_units": Out(range(config.block_units + 1)),
                 "o_block_last": Out(1),
                 "o_done": Out(1),
@@ -78,7 +78,7 @@ class OfmapRuns(wiring.Component):
         m = Module()
         config, layer = self.config, self.i_layer
 
-        m.submodules.nest = nest = LoopNest(len(Level))
+        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         last = nest.o_last
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
         counts = loop_counts(Level, layer, last)
@@ -102,7 +102,7 @@ class OfmapRuns(wiring.Component):
             Level.M_OUTER: layer.ofmap_stride_m,
             Level.G: layer.ofmap_stride_g,
         }
-        m.submodules.place = place = NestAddress((True,) * len(Level), 32)
+        m.submodules.place = place = NestAddress((True,) * len(Level), config.address_bits)
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
         m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
         partial = last_strip if config.has_pe_sets else last_block

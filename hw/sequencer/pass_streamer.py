@@ -123,7 +123,7 @@ class PassStreamer(wiring.Component):
                 "i_loaded": In(8),
                 "o_start": Out(1),
                 "o_beat": Out(Beat(config)),
-                "o_pes": Out(16),
+                "o_pes": Out(config.count_bits),
                 "o_vector": Out(PsumVector(config)),
                 "o_released": Out(1),
                 "o_tile_freed": Out(1),
@@ -141,7 +141,7 @@ class PassStreamer(wiring.Component):
         number = Signal(8)  # of the filter
         phase = Signal(range(config.pace + 1))
         channel, window = signals("channel window", 8)
-        pixel, strip = signals("pixel strip", 16)
+        pixel, strip = signals("pixel strip", config.count_bits)
         strip_last, partial = signals("strip_last partial")
         rows, leaving = signals("rows leaving", beat.columns.shape())
         m.d.comb += [
@@ -270,7 +270,7 @@ class PassStreamer(wiring.Component):
     def _may_start(self, m: Module, active: Signal, finishing: Signal, completes: Signal) -> Signal:
         """Everything that a pass may wait for."""
         config, layer = self.config, self.i_layer
-        groups, behind = signals("groups behind", 16)  # counted modulo 2^16
+        groups, behind = signals("groups behind", config.count_bits)  # counted modulo 2^count_bits
         starts = Signal()
         m.submodules.room = room = OfmapRoom(config)
         m.d.sync += groups.eq(groups + self.i_group)

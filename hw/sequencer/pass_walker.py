@@ -102,7 +102,7 @@ class PassWalker(wiring.Component):
         config, layer, line = self.config, self.i_layer, self.o_line
 
         tile_step, pass_step = signals("tile_step pass_step")
-        m.submodules.nest = nest = LoopNest(len(Level))
+        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
         counts = loop_counts(Level, layer, last)
         m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
@@ -116,8 +116,8 @@ class PassWalker(wiring.Component):
 
         # Lines of the phase: filters of the parameters, weights of the pass.
         phase = Signal(Phase)
-        m.submodules.weights = weights = LoopNest(3)
-        m.submodules.parameters = parameters = LoopNest(2)
+        m.submodules.weights = weights = LoopNest(3, self.config.count_bits)
+        m.submodules.parameters = parameters = LoopNest(2, self.config.count_bits)
         m.submodules.stream = stream = FilterPosition(config)
         m.submodules.tile = tile = TilePlace(config)
         is_bias, is_scale, is_weight = (
@@ -230,7 +230,7 @@ class PassWalker(wiring.Component):
     def _passes(self, m: Module, step: Signal, last_tile: Value) -> tuple[LoopNest, Signal]:
         """Build the passes of a reduction tile, with their first ifmap element in it."""
         layer = self.i_layer
-        m.submodules.passes = passes = LoopNest(len(PassLevel))
+        m.submodules.passes = passes = LoopNest(len(PassLevel), self.config.count_bits)
         m.submodules.offset = offset = NestAddress(
             (True,) * len(PassLevel), ceil_log2(self.config.ifmap_elements)
         )

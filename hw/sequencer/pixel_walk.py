@@ -12,8 +12,10 @@ from stillflow.hw.words import LayerDescriptor
 class _Place(data.StructLayout):
     """Position in the three loops, and where it is in the ifmap tile."""
 
-    def __init__(self, element_bits: int) -> None:
-        counts: dict[str, ShapeLike] = dict.fromkeys(("column", "row", "image", "index"), 16)
+    def __init__(self, element_bits: int, count_bits: int) -> None:
+        counts: dict[str, ShapeLike] = dict.fromkeys(
+            ("column", "row", "image", "index"), count_bits
+        )
         offsets = dict.fromkeys(("offset", "row_start", "image_start"), element_bits)
         super().__init__(counts | offsets)
 
@@ -34,7 +36,7 @@ class PixelWalk(wiring.Component):
     -------
     i_layer : ``In(LayerDescriptor)``
         Strides.
-    i_images, i_rows, i_columns : ``In(16)``
+    i_images, i_rows, i_columns : ``In(count_bits)``
         Pixels of the tile.
     i_step, i_restart, i_rewind, i_mark : ``In(1)``
     o_offset : ifmap buffer elements from the tile's first pixel to this one
@@ -56,19 +58,20 @@ class PixelWalk(wiring.Component):
     o_last: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
+        self.count_bits = config.count_bits
         self.element_bits = ceil_log2(config.ifmap_elements)
         super().__init__(
             {
                 "i_layer": In(LayerDescriptor()),
-                "i_images": In(16),
-                "i_rows": In(16),
-                "i_columns": In(16),
+                "i_images": In(config.count_bits),
+                "i_rows": In(config.count_bits),
+                "i_columns": In(config.count_bits),
                 "i_step": In(1),
                 "i_restart": In(1),
                 "i_rewind": In(1),
                 "i_mark": In(1),
                 "o_offset": Out(self.element_bits),
-                "o_index": Out(16),
+                "o_index": Out(config.count_bits),
                 "o_last": Out(1),
             }
         )
@@ -77,7 +80,7 @@ class PixelWalk(wiring.Component):
         """Build the loops."""
         m = Module()
         layer = self.i_layer
-        place = _Place(self.element_bits)
+        place = _Place(self.element_bits, self.count_bits)
 
         here, after, mark = signals("here after mark", place)
         column_last, row_last, image_last = signals("column_last row_last image_last")

@@ -1,13 +1,15 @@
 """Load side of the nest: what is read from DRAM, in the order of its first use."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.residual import TABLE_BYTES, Join
 from stillflow.hw.sequencer.group_rows import GroupRows
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts, tile_origin
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
@@ -96,7 +98,7 @@ class ReadWalker(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         step = Signal()
-        m.submodules.nest = nest = LoopNest(len(Level))
+        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         last, first = nest.o_last, nest.o_first
         counts = loop_counts(Level, layer, last)
         counts[Level.GROUP] = Mux(last[Level.C], layer.k_groups_last, layer.k_groups)
@@ -115,7 +117,9 @@ class ReadWalker(wiring.Component):
             Level.N: layer.ifmap_stride_nt,
             Level.G: layer.ifmap_stride_g,
         }
-        m.submodules.corner = corner = NestAddress(tuple(lv in strides for lv in Level), 32)
+        m.submodules.corner = corner = NestAddress(
+            tuple(lv in strides for lv in Level), config.address_bits
+        )
         m.d.comb += [
             corner.i_base.eq(layer.ifmap_address),
             corner.i_restart.eq(self.i_start),
@@ -123,13 +127,15 @@ class ReadWalker(wiring.Component):
             corner.i_level.eq(nest.o_level),
         ]
         m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]
-        row0 = self._position(
-            m, "row", step, nest.o_level, part=Level.R, tile=Level.E,
-            part_step=layer.h_step_rt, tile_step=layer.h_step, origin=layer.h_origin,
+        row0 = tile_origin(
+            m, "row", step, nest.o_level, self.i_start, part=Level.R, tile=Level.E,
+            bits=config.count_bits + 1, part_step=layer.h_step_rt, tile_step=layer.h_step,
+            origin=layer.h_origin,
         )  # fmt: skip
-        element0 = self._position(
-            m, "element", step, nest.o_level, part=Level.S, tile=Level.F,
-            part_step=layer.w_step_st, tile_step=layer.w_step, origin=layer.w_origin,
+        element0 = tile_origin(
+            m, "element", step, nest.o_level, self.i_start, part=Level.S, tile=Level.F,
+            bits=config.length_bits + 1, part_step=layer.w_step_st, tile_step=layer.w_step,
+            origin=layer.w_origin,
         )  # fmt: skip
 
         # The slot it goes to.
@@ -178,7 +184,7 @@ class ReadWalker(wiring.Component):
         # Filters of this plane group: lines, and whether they are on chip already.
         pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
         needs_filters = pixels_first | ~layer.filter_resident
-        lines = Signal(24)
+        lines = Signal(config.length_bits)
         filters = layer.set_filters if config.has_pe_sets else 1
         biased = first[Level.GROUP] & first[Level.S : Level.C + 1].all()
         scaled = first[Level.GROUP] & last[Level.S : Level.C + 1].all()
@@ -188,24 +194,17 @@ class ReadWalker(wiring.Component):
             + Mux(scaled, config.scale_lines * filters, 0)
         )
         line_beats = config.filter_line_bytes // config.axi_bytes
-        beats = Signal(24)
+        beats = Signal(config.length_bits)
         m.d.comb += beats.eq(lines * line_beats)
-        pointer, saved = signals("pointer saved", 32)
-
-        m.submodules.residuals = residuals = ResidualWalker(config)
-        completes = Signal()
-        m.d.comb += [
-            completes.eq(
-                (layer.join != Join.NONE) & last[Level.GROUP] & last[Level.S : Level.C + 1].all()
-            ),
-            residuals.i_begin.eq(self.i_start),
-            residuals.i_layer.eq(layer),
-            residuals.i_entry_freed.eq(self.i_entry_freed),
-        ]
+        pointer, saved = signals("pointer saved", config.address_bits)
 
         state = Signal(State)
         segment = self.o_segment
         accepted = segment.valid & segment.ready
+        completes, wants_residuals = signals("completes wants_residuals")
+        m.d.comb += completes.eq(
+            (layer.join != Join.NONE) & last[Level.GROUP] & last[Level.S : Level.C + 1].all()
+        )
         with m.Switch(state):
             with m.Case(State.IDLE):
                 m.d.comb += self.o_done.eq(1)
@@ -231,27 +230,15 @@ class ReadWalker(wiring.Component):
                     segment.p.beats.eq(beats),
                 ]
                 with m.If(accepted | ~segment.valid):
-                    m.d.comb += residuals.i_block.eq(completes)
-                    m.d.sync += state.eq(Mux(completes, State.RESIDUAL, State.ADVANCE))
+                    m.d.sync += state.eq(State.ADVANCE)
+                    if config.finisher:
+                        m.d.comb += wants_residuals.eq(completes)
+                        with m.If(completes):
+                            m.d.sync += state.eq(State.RESIDUAL)
                 with m.If(accepted):
                     m.d.sync += pointer.eq(pointer + (beats << ceil_log2(config.axi_bytes)))
-            with m.Case(State.RESIDUAL):
-                m.d.comb += [
-                    segment.valid.eq(residuals.o_segment.valid),
-                    segment.payload.eq(residuals.o_segment.payload),
-                    residuals.o_segment.ready.eq(segment.ready),
-                ]
-                with m.If(residuals.o_done):
-                    m.d.sync += state.eq(State.ADVANCE)
-            with m.Case(State.TABLE):
-                m.d.comb += [
-                    segment.valid.eq(1),
-                    segment.p.kind.eq(SegmentKind.TABLE),
-                    segment.p.address.eq(layer.table_address),
-                    segment.p.beats.eq(TABLE_BYTES // config.axi_bytes),
-                ]
-                with m.If(accepted):
-                    m.d.sync += state.eq(State.GROUP)
+            if config.finisher:
+                self._finisher_states(m, state, wants_residuals)
             with m.Case(State.ADVANCE):
                 m.d.comb += step.eq(1)
                 m.d.sync += state.eq(Mux(nest.o_done, State.IDLE, State.GROUP))
@@ -268,25 +255,30 @@ class ReadWalker(wiring.Component):
 
         return m
 
-    def _position(
-        self, m: Module, name: str, step: Signal, moved: Signal, *, part: Level, tile: Level,
-        part_step: Value, tile_step: Value, origin: Value,
-    ) -> Signal:  # fmt: skip
-        """First row or element of the current window tile, which follows that of the pixel tile."""
-        here, start, next_start = (
-            Signal(signed(len(origin) + 1), name=name + suffix)
-            for suffix in ("0", "_start", "_next")
-        )
-        m.d.comb += next_start.eq(start + tile_step)
-        with m.If(step):
-            with m.If(moved[part]):
-                m.d.sync += here.eq(here + part_step)
-            with m.Elif(moved[tile]):
-                m.d.sync += [start.eq(next_start), here.eq(next_start)]
-            with m.Elif(moved[tile:].any()):
-                m.d.sync += [start.eq(origin), here.eq(origin)]
-            with m.Elif(moved[part:].any()):
-                m.d.sync += here.eq(start)
-        with m.If(self.i_start):
-            m.d.sync += [start.eq(origin), here.eq(origin)]
-        return here
+    def _finisher_states(self, m: Module, state: Any, wants_residuals: Signal) -> None:
+        """Load what the finisher needs: residuals of a filter block, a layer's table."""
+        layer, segment = self.i_layer, self.o_segment
+        m.submodules.residuals = residuals = ResidualWalker(self.config)
+        m.d.comb += [
+            residuals.i_begin.eq(self.i_start),
+            residuals.i_layer.eq(layer),
+            residuals.i_block.eq(wants_residuals),
+            residuals.i_entry_freed.eq(self.i_entry_freed),
+        ]
+        with m.Case(State.RESIDUAL):
+            m.d.comb += [
+                segment.valid.eq(residuals.o_segment.valid),
+                segment.payload.eq(residuals.o_segment.payload),
+                residuals.o_segment.ready.eq(segment.ready),
+            ]
+            with m.If(residuals.o_done):
+                m.d.sync += state.eq(State.ADVANCE)
+        with m.Case(State.TABLE):
+            m.d.comb += [
+                segment.valid.eq(1),
+                segment.p.kind.eq(SegmentKind.TABLE),
+                segment.p.address.eq(layer.table_address),
+                segment.p.beats.eq(TABLE_BYTES // self.config.axi_bytes),
+            ]
+            with m.If(segment.ready):
+                m.d.sync += state.eq(State.GROUP)

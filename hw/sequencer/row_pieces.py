@@ -1,6 +1,6 @@
 """Where the padding of an ifmap row begins and ends."""
 
-from amaranth.hdl import Module, Mux, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,32 +12,51 @@ class RowPieces(wiring.Component):
 
     The pieces are registered: they belong to the members of the last cycle with ``i_take``.
 
+    Parameters
+    ----------
+    bits : int
+        Width of a number of elements.
+
     Members
     -------
     i_take : ``In(1)``
-    i_element0 : ``In(signed(26))``
+    i_element0 : ``In(signed(bits + 2))``
         First element of the tile's row, counted from the ifmap's; negative in the left padding.
-    i_width : ``In(24)``
+    i_width : ``In(bits)``
         Elements of the tile's row.
-    i_size : ``In(24)``
+    i_size : ``In(bits)``
         Elements of the ifmap's row.
-    o_left, o_filled, o_right : ``Out(24)``
+    o_left, o_filled, o_right : ``Out(bits)``
         Elements of each piece. With ``o_filled`` zero the whole row is padding.
     """
 
-    i_take: In(1)
-    i_element0: In(signed(26))
-    i_width: In(24)
-    i_size: In(24)
-    o_left: Out(24)
-    o_filled: Out(24)
-    o_right: Out(24)
+    i_take: Signal
+    i_element0: Signal
+    i_width: Signal
+    i_size: Signal
+    o_left: Signal
+    o_filled: Signal
+    o_right: Signal
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        super().__init__(
+            {
+                "i_take": In(1),
+                "i_element0": In(signed(bits + 2)),
+                "i_width": In(bits),
+                "i_size": In(bits),
+                "o_left": Out(bits),
+                "o_filled": Out(bits),
+                "o_right": Out(bits),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Build the comparisons."""
         m = Module()
 
-        begin, end, limit = signals("begin end limit", signed(27))
+        begin, end, limit = signals("begin end limit", signed(self.bits + 3))
         m.d.comb += [
             begin.eq(Mux(self.i_element0 < 0, 0, self.i_element0)),
             limit.eq(self.i_element0 + self.i_width),

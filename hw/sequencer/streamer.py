@@ -113,8 +113,8 @@ class Streamer(wiring.Component):
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
         hold = Signal(range(HAZARD))
-        groups = Signal(16)
-        column, row, image = signals("column row image", 16)
+        groups = Signal(config.count_bits)
+        column, row, image = signals("column row image", config.count_bits)
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
         )
@@ -134,7 +134,7 @@ class Streamer(wiring.Component):
         ]
 
         # Start condition. Plane groups are counted modulo 2^16.
-        behind = Signal(16)
+        behind = Signal(config.count_bits)
         m.submodules.room = room = OfmapRoom(config)
         m.d.comb += [
             room.i_begin.eq(self.i_begin),

@@ -45,10 +45,10 @@ class TilePlace(wiring.Component):
                 "i_layer": In(LayerDescriptor()),
                 "i_next_block": In(1),
                 "i_next_tile": In(1),
-                "i_groups": In(16),
+                "i_groups": In(config.count_bits),
                 "o_element": Out(ceil_log2(config.ifmap_elements)),
                 "o_psum": Out(max(1, ceil_log2(config.psum_depth))),
-                "o_groups": Out(16),
+                "o_groups": Out(config.count_bits),
             }
         )
 

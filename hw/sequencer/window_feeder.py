@@ -68,7 +68,7 @@ class WindowFeeder(wiring.Component):
                 "o_address": Out(ceil_log2(config.ifmap_elements)),
                 "o_word": Out(Word(config)),
                 "o_loaded": Out(8),
-                "o_fills": Out(16),
+                "o_fills": Out(config.count_bits),
             }
         )
 
@@ -82,7 +82,7 @@ class WindowFeeder(wiring.Component):
         active = Signal()
         pause = Signal(range(release_delay(config) + 1))
         diagonal, channel, window = signals("diagonal channel window", 8)
-        pixel, strip = signals("pixel strip", 16)
+        pixel, strip = signals("pixel strip", config.count_bits)
         at, at_word, at_column, at_pixel, at_strip = signals(
             "at at_word at_column at_pixel at_strip", bits
         )

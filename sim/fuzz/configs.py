@@ -1,5 +1,6 @@
 """Accelerators of any size that works, drawn from a seed."""
 
+from dataclasses import replace
 from random import Random
 
 from stillflow.hw.config import AcceleratorConfig, Dataflow
@@ -36,13 +37,16 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 requant_lanes=1,
                 max_burst_beats=random.choice([1, 3, 8, 16, 16]),
                 outstanding_reads=random.choice([2, 3, 8, 32]),
-                **_spads(random) if dataflow == Dataflow.ROW_STATIONARY else {},
+                address_bits=random.choice([27, 32]),
+                count_bits=random.choice([13, 16]),
+                counter_bits=random.choice([33, 48]),
             )
+            if dataflow == Dataflow.ROW_STATIONARY:
+                made = replace(made, **_spads(random))
         except ValueError:  # such a memory is too small for such an array
             continue
         lanes = [n for n in range(1, made.m_block + 1) if made.m_block % n == 0]
-        keys = made.keys() | {"requant_lanes": random.choice(lanes)}
-        return AcceleratorConfig(**keys)  # type: ignore[arg-type]
+        return replace(made, requant_lanes=random.choice(lanes))
 
 
 def _spads(random: Random) -> dict[str, int]:

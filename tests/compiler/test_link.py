@@ -111,10 +111,10 @@ def test_noise_costs_time_and_nothing_else(seed):
     assert line.share
 
 
-def test_silence_is_an_error_behind_some_attempts():
+def test_silence_is_an_error_behind_some_attempts(monkeypatch):
     _, line, link = make()
     asked = []
-    line.write = asked.append
+    monkeypatch.setattr(line, "write", asked.append)
     with pytest.raises(LinkError, match="does not answer the read register at 0x0, asked 8 times"):
         link.read_csr(0)
     assert len(asked) == ATTEMPTS
@@ -147,7 +147,7 @@ def test_waiting_for_the_interrupt_gives_cycles():
         link.wait_irq(10)
 
 
-def test_long_transfers_are_cut():
+def test_long_transfers_are_cut(monkeypatch):
     device, line, link = make()
     frames = []
     write = line.write
@@ -156,7 +156,7 @@ def test_long_transfers_are_cut():
         frames.append(len(frame))
         write(frame)
 
-    line.write = watch
+    monkeypatch.setattr(line, "write", watch)
     link.write_memory(0, bytes(4 * MOST_WORDS + 8))
     assert frames == [1 + 7 + 2 + 4 * MOST_WORDS + 2, 1 + 7 + 2 + 8 + 2]
     assert len(device.memory) == SIZE

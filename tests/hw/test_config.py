@@ -20,6 +20,7 @@ def make(**changes: Any) -> AcceleratorConfig:
         ({"requant_lanes": True}, r"^requant_lanes must be an integer, not True$"),
         ({"glb_kib": "8"}, r"^glb_kib must be an integer, not '8'$"),
         ({"outstanding_reads": None}, r"^outstanding_reads must be an integer, not None$"),
+        ({"finisher": 1}, r"^finisher must be true or false, not 1$"),
     ],
 )
 def test_numbers_must_be_integers(changes, message):
@@ -36,6 +37,8 @@ def test_numbers_must_be_integers(changes, message):
         ("glb_kib", 1, 65536),
         ("max_burst_beats", 1, 256),
         ("outstanding_reads", 2, 256),
+        ("address_bits", 16, 32),
+        ("counter_bits", 16, 48),
     ],
 )
 def test_ranges_are_checked(key, low, high):
@@ -203,7 +206,7 @@ def test_memories_stay_within_the_budget(config):
 
 
 def test_presets_are_those_of_the_table():
-    assert list(PRESETS) == ["tiny", "edge8", "edge16", "edge32", "eyeriss"]
+    assert list(PRESETS)[:5] == ["tiny", "edge8", "edge16", "edge32", "eyeriss"]
     assert all(PRESETS[name].name == name for name in PRESETS)
     table = {TINY: (4, 8, 32), EDGE8: (8, 128, 64), EDGE16: (16, 256, 128), EDGE32: (32, 1024, 256)}
     for config, (side, glb_kib, axi) in table.items():
@@ -224,3 +227,20 @@ def test_keys_give_the_same_config_back():
 @pytest.mark.parametrize(("value", "exponent"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (128, 7)])
 def test_ceil_log2_rounds_up(value, exponent):
     assert ceil_log2(value) == exponent
+
+
+def test_counts_reach_the_pixels_of_a_tile():
+    assert make().psum_depth == 128
+    assert make(count_bits=8).count_bits == 8
+    for wrong in (7, 17):
+        with pytest.raises(ValueError, match=r"^count_bits must be in 8\.\.16, not"):
+            make(count_bits=wrong)
+    with pytest.raises(ValueError, match=r"^count_bits must be at least 10 to count 512 pixels"):
+        make(glb_kib=32, count_bits=9)
+
+
+def test_lengths_follow_addresses_and_the_ifmap_buffer():
+    assert make().length_bits == 24
+    assert make(address_bits=17).length_bits == 17
+    large = make(glb_kib=1024, address_bits=16)
+    assert large.length_bits == large.ifmap_elements.bit_length() == 20

@@ -7,6 +7,7 @@ from stillflow.compiler.frontend import load_network
 from stillflow.compiler.models import DIGITS
 from stillflow.compiler.program import compile_network
 from stillflow.hw.presets import PRESETS
+from stillflow.hw.system.sdram_timing import SdramTiming
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=str)
@@ -33,6 +34,8 @@ def test_a_clock_must_make_the_baud_rate():
 
 
 def test_another_clock_moves_the_sdrams():
-    slow, fast = BOARDS["ulx3s"].at(25e6), BOARDS["ulx3s"].at(100e6)
-    assert slow.memory.clock == 25e6
-    assert (slow.memory.lag, slow.memory.capture) != (fast.memory.lag, fast.memory.capture)
+    slow, fast = (BOARDS["ulx3s"].at(clock).memory for clock in (25e6, 100e6))
+    assert isinstance(slow, SdramTiming)
+    assert isinstance(fast, SdramTiming)
+    assert slow.clock == 25e6
+    assert (slow.lag, slow.capture) != (fast.lag, fast.capture)

@@ -19,7 +19,7 @@ def bits(flags):
 @settings(max_examples=15)
 @given(counts=counts_lists, waits=st.lists(st.integers(0, 2), max_size=20))
 def test_iterations_come_in_order_with_their_flags(counts, waits):
-    dut = LoopNest(len(counts))
+    dut = LoopNest(len(counts), 16)
     walk = [index[::-1] for index in product(*map(range, counts[::-1]))]
     pauses = iter(waits)
 
@@ -48,7 +48,7 @@ def test_iterations_come_in_order_with_their_flags(counts, waits):
 
 
 def test_a_count_may_follow_an_outer_loop():
-    dut = LoopNest(2)
+    dut = LoopNest(2, 16)
     seen = []
 
     async def drive(ctx):
@@ -74,7 +74,7 @@ def test_addresses_are_sums_of_products(data, counts):
     words = st.integers(0, (1 << width) - 1)
     strides = data.draw(st.lists(words, min_size=levels, max_size=levels), label="strides")
     base = data.draw(words, label="base")
-    nest, address = LoopNest(levels), NestAddress(moves, width)
+    nest, address = LoopNest(levels, 16), NestAddress(moves, width)
     dut = pair(nest, address)
     wanted = [
         (base + sum(i * s * m for i, s, m in zip(index[::-1], strides, moves, strict=True)))

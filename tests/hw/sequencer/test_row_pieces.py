@@ -14,7 +14,7 @@ rows = st.tuples(
 @settings(max_examples=20)
 @given(rows=st.lists(rows, min_size=1, max_size=20))
 def test_pieces_cover_the_row_and_hold(rows):
-    dut = RowPieces()
+    dut = RowPieces(24)
 
     async def drive(ctx):
         for element0, width, size in rows:

@@ -10,6 +10,7 @@ from stillflow.boards.fpga.pads import SYSTEM
 from stillflow.boards.verilog import emit
 from stillflow.compiler.frontend import load_network, quantize
 from stillflow.compiler.models import DIGITS, load_digits
+from stillflow.hw.system.sdram_timing import SdramTiming
 from stillflow.hw.system.system import System
 from stillflow.sim.board.settings import SETTINGS, BoardSettings
 from stillflow.sim.board.testbench import TOP, around_system
@@ -83,6 +84,7 @@ def test_faster_sdrams_keep_words(clock, need_simulator, tmp_path):
 def test_an_sdram_that_is_another_is_noticed(keys, message, need_simulator, tmp_path):
     need_simulator("verilator")
     board = BOARDS["ulx3s"]
+    assert isinstance(board.memory, SdramTiming)
     other = replace(board.memory, **keys)
     with pytest.raises(BenchError, match=message):
         run(board, {"memory_keeps_what_is_written"}, "verilator", tmp_path, outside=other)

@@ -1,0 +1,40 @@
+"""What an accelerator that leaves things out cannot take."""
+
+from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.descriptor import FIELDS
+
+
+def check_limits(layer: Layer, fields: dict[str, int], config: AcceleratorConfig) -> None:
+    """Check a layer and its descriptor.
+
+    Raises
+    ------
+    ValueError
+        Naming the key that must be another.
+    """
+    _check_end(layer, config)
+    _check_fields(fields, config)
+
+
+def _check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
+    """Check a descriptor against the bits that an accelerator keeps."""
+    for field in FIELDS:
+        kept = field.kept_bits(config)
+        if field.bits in (kept, 32):  # addresses count modulo their width
+            continue
+        value = fields[field.name]
+        high = (1 << (kept - field.signed)) - 1
+        low = -high - 1 if field.signed else 0
+        if not low <= value <= high:
+            key = "count_bits" if field.bits < 24 else "address_bits"
+            raise ValueError(f"{key} must be larger: {field.name} is {value}, at most {high}")
+
+
+def _check_end(layer: Layer, config: AcceleratorConfig) -> None:
+    """Check that an accelerator has what a layer ends in."""
+    if config.finisher or not isinstance(layer, ConvLayer | PoolLayer):
+        return
+    if layer.table is not None or layer.joined is not None:
+        ends = "ends in a table" if layer.table is not None else "joins a second tensor"
+        raise ValueError(f"finisher must be true for a layer that {ends}")

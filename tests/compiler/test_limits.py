@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+
+from stillflow.compiler.frontend import load_network
+from stillflow.compiler.models import DIGITS, DIGITS_RESIDUAL
+from stillflow.compiler.program import CompileError, compile_network
+from stillflow.hw.descriptor import FIELDS
+from stillflow.hw.presets import EYERISS, TINY
+
+
+def test_wide_configs_keep_every_bit():
+    for config in (TINY, EYERISS):
+        assert all(field.kept_bits(config) == field.bits for field in FIELDS)
+
+
+def test_narrow_configs_keep_counts_lengths_and_addresses():
+    narrow = replace(TINY, address_bits=18, count_bits=9)
+    kept = {field.name: field.kept_bits(narrow) for field in FIELDS}
+    assert (kept["magic"], kept["checksum"]) == (16, 32)
+    assert (kept["g_count"], kept["h_size"], kept["h_origin"]) == (9, 9, 10)
+    assert (kept["load_width"], kept["w_origin"], kept["stride_n"]) == (18, 19, 19)
+    assert kept["ifmap_address"] == kept["ofmap_stride_g"] == 18
+    assert kept["zero_point"] == kept["pad_value"] == 16
+    assert kept["set_depth"] == 8
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "message"),
+    [
+        (DIGITS, {"address_bits": 16}, "bytes exceed 16 address bits"),
+        (DIGITS, {"count_bits": 8, "glb_kib": 4}, None),
+        (DIGITS_RESIDUAL, {"finisher": False}, "finisher must be true for a layer that joins"),
+    ],
+)
+def test_what_does_not_fit_is_refused(model, keys, message):
+    network = load_network(model)
+    config = replace(TINY, **keys)
+    if message is None:
+        assert compile_network(network, config).size
+        return
+    with pytest.raises(CompileError, match=message):
+        compile_network(network, config)
+
+
+def test_a_count_that_is_too_large_names_the_key():
+    network = load_network(DIGITS)
+    narrow = replace(TINY, count_bits=8)
+    large = replace(network.layers[0], shape=replace(network.layers[0].shape, H=300, W=300))
+    tensors = dict(network.tensors)
+    for name, channels, side in ((large.ifmap, 1, 300), (large.ofmap, 6, 296)):
+        tensors[name] = replace(tensors[name], shape=(1, channels, side, side))
+    made = replace(network, layers=(large,), tensors=tensors, inputs=(), outputs=())
+    with pytest.raises(CompileError, match=r"conv1: count_bits must be larger: \w+ is \d+, at mo"):
+        compile_network(made, narrow)

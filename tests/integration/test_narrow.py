@@ -1,0 +1,55 @@
+"""Accelerators with narrow control and without a finisher: the same bits in the same cycles."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from stillflow.boards.trial import library
+from stillflow.compiler.cost.predict import predict
+from stillflow.compiler.driver import Driver
+from stillflow.compiler.frontend import load_network
+from stillflow.compiler.models import DIGITS
+from stillflow.compiler.program import compile_network
+from stillflow.hw.config import Dataflow
+from stillflow.hw.presets import TINY
+from stillflow.sim.engine.settings import DramTiming
+from stillflow.sim.engine.verilator import VerilatorEngine
+from stillflow.sim.execute import execute
+from tests.networks import draw_network, draw_words
+
+NARROW = replace(TINY, address_bits=18, count_bits=9, counter_bits=24, finisher=False)
+TIMING = DramTiming(latency=40, bytes_per_cycle=4)
+
+
+def networks(config):
+    digits = load_network(DIGITS)
+    yield digits, draw_words(Random(1), digits)
+    for seed in range(6):
+        network = draw_network(Random(seed), config, layers=2, finishing=0.0)
+        yield network, draw_words(Random(seed), network)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", Dataflow)
+def test_narrow_control_gives_the_same(dataflow, need_simulator):
+    need_simulator("verilator")
+    config = replace(NARROW, dataflow=dataflow)
+    for network, words in networks(config):
+        program = compile_network(network, config)
+        with VerilatorEngine(
+            library(config), axi_data_bits=config.axi_data_bits, timing=TIMING,
+            memory_bytes=program.size,
+        ) as engine:  # fmt: skip
+            driver = Driver(engine)
+            driver.load(program)
+            outcome = execute(driver, program, words)
+        for layer in network.layers:
+            assert outcome.mismatches(layer.ofmap) == 0, layer.name
+        predicted = predict(
+            config, [(layer.mapping, layer.descriptor) for layer in program.layers],
+            program_address=program.program_address, record_address=program.record_address,
+            latency=TIMING.latency, bytes_per_cycle=TIMING.bytes_per_cycle,
+        )  # fmt: skip
+        assert outcome.counters is not None
+        assert outcome.counters == tuple(predicted)
