@@ -1,8 +1,10 @@
-"""``stillflow build``: a board's bitstream."""
+"""``stillflow build``: a board's bitstream, or the project of its vendor's tool."""
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,11 +13,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from stillflow.boards.configs import override, set_option
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
-from stillflow.boards.fpga.board import find_board
+from stillflow.boards.fpga.board import Board, find_board
 from stillflow.boards.version import version
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.presets import PRESETS
 
-SHOWN = ("LUT4", "TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")
+#: What the tools call the cells that matter.
+SHOWN = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD", "ICESTORM_LC", "ICESTORM_DSP",
+         "ICESTORM_RAM", "ICESTORM_SPRAM", "LUT4", "DFF", "BSRAM", "MULT9X9")  # fmt: skip
 
 
 @click.command()
@@ -37,76 +42,107 @@ def build(
     json_path: Path | None,
     sets: tuple[str, ...],
 ) -> None:
-    """Make the bitstream of BOARD with its preset.
+    """Make the bitstream of BOARD with its preset, or a Vivado project.
 
-    Prints resources after synthesis, and resources and frequency after place and route, of the
-    worst and the best seed. Ends with status 1, and without a bitstream, if no seed reaches the
-    clock.
+    Prints what it takes and about how fast it is after synthesis, and cells and frequency after
+    place and route for each seed. Ends with status 1, and without a bitstream, if it does not fit
+    or no seed reaches the clock.
     """
     board = find_board(board_name)
     if clock is not None:
         board = board.at(clock * 1e6)
-    system = board.system(override(PRESETS[board.name], sets))
+    config = override(PRESETS[board.name], sets)
+    if board.memory is not None:
+        board.system(config)
 
-    from stillflow.boards.fpga.flow import Flow
+    from stillflow.boards.fpga.estimate import estimate
 
     folder.mkdir(parents=True, exist_ok=True)
     screen = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     quiet = not screen.is_terminal
-    with (
-        Progress(*columns, console=screen, transient=True, disable=quiet) as progress,
-        tempfile.TemporaryDirectory(prefix="stillflow-") as scratch,
-    ):
+    report: dict[str, Any] = {
+        "stillflow": version(),
+        "board": board.name,
+        "config": config.keys(),
+        "clock_mhz": board.clock / 1e6,
+    }
+    with Progress(*columns, console=screen, transient=True, disable=quiet) as progress:
         task = progress.add_task("", total=None)
 
         def tell(doing: str) -> None:
             progress.update(task, description=f"{board.name}: {doing[:100]}")
 
-        flow = Flow(board, system, Path(scratch))
+        tell("estimate")
+        found = estimate(board, config)
+        report["estimate"] = found.as_json()
+        click.echo(f"after synthesis: about {found.mhz:.0f} MHz, {found.cells()}")
+        if not found.fits:
+            message = f"{board.name} must have room: {found.lacking()}"
+        elif not board.device.place_and_route:
+            message = _project(board, config, folder, report)
+        else:
+            message = _bitstream(board, config, folder, seeds, report, tell)
+    write_json(folder / "report.json", report)
+    write_json(json_path, report)
+    if message:
+        raise CheckFailed(message)
+
+
+def _project(
+    board: Board, config: AcceleratorConfig, folder: Path, report: dict[str, Any]
+) -> str | None:
+    from stillflow.boards.fpga.vendor import write_project
+
+    report["scripts"] = scripts = write_project(board, config, folder)
+    click.echo(f"{folder}: run {' and '.join(scripts)} with Vivado there; neither was tried here")
+    return None
+
+
+def _bitstream(
+    board: Board,
+    config: AcceleratorConfig,
+    folder: Path,
+    seeds: tuple[int, ...],
+    report: dict[str, Any],
+    tell: Callable[[str], None],
+) -> str | None:
+    """Place, route and pack; give what is wrong, if anything is."""
+    from stillflow.boards.fpga.flow import Flow
+
+    with tempfile.TemporaryDirectory(prefix="stillflow-") as scratch:
+        flow = Flow(board, board.system(config), Path(scratch))
         tell("Verilog")
         flow.prepare()
         tell("synthesis")
-        tool = flow.synthesise()
-        cells = flow.cells()
-        click.echo(f"after synthesis: {_cells(cells)}")
-        placed = [flow.place_and_route(seed, tell) for seed in seeds]
-        best = max(placed, key=lambda run: run.frequency)
-        worst = min(placed, key=lambda run: run.frequency)
-        for run in placed:
+        report["tools"] = {"yosys": flow.synthesise(), "nextpnr": flow.router_version()}
+        placed = []
+        for seed in seeds:
+            run = flow.place_and_route(seed, tell)
+            placed.append(run)
             click.echo(
                 f"seed {run.seed}, after place and route: {run.frequency / 1e6:.1f} MHz, "
                 f"{_cells(run.used)}"
             )
-        meets = best.frequency >= board.clock
-        bitstream = flow.pack(best) if meets else None
-        for log in sorted(Path(scratch).glob("*.log")):
-            shutil.copy(log, folder)
-        if bitstream is not None:
-            shutil.copy(bitstream, folder)
-    report = {
-        "stillflow": version(),
-        "board": board.name,
-        "config": system.accelerator.keys(),
-        "tools": {"yosys": tool, "nextpnr": flow.router_version()},
-        "clock_mhz": board.clock / 1e6,
-        "synthesis": cells,
-        "runs": [
+        best = max(placed, key=lambda run: run.frequency)
+        report["runs"] = [
             {"seed": run.seed, "mhz": run.frequency / 1e6, "used": run.used,
              "available": run.available}
             for run in placed
-        ],
-        "worst_mhz": worst.frequency / 1e6,
-        "bitstream": None if bitstream is None else str(folder / bitstream.name),
-    }  # fmt: skip
-    write_json(folder / "report.json", report)
-    write_json(json_path, report)
-    if bitstream is None:
-        raise CheckFailed(
-            f"{board.name} must run at {board.clock / 1e6:g} MHz, the best seed reaches "
-            f"{best.frequency / 1e6:.1f} MHz"
-        )
-    click.echo(f"{folder / bitstream.name}: {board.clock / 1e6:g} MHz, not tried on a board")
+        ]  # fmt: skip
+        report["worst_mhz"] = min(run["mhz"] for run in report["runs"])
+        for log in sorted(Path(scratch).glob("*.log")):
+            shutil.copy(log, folder)
+        if best.frequency < board.clock:
+            return (
+                f"{board.name} must run at {board.clock / 1e6:g} MHz, the best seed reaches "
+                f"{best.frequency / 1e6:.1f} MHz"
+            )
+        made = flow.pack(best)
+        shutil.copy(made, folder)
+    report["bitstream"] = made.name
+    click.echo(f"{folder / made.name}: {board.clock / 1e6:g} MHz; it was not tried on a board")
+    return None
 
 
 def _cells(count: dict[str, int]) -> str:

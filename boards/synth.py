@@ -15,13 +15,16 @@ from stillflow.boards.asic.macros import SramTiming
 from stillflow.boards.asic.mapping import PERIOD
 from stillflow.boards.asic.show import show_asic
 from stillflow.boards.asic.survey import survey as asic_survey
-from stillflow.boards.configs import json_option, resolve_config, set_option
+from stillflow.boards.configs import json_option, override, resolve_config, set_option
+from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
+from stillflow.boards.fpga.board import BOARDS, find_board
 from stillflow.boards.synthesis.report import Block
 from stillflow.boards.synthesis.run import design, find_block
 from stillflow.boards.synthesis.survey import Survey, survey
 from stillflow.boards.synthesis.targets import TARGETS
 from stillflow.boards.version import version
+from stillflow.hw.presets import PRESETS
 
 TOP = "stillflow"
 ASIC = "osu018"
@@ -32,9 +35,8 @@ ASIC = "osu018"
 @click.option(
     "--target",
     "target_name",
-    required=True,
     type=click.Choice([*TARGETS, ASIC]),
-    help=f"FPGA family; {ASIC}: standard cells.",
+    help=f"FPGA family; {ASIC}: standard cells. Without, CONFIG is a board.",
 )
 @click.option(
     "--block", metavar="NAME", help="Only this module and what is inside, such as `pe` or `ifmap`."
@@ -70,7 +72,7 @@ ASIC = "osu018"
 @set_option
 def synth(
     config: str,
-    target_name: str,
+    target_name: str | None,
     block: str | None,
     whole: bool,
     liberty: Path | None,
@@ -90,7 +92,12 @@ def synth(
     carry chains and LUT RAMs included. Levels are LUTs, DSPs and carry chains on the longest path
     between registers that ends in the block; arith is the most arithmetic on such a path, an
     addition counting 1 and a multiplication 3: above 4 the command fails.
+
+    Of a board, with its memory and link: does it fit (status 1 if not), and about how fast is it.
     """
+    if target_name is None:
+        _estimate(config, sets, json_path)
+        return
     resolved = resolve_config(config, sets)
     if target_name == ASIC:
         _refuse(target_name, {"--whole": whole}, asic=False)
@@ -146,6 +153,27 @@ def synth(
     head = {"stillflow": version(), "config": resolved.keys(), "target": target_name, "top": top}
     write_json(json_path, head | report)
     found.check()
+
+
+def _estimate(name: str, sets: tuple[str, ...], json_path: Path | None) -> None:
+    """Say whether a board's system fits, and about how fast it is."""
+    if name in PRESETS and name not in BOARDS:
+        raise click.UsageError("Missing option '--target'.")
+    board = find_board(name)
+    config = override(PRESETS[board.name], sets)
+
+    from stillflow.boards.fpga.estimate import estimate
+
+    found = estimate(board, config)
+    table = Table("", "taken", "there", box=None, pad_edge=False)
+    for cell, (taken, there) in found.rows.items():
+        table.add_row(cell, str(taken), str(there))
+    Console().print(table)
+    click.echo(f"{found.tool}, {found.levels} levels: about {found.mhz:.0f} MHz")
+    head = {"stillflow": version(), "config": config.keys(), "board": board.name}
+    write_json(json_path, head | found.as_json())
+    if not found.fits:
+        raise CheckFailed(f"{board.name} must have room: {found.lacking()}")
 
 
 def _refuse(target: str, options: Mapping[str, object], *, asic: bool) -> None:

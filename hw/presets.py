@@ -20,11 +20,18 @@ EYERISS = AcceleratorConfig(
     weight_bits=16, acc_bits=48, glb_kib=108, axi_data_bits=64, requant_lanes=14,
 )  # fmt: skip
 
-#: On boards; see `stillflow.boards.fpga.board`.
+#: On boards; see `stillflow.boards.fpga.board`. What is small has narrow control.
+ICEBREAKER = replace(
+    TINY, name="icebreaker", address_bits=17, count_bits=9, counter_bits=24, finisher=False
+)
+TANGNANO9K = replace(ICEBREAKER, name="tangnano9k", address_bits=16)
+ARTY_A7_100, ARTY_Z7 = replace(EDGE8, name="arty_a7_100"), replace(EDGE8, name="arty_z7")
 ULX3S = replace(EDGE8, name="ulx3s")
 ORANGECRAB = replace(TINY, name="orangecrab")
 
+_EVERY = (
+    TINY, EDGE8, EDGE16, EDGE32, EYERISS,
+    ICEBREAKER, ULX3S, ORANGECRAB, TANGNANO9K, ARTY_A7_100, ARTY_Z7,
+)  # fmt: skip
 #: Every preset by its name.
-PRESETS = {
-    config.name: config for config in (TINY, EDGE8, EDGE16, EDGE32, EYERISS, ULX3S, ORANGECRAB)
-}
+PRESETS = {config.name: config for config in _EVERY}

@@ -3,6 +3,15 @@
 import difflib
 from dataclasses import dataclass, replace
 
+from stillflow.boards.fpga.device import (
+    ECP5_25F_8,
+    ECP5_85F_6,
+    GW1NR_9,
+    ICE40UP5K,
+    XC7A100T_1L,
+    XC7Z020_1,
+    Device,
+)
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.presets import PRESETS
 from stillflow.hw.system.sdram_timing import SdramTiming
@@ -10,25 +19,6 @@ from stillflow.hw.system.system_config import SystemConfig
 
 BAUD = 1_000_000
 _LARGEST_BAUD_ERROR = 0.02
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """An FPGA with open tools.
-
-    Parameters
-    ----------
-    target : str
-        Family, as of `stillflow synth`.
-    place_and_route : tuple[str, ...]
-        nextpnr's command with the device's options.
-    pack : str
-        Command that makes the bitstream.
-    """
-
-    target: str
-    place_and_route: tuple[str, ...]
-    pack: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +35,9 @@ class Board:
         The FPGA.
     oscillator, clock : float
         Hz, on the board and of the design.
-    memory : int | SdramTiming
-        Bytes of block RAM for tensors and program, or an SDRAM.
+    memory : int | SdramTiming | None
+        Bytes of block RAM for tensors and program, or an SDRAM. None: the accelerator is a core
+        beside a processor, with AXI ports to the processor's memory.
     alignment : int
         Of what lies in memory, see `stillflow.compiler.program.compile_network`.
     uart : tuple[str, str] | None
@@ -59,7 +50,7 @@ class Board:
     device: Device
     oscillator: float
     clock: float
-    memory: int | SdramTiming
+    memory: int | SdramTiming | None
     alignment: int = 4096
     uart: tuple[str, str] | None = None
 
@@ -69,8 +60,10 @@ class Board:
         Raises
         ------
         ValueError
-            If the clock cannot make the UART's.
+            If there is no memory for a system, or the clock cannot make the UART's.
         """
+        if self.memory is None:
+            raise ValueError(f"{self.name} is a core beside a processor, without UART and memory")
         bit_cycles = round(self.clock / BAUD)
         if bit_cycles < 4 or abs(self.clock / bit_cycles / BAUD - 1) > _LARGEST_BAUD_ERROR:
             raise ValueError(
@@ -97,16 +90,6 @@ class Board:
         return replace(self, clock=clock, memory=memory)
 
 
-_ECP5_85 = Device(
-    target="ecp5",
-    place_and_route=("nextpnr-ecp5", "--85k", "--package", "CABGA381", "--speed", "6"),
-    pack="ecppack",
-)
-_ECP5_25 = Device(
-    target="ecp5",
-    place_and_route=("nextpnr-ecp5", "--25k", "--package", "CSFBGA285", "--speed", "8"),
-    pack="ecppack",
-)
 #: IS42S16160G-7 and devices like it: 32 MiB.
 _SDRAM_32M = SdramTiming(clock=50e6, row_bits=13, column_bits=9, bank_bits=2)
 
@@ -115,14 +98,33 @@ BOARDS = {
     board.name: board
     for board in (
         Board(
+            name="icebreaker", title="iCEBreaker, iCE40UP5K",
+            platform="icebreaker:ICEBreakerPlatform", device=ICE40UP5K,
+            oscillator=12e6, clock=12e6, memory=128 << 10, alignment=128,
+        ),
+        Board(
             name="ulx3s", title="ULX3S, ECP5-85F -6", platform="ulx3s:ULX3S_85F_Platform",
-            device=_ECP5_85, oscillator=25e6, clock=25e6, memory=_SDRAM_32M.at(25e6),
+            device=ECP5_85F_6, oscillator=25e6, clock=25e6, memory=_SDRAM_32M.at(25e6),
         ),
         Board(
             name="orangecrab", title="OrangeCrab r0.2, ECP5-25F -8",
             platform="orangecrab_r0_2:OrangeCrabR0_2_25FPlatform",
-            device=_ECP5_25, oscillator=48e6, clock=24e6, memory=80 << 10, alignment=128,
+            device=ECP5_25F_8, oscillator=48e6, clock=24e6, memory=80 << 10, alignment=128,
             uart=("0", "1"),
+        ),
+        Board(
+            name="tangnano9k", title="Tang Nano 9K, GW1NR-9",
+            platform="tang_nano_9k:TangNano9kPlatform", device=GW1NR_9,
+            oscillator=27e6, clock=27e6, memory=24 << 10, alignment=128,
+        ),
+        Board(
+            name="arty_a7_100", title="Arty A7-100, XC7A100T -1L",
+            platform="arty_a7:ArtyA7_100Platform", device=XC7A100T_1L,
+            oscillator=100e6, clock=25e6, memory=256 << 10, alignment=128,
+        ),
+        Board(
+            name="arty_z7", title="Arty Z7-20, XC7Z020 -1", platform="arty_z7:ArtyZ720Platform",
+            device=XC7Z020_1, oscillator=125e6, clock=25e6, memory=None,
         ),
     )
 }  # fmt: skip

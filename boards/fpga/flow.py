@@ -19,6 +19,12 @@ from stillflow.hw.system.system import System
 from stillflow.hw.system.system_config import SystemConfig
 
 TOP = "top"
+_SYNTHESIS = {
+    "ecp5": "synth_ecp5",
+    "ice40": "synth_ice40 -dsp -spram",
+    "gowin": "synth_gowin",
+    "xc7": "synth_xilinx -family xc7",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,7 @@ class Flow:
     def prepare(self) -> None:
         """Write the system's Verilog, the pads' RTLIL and the constraints."""
         files = emit(System(self.system), SYSTEM)
-        plan = _platform(self.board).prepare(BoardTop(self.board), TOP)
+        plan = make_platform(self.board).prepare(BoardTop(self.board), TOP)
         for name, content in {**plan.files, **files}.items():
             path = self.folder / name
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -84,7 +90,7 @@ class Flow:
             (
                 f"read_verilog {' '.join(self._sources)}",
                 f"read_rtlil {TOP}.il",
-                f"synth_{self.board.device.target} -top {TOP}",
+                f"{_SYNTHESIS[self.board.device.target]} -top {TOP}",
                 "setattr -unset src */w:* */c:* */m:*",
                 f"write_json {TOP}.json",
                 f"tee -o stat.json stat -json -top {TOP}",
@@ -94,11 +100,6 @@ class Flow:
         (self.folder / "yosys.log").write_text(log)
         return str(json.loads((self.folder / "stat.json").read_text())["creator"])
 
-    def cells(self) -> dict[str, int]:
-        """Cells by type, after synthesis."""
-        stat = json.loads((self.folder / "stat.json").read_text())
-        return dict(stat["design"]["num_cells_by_type"])
-
     def place_and_route(self, seed: int, tell: Callable[[str], None]) -> Placed:
         """Run nextpnr.
 
@@ -107,11 +108,17 @@ class Flow:
         ToolError
             If it fails, as where the design does not fit.
         """
-        routed, report = f"{TOP}-{seed}.config", f"report-{seed}.json"
+        device = self.board.device
+        routed, report = f"{TOP}-{seed}.routed", f"report-{seed}.json"
+        constraints = f"{TOP}.{device.constraints}"
+        if device.target == "gowin":
+            pins = ["--vopt", f"cst={constraints}"]
+        else:
+            pins = [f"--{device.constraints}", constraints]
         command = [
-            *self.board.device.place_and_route, "--json", f"{TOP}.json", "--lpf", f"{TOP}.lpf",
-            "--textcfg", routed, "--report", report, "--seed", str(seed), "--timing-allow-fail",
-            "--log", f"nextpnr-{seed}.log",
+            *device.place_and_route, "--json", f"{TOP}.json", *pins, f"--{device.routed}", routed,
+            "--report", report, "--seed", str(seed), "--timing-allow-fail",
+            "--freq", f"{self.board.clock / 1e6:g}", "--log", f"nextpnr-{seed}.log",
         ]  # fmt: skip
         run_tool(command, self.folder, tell)
         found = json.loads((self.folder / report).read_text())
@@ -138,13 +145,17 @@ class Flow:
         ToolError
             If the packer fails.
         """
-        made = f"{self.board.name}.bit"
-        command = [self.board.device.pack, "--compress", placed.routed.name, made]
+        device = self.board.device
+        made = f"{self.board.name}.{device.bitstream}"
+        last = [placed.routed.name, made]
+        if device.target == "gowin":
+            last.reverse()
+        command = [*device.pack, *last]
         run_tool(command, self.folder, lambda line: None)
         return self.folder / made
 
 
-def _platform(board: Board) -> Any:
+def make_platform(board: Board) -> Any:
     """Make the board's platform of amaranth-boards."""
     from amaranth.build import Attrs
     from amaranth_boards.resources import UARTResource
@@ -168,7 +179,9 @@ def tool(name: str) -> str:
         If there is neither.
     """
     beside = Path(sys.executable).parent / f"yowasp-{name}"
-    found = str(beside) if beside.exists() else shutil.which(f"yowasp-{name}") or shutil.which(name)
+    plain = Path(sys.executable).parent / name
+    found = next((str(path) for path in (beside, plain) if path.exists()), None)
+    found = found or shutil.which(f"yowasp-{name}") or shutil.which(name)
     if found is None:
         raise ToolError(f"{name} was not found: pip install 'stillflow[boards]'")
     return found

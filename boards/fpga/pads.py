@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import (
     Cat,
-    ClockDomain,
     ClockSignal,
     Elaboratable,
     Instance,
@@ -13,10 +12,9 @@ from amaranth.hdl import (
     Signal,
 )
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
 
 from stillflow.boards.fpga.board import Board
-from stillflow.boards.fpga.clock import Ecp5Pll
+from stillflow.boards.fpga.clocking import add_clock
 from stillflow.hw.system.sdram_timing import WORD_BITS, SdramTiming
 
 SYSTEM = "stillflow_system"  # module of the system's Verilog
@@ -41,8 +39,7 @@ class BoardTop(Elaboratable):
         m = Module()
         board, sdram = self.board, self.board.memory
 
-        m.domains.sync = ClockDomain("sync")
-        self._ecp5_clock(m, platform, sdram.lag if isinstance(sdram, SdramTiming) else None)
+        add_clock(m, platform, board, sdram.lag if isinstance(sdram, SdramTiming) else None)
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx_pad = receive = io.Buffer(io.Direction.Input, uart.rx)
         m.submodules.tx_pad = send = io.Buffer(io.Direction.Output, uart.tx)
@@ -67,31 +64,6 @@ class BoardTop(Elaboratable):
             m.d.comb += light.o.eq(value)
 
         return m
-
-    def _ecp5_clock(self, m: Module, platform: Any, lag: float | None) -> None:
-        """Make the clock and, lagging, the SDRAM's; reset until they are there."""
-        pll = Ecp5Pll.find(self.board.oscillator, self.board.clock)
-        m.submodules.clock_pad = pad = io.Buffer(
-            io.Direction.Input, platform.request(platform.default_clk, 0, dir="-")
-        )
-        clock, lagging, locked = Signal(), Signal(), Signal()
-        parameters = {f"p_{name}": value for name, value in pll.parameters(lag or 0).items()}
-        m.submodules.pll = Instance(
-            "EHXPLLL",
-            a_FREQUENCY_PIN_CLKI=f"{pll.source / 1e6:g}",
-            a_FREQUENCY_PIN_CLKOP=f"{pll.frequency / 1e6:g}",
-            a_FREQUENCY_PIN_CLKOS=f"{pll.frequency / 1e6:g}",
-            **parameters,
-            i_CLKI=pad.i, i_CLKFB=clock, i_RST=0, i_STDBY=0, i_PHASESEL0=0, i_PHASESEL1=0,
-            i_PHASEDIR=0, i_PHASESTEP=0, i_PHASELOADREG=0, i_PLLWAKESYNC=0, i_ENCLKOP=0,
-            i_ENCLKOS=0,
-            o_CLKOP=clock, o_CLKOS=lagging, o_LOCK=locked,
-        )  # fmt: skip
-        m.d.comb += ClockSignal().eq(clock)
-        if lag is not None:
-            m.domains.sdram = ClockDomain("sdram", reset_less=True)
-            m.d.comb += ClockSignal("sdram").eq(lagging)
-        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
 
     def _sdram(self, m: Module, platform: Any, timing: SdramTiming) -> dict[str, Any]:
         """Connect the SDRAM's pads; give the system's pins."""

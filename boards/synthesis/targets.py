@@ -107,7 +107,7 @@ _ECP5 = Target(
 )
 _ICE40 = Target(
     name="ice40",
-    command="synth_ice40 -dsp",
+    command="synth_ice40 -dsp -spram",
     lut="LUT4",
     ram="RAM40_4K",
     cells=(
@@ -116,6 +116,7 @@ _ICE40 = Target(
         Cell("SB_DFF*", Kind.FLIP_FLOP),
         Cell("SB_MAC16", Kind.DSP),
         Cell("SB_RAM40*", Kind.RAM, rams=1),
+        Cell("SB_SPRAM256KA", Kind.RAM),
     ),
 )
 _XC7 = Target(
