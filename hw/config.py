@@ -37,6 +37,9 @@ class AcceleratorConfig:
         Read segments in flight, 2 to 256: enough to cover the latency of the memory.
     ifmap_spad, filter_spad, psum_spad : int
         Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
+    depthwise_chains : bool
+        Whether the pixels of depthwise layers may pass through the weight chains (weight stationary
+        only). Without, such layers take an array row for each tap.
     finisher : bool
         Whether layers may end in a table or join a second tensor. Without, networks that need it
         do not compile.
@@ -67,6 +70,7 @@ class AcceleratorConfig:
     ifmap_spad: int = 12
     filter_spad: int = 224
     psum_spad: int = 24
+    depthwise_chains: bool = True
     finisher: bool = True
     address_bits: int = 32
     count_bits: int = 16
@@ -175,7 +179,7 @@ class AcceleratorConfig:
     @lazy
     def has_chains(self) -> bool:
         """Whether the weight chains of the columns can take the pixels of depthwise layers."""
-        return self.dataflow == Dataflow.WEIGHT_STATIONARY
+        return self.depthwise_chains and self.dataflow == Dataflow.WEIGHT_STATIONARY
 
     @lazy
     def filter_banks(self) -> int:

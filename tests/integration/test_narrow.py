@@ -18,7 +18,9 @@ from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
 from tests.networks import draw_network, draw_words
 
-NARROW = replace(TINY, address_bits=18, count_bits=9, counter_bits=24, finisher=False)
+NARROW = replace(
+    TINY, address_bits=18, count_bits=9, counter_bits=24, depthwise_chains=False, finisher=False
+)
 TIMING = DramTiming(latency=40, bytes_per_cycle=4)
 
 
