@@ -1,4 +1,4 @@
-"""Several signals at once, each with its name; a signal some cycles later."""
+"""Several signals at once, each with its name; a signal some cycles later; a multiple of one."""
 
 from typing import Any
 
@@ -21,3 +21,16 @@ def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def times(value: Value, constant: int) -> Value:
+    """Multiply an unsigned value by a positive constant, with shifts and a tree of adders.
+
+    Yosys takes a multiplier for a product with a constant, and so does who reads its report.
+    """
+    terms: list[Value] = [
+        value << bit for bit in range(constant.bit_length()) if constant >> bit & 1
+    ]
+    while len(terms) > 1:
+        terms = [sum(terms[i + 1 : i + 2], terms[i]) for i in range(0, len(terms), 2)]
+    return terms[0]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
+from stillflow.hw.signals import times
 from stillflow.hw.words import ArrayEvents, SegmentKind
 
 
@@ -95,7 +96,7 @@ class CounterEvents(wiring.Component):
             Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
             Counter.IFMAP_READS: (Const(1), ifmap_reads),
             Counter.IFMAP_FILLS: (ifmap_fill, elements),
-            Counter.FILTER_READS: (Const(1), array.lines * config.line_words),
+            Counter.FILTER_READS: (Const(1), times(array.lines, config.line_words)),
             Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
             Counter.PSUM_READS: (array.psum_read, config.m_block),
             Counter.PSUM_WRITES: (array.psum_write, config.m_block),
