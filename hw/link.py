@@ -1,4 +1,4 @@
-"""The protocol between a host and a board: frames of bytes. Plain Python.
+"""The protocol between a host and a board: frames of bytes.
 
 A request is ``0xA5, op, sequence, words - 1, address (4 bytes), CRC (2 bytes)``, for a write then
 its words and their CRC. The answer is ``0x5A, status, sequence``, the words of a read that is
