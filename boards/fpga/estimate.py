@@ -29,7 +29,7 @@ class Estimate:
     levels : int
         Of logic on the longest path.
     mhz : float
-        From the levels: 30 % off either way.
+        From the levels, with the device's time for one.
     """
 
     tool: str

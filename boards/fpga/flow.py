@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -98,7 +99,7 @@ class Flow:
             self.folder,
         )
         (self.folder / "yosys.log").write_text(log)
-        return str(json.loads((self.folder / "stat.json").read_text())["creator"])
+        return " ".join(json.loads((self.folder / "stat.json").read_text())["creator"].split()[:2])
 
     def place_and_route(self, seed: int, tell: Callable[[str], None]) -> Placed:
         """Run nextpnr.
@@ -135,7 +136,8 @@ class Flow:
         """Version that nextpnr says it has."""
         lines: list[str] = []
         run_tool([self.board.device.place_and_route[0], "--version"], self.folder, lines.append)
-        return next((line for line in lines if "Version" in line), "unknown").strip('" ')
+        found = re.search(r"nextpnr-[\d.]+\w*", " ".join(lines))
+        return found[0] if found else "unknown"
 
     def pack(self, placed: Placed) -> Path:
         """Make the bitstream.

@@ -27,9 +27,9 @@ def table(names: tuple[str, ...], seeds: int) -> None:
             asked = [f"--seed={seed}" for seed in range(1, seeds + 1)]
             main(["build", board.name, "-o", folder, *asked])
             report = json.loads(Path(folder, "report.json").read_text())
-        tools |= {report["estimate"]["tool"], *report.get("tools", {}).values()}
+        tools |= {report["estimate"]["tool"], report.get("tools", {}).get("nextpnr", "")} - {""}
         print(_line(board, report), flush=True)
-    print(f"\n{', '.join(sorted(tools))}; worst of {seeds} seeds")
+    print(f"\n{', '.join(sorted(tools))}; worst of {seeds} seed(s)")
 
 
 def _line(board: Board, report: dict[str, Any]) -> str:
