@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stillflow.boards.errors import ToolError
 from stillflow.boards.fpga.board import BAUD, Board
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.link import LinkTransport
@@ -34,10 +35,15 @@ class Attachment:
             If the board's memory is too small for it.
         OSError
             If the port cannot be opened.
+        ToolError
+            If pyserial is not installed.
         DeviceError
             If the board does not answer, or holds something else.
         """
-        from stillflow.boards.fpga.serial_line import SerialLine
+        try:
+            from stillflow.boards.fpga.serial_line import SerialLine
+        except ImportError as error:
+            raise ToolError("pyserial was not found: pip install 'stillflow[boards]'") from error
 
         size = self.board.system(program.config).memory_bytes
         if program.size > size:

@@ -20,6 +20,7 @@ from stillflow.hw.system.system import System
 from stillflow.hw.system.system_config import SystemConfig
 
 TOP = "top"
+INSTALL = "pip install 'stillflow[boards]'"
 _SYNTHESIS = {
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40 -dsp -spram",
@@ -158,17 +159,25 @@ class Flow:
 
 
 def make_platform(board: Board) -> Any:
-    """Make the board's platform of amaranth-boards."""
+    """Make the board's platform of amaranth-boards.
+
+    Raises
+    ------
+    ToolError
+        If amaranth-boards is not installed.
+    """
     from amaranth.build import Attrs
-    from amaranth_boards.resources import UARTResource
 
     module, name = board.platform.split(":")
-    platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+    try:
+        resources = importlib.import_module("amaranth_boards.resources")
+        platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+    except ImportError as error:
+        raise ToolError(f"amaranth-boards was not found: {INSTALL}") from error
     if board.uart is not None:
         rx, tx = board.uart
-        platform.add_resources(
-            [UARTResource(0, rx=rx, tx=tx, conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33"))]
-        )
+        pins = {"rx": rx, "tx": tx, "conn": ("io", 0)}
+        platform.add_resources([resources.UARTResource(0, **pins, attrs=Attrs(IO_TYPE="LVCMOS33"))])
     return platform
 
 
@@ -185,7 +194,7 @@ def tool(name: str) -> str:
     found = next((str(path) for path in (beside, plain) if path.exists()), None)
     found = found or shutil.which(f"yowasp-{name}") or shutil.which(name)
     if found is None:
-        raise ToolError(f"{name} was not found: pip install 'stillflow[boards]'")
+        raise ToolError(f"{name} was not found: {INSTALL}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -37,6 +37,9 @@ class LoopNest(wiring.Component):
         Loops.
     bits : int
         Width of a count.
+    spaced : bool
+        Steps come in the third cycle behind the step or restart before them at the earliest: which
+        loop moves (``o_level``, ``o_done``) is then known from registers, one cycle late.
 
     Members
     -------
@@ -59,8 +62,9 @@ class LoopNest(wiring.Component):
     o_level: Signal
     o_done: Signal
 
-    def __init__(self, levels: int, bits: int) -> None:
+    def __init__(self, levels: int, bits: int, *, spaced: bool = False) -> None:
         self.levels = levels
+        self.spaced = spaced
         super().__init__(
             {
                 "i_counts": In(data.ArrayLayout(bits, levels)),
@@ -78,19 +82,25 @@ class LoopNest(wiring.Component):
         """Build the counters."""
         m = Module()
 
+        # What a step does: from the flags of this cycle, or of the one before.
+        ends, moves = Signal(self.levels), Signal(self.levels)
+        domain = m.d.sync if self.spaced else m.d.comb
+        domain += ends.eq(Cat(self.o_last[: level + 1].all() for level in range(self.levels)))
         for level in range(self.levels):
             index = self.o_index[level]
             inner_last = self.o_last[:level].all() if level else 1
             m.d.comb += [
                 self.o_first[level].eq(index == 0),
                 self.o_last[level].eq(index + 1 == self.i_counts[level]),
-                self.o_level[level].eq(inner_last & ~self.o_last[level]),
             ]
-            with m.If(self.i_step & inner_last):
-                m.d.sync += index.eq(Mux(self.o_last[level], 0, index + 1))
+            domain += moves[level].eq(inner_last & ~self.o_last[level])
+            with m.If(self.i_step & ends[level]):
+                m.d.sync += index.eq(0)
+            with m.Elif(self.i_step & moves[level]):
+                m.d.sync += index.eq(index + 1)
             with m.If(self.i_restart):
                 m.d.sync += index.eq(0)
-        m.d.comb += self.o_done.eq(self.o_last.all())
+        m.d.comb += [self.o_level.eq(moves), self.o_done.eq(ends[-1])]
 
         return m
 

@@ -78,7 +78,7 @@ class OfmapRuns(wiring.Component):
         m = Module()
         config, layer = self.config, self.i_layer
 
-        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
+        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits, spaced=True)
         last = nest.o_last
         last_m = last[Level.M_INNER] & last[Level.M_OUTER]
         counts = loop_counts(Level, layer, last)

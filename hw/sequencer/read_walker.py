@@ -98,7 +98,7 @@ class ReadWalker(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         step = Signal()
-        m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
+        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits, spaced=True)
         last, first = nest.o_last, nest.o_first
         counts = loop_counts(Level, layer, last)
         counts[Level.GROUP] = Mux(last[Level.C], layer.k_groups_last, layer.k_groups)

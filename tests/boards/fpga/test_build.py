@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 
 import pytest
 
@@ -7,10 +8,11 @@ from stillflow.boards.cli import main
 from stillflow.boards.errors import ToolError
 from stillflow.boards.fpga.board import BOARDS
 from stillflow.boards.fpga.estimate import Estimate
-from stillflow.boards.fpga.flow import Flow, run_tool, tool
+from stillflow.boards.fpga.flow import Flow, make_platform, run_tool, tool
 from stillflow.boards.fpga.vendor import write_project
 from stillflow.boards.lint import lint
 from stillflow.boards.yosys import run_yosys
+from stillflow.compiler.models import DIGITS
 from stillflow.hw.presets import PRESETS
 
 BUILDABLE = [board for board in BOARDS.values() if board.device.place_and_route]
@@ -132,3 +134,13 @@ def test_tools_that_fail_or_are_not_there_are_named(tmp_path):
     with pytest.raises(ToolError, match=r"nextpnr-ecp5 stopped with status \d+"):
         run_tool(["nextpnr-ecp5", "--85k", "--json", "nothing.json"], tmp_path, said.append)
     assert said
+
+
+def test_packages_that_are_not_installed_are_named(monkeypatch, capsys):
+    for name in ("amaranth_boards.resources", "serial"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "stillflow.boards.fpga.serial_line", raising=False)
+    with pytest.raises(ToolError, match="amaranth-boards was not found: pip install 'stillflow"):
+        make_platform(BOARDS["ulx3s"])
+    assert main(["run", str(DIGITS), "--board", "orangecrab", "--port", "/dev/null"]) == 2
+    assert "pyserial was not found: pip install" in capsys.readouterr().err

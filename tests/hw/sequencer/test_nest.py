@@ -17,9 +17,9 @@ def bits(flags):
 
 
 @settings(max_examples=15)
-@given(counts=counts_lists, waits=st.lists(st.integers(0, 2), max_size=20))
-def test_iterations_come_in_order_with_their_flags(counts, waits):
-    dut = LoopNest(len(counts), 16)
+@given(counts=counts_lists, waits=st.lists(st.integers(0, 2), max_size=20), spaced=st.booleans())
+def test_iterations_come_in_order_with_their_flags(counts, waits, spaced):
+    dut = LoopNest(len(counts), 16, spaced=spaced)
     walk = [index[::-1] for index in product(*map(range, counts[::-1]))]
     pauses = iter(waits)
 
@@ -32,7 +32,7 @@ def test_iterations_come_in_order_with_their_flags(counts, waits):
         ctx.set(dut.i_restart, 0)
         for place, index in enumerate(walk * 2):
             ctx.set(dut.i_step, 0)
-            for _ in range(next(pauses, 0)):
+            for _ in range(next(pauses, 0) + 2 * spaced):
                 await ctx.tick()
             at_end = [i == n - 1 for i, n in zip(index, counts, strict=True)]
             moves = next((i for i, end in enumerate(at_end) if not end), None)
@@ -44,7 +44,7 @@ def test_iterations_come_in_order_with_their_flags(counts, waits):
             ctx.set(dut.i_step, 1)
             await ctx.tick()
 
-    bench.run(dut, drive, cycles=2000)
+    bench.run(dut, drive, cycles=6000)
 
 
 def test_a_count_may_follow_an_outer_loop():
