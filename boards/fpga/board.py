@@ -115,7 +115,7 @@ BOARDS = {
         Board(
             name="tangnano9k", title="Tang Nano 9K, GW1NR-9",
             platform="tang_nano_9k:TangNano9kPlatform", device=GW1NR_9,
-            oscillator=27e6, clock=27e6, memory=24 << 10, alignment=128,
+            oscillator=27e6, clock=27e6, memory=28 << 10, alignment=128,
         ),
         Board(
             name="arty_a7_100", title="Arty A7-100, XC7A100T -1L",

@@ -30,6 +30,7 @@ class Pretender:
         self.thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self):
+        _, self.engine = open_engine(self.config, memory_bytes=self.memory_bytes)  # may build it
         self.thread.start()
         return self
 
@@ -38,8 +39,7 @@ class Pretender:
         os.close(self.ours)
 
     def _serve(self):
-        _, engine = open_engine(self.config, memory_bytes=self.memory_bytes)
-        with engine:
+        with self.engine as engine:
             device = LinkDevice(_Running(engine), self.memory_bytes)
             while not self.ends:
                 try:

@@ -131,8 +131,8 @@ def test_tools_that_fail_or_are_not_there_are_named(tmp_path):
     with pytest.raises(ToolError, match="nextpnr-nothing was not found"):
         tool("nextpnr-nothing")
     said = []
-    with pytest.raises(ToolError, match=r"nextpnr-ecp5 stopped with status \d+"):
-        run_tool(["nextpnr-ecp5", "--85k", "--json", "nothing.json"], tmp_path, said.append)
+    with pytest.raises(ToolError, match=r"icepack stopped with status \d+"):
+        run_tool(["icepack", "nothing.asc", "nothing.bin"], tmp_path, said.append)
     assert said
 
 
