@@ -8,10 +8,17 @@ from stillflow.hw.descriptor import FIELDS
 
 
 class LayerDescriptor(data.StructLayout):
-    """A fetched descriptor: the fields of `stillflow.hw.descriptor`, by name."""
+    """A fetched descriptor: the fields of `stillflow.hw.descriptor`, by name.
 
-    def __init__(self) -> None:
-        super().__init__({f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in FIELDS})
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        How many bits of each are kept.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        kept = {field: field.kept_bits(config) for field in FIELDS}
+        super().__init__({f.name: (signed if f.signed else unsigned)(n) for f, n in kept.items()})
 
 
 class Vector(data.StructLayout):

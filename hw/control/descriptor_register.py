@@ -48,7 +48,7 @@ class DescriptorRegister(wiring.Component):
                 "i_clear": In(1),
                 "i_beat": In(1),
                 "i_data": In(config.axi_data_bits),
-                "o_layer": Out(LayerDescriptor()),
+                "o_layer": Out(LayerDescriptor(config)),
                 "o_full": Out(1),
                 "o_legal": Out(1),
             }
@@ -74,7 +74,8 @@ class DescriptorRegister(wiring.Component):
         with m.If(self.i_clear):
             m.d.sync += [index.eq(0), total.eq(0)]
 
-        layer = data.View(LayerDescriptor(), Signal(LayerDescriptor().size, name="layer"))
+        shape = LayerDescriptor(self.config)
+        layer = data.View(shape, Signal(shape.size, name="layer"))
         m.d.comb += self.o_layer.eq(layer)
         if not self.config.finisher:
             m.d.comb += [self.o_layer.join.eq(Join.NONE), self.o_layer.table.eq(0)]

@@ -123,7 +123,7 @@ class JobControl(wiring.Component):
                 "i_beat": In(1),
                 "i_data": In(config.axi_data_bits),
                 "o_begin": Out(1),
-                "o_layer": Out(LayerDescriptor()),
+                "o_layer": Out(LayerDescriptor(config)),
                 "o_layer_end": Out(1),
                 "i_walkers_done": In(1),
                 "i_writer_idle": In(1),

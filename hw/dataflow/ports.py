@@ -76,7 +76,7 @@ class DataflowComponent(wiring.Component):
             {
                 "i_reset": In(1),
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_beat": In(1),
                 "i_kind": In(SegmentKind),
                 "i_data": In(config.axi_data_bits),

@@ -49,7 +49,7 @@ class Finisher(wiring.Component):
         vector = data.ArrayLayout(signed(config.act_bits), config.m_block)
         super().__init__(
             {
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_fill": In(1),
                 "i_fill_line": In(FinishLane.line_bits(config)),
                 "i_fill_data": In(config.axi_data_bits),

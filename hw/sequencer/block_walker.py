@@ -84,7 +84,7 @@ class BlockWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_loaded": In(filter_position_bits(config)),
                 "o_command": Out(LineCommand(config)),
                 "o_full": Out(1),

@@ -82,7 +82,7 @@ class ChunkWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_loaded": In(filter_position_bits(config)),
                 "o_lane": Out(LaneShift(config)),
                 "o_full": Out(1),

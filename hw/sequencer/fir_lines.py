@@ -34,7 +34,7 @@ class FirLines(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_restart": In(1),
                 "i_step": In(1),
                 "o_zero": Out(1),

@@ -62,7 +62,7 @@ class FirWalk(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_start": In(1),
                 "i_block": In(Block(config)),
                 "i_room": In(1),

@@ -78,7 +78,7 @@ class GroupRows(wiring.Component):
             {
                 "i_start": In(1),
                 "i_corner": In(Corner(config)),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "o_segment": Out(stream.Signature(Segment(config))),
                 "o_done": Out(1),
             }

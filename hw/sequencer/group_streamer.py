@@ -84,7 +84,7 @@ class GroupStreamer(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_full": In(1),
                 "i_chunk": In(Chunk(config)),
                 "i_group": In(1),

@@ -63,7 +63,7 @@ class KWalk(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_last_tile": In(1),
                 "i_step": In(1),
                 "o_offset": Out(self.element_bits),

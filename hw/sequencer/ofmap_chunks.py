@@ -102,7 +102,7 @@ class OfmapChunks(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_base": In(config.address_bits),
                 "i_ring": In(entries_shape),
                 "i_block": In(1),

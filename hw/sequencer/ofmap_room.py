@@ -49,7 +49,7 @@ class OfmapRoom(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_completes": In(1),
                 "i_entry_freed": In(1),
                 "i_residual": In(1),

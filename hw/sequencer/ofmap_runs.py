@@ -62,7 +62,7 @@ class OfmapRuns(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_base": In(config.address_bits),
                 "i_step": In(1),
                 "o_address": Out(config.address_bits),

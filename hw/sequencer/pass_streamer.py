@@ -113,7 +113,7 @@ class PassStreamer(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_ready": In(1),
                 "i_full": In(1),
                 "i_pass": In(Pass(config)),

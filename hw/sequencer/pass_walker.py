@@ -83,7 +83,7 @@ class PassWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_loaded": In(filter_position_bits(config)),
                 "o_line": Out(PassLine(config)),
                 "o_place": Out(ceil_log2(config.filter_lines)),

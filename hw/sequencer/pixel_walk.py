@@ -62,7 +62,7 @@ class PixelWalk(wiring.Component):
         self.element_bits = ceil_log2(config.ifmap_elements)
         super().__init__(
             {
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_images": In(config.count_bits),
                 "i_rows": In(config.count_bits),
                 "i_columns": In(config.count_bits),

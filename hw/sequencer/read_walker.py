@@ -83,7 +83,7 @@ class ReadWalker(wiring.Component):
         super().__init__(
             {
                 "i_start": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_tile_freed": In(1),
                 "i_entry_freed": In(1),
                 "o_segment": Out(stream.Signature(Segment(config))),

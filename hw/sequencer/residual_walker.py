@@ -49,7 +49,7 @@ class ResidualWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_block": In(1),
                 "i_entry_freed": In(1),
                 "o_segment": Out(stream.Signature(Segment(config))),

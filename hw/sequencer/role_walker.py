@@ -46,7 +46,7 @@ class RoleWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "o_role": Out(RowRole(config)),
                 "o_lane": Out(LaneShift(config)),
                 "o_swap": Out(1),

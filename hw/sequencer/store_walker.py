@@ -40,7 +40,7 @@ class StoreWalker(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_ring": In(range(config.psum_depth + 1)),
                 "i_ready": In(range(config.psum_depth + 1)),
                 "o_run": Out(stream.Signature(StoreRun(config))),

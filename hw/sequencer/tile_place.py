@@ -42,7 +42,7 @@ class TilePlace(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_next_block": In(1),
                 "i_next_tile": In(1),
                 "i_groups": In(config.count_bits),

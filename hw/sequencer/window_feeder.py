@@ -60,7 +60,7 @@ class WindowFeeder(wiring.Component):
         super().__init__(
             {
                 "i_begin": In(1),
-                "i_layer": In(LayerDescriptor()),
+                "i_layer": In(LayerDescriptor(config)),
                 "i_start": In(1),
                 "i_pass": In(Pass(config)),
                 "i_released": In(1),

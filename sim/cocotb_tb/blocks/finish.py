@@ -61,7 +61,7 @@ async def finished_words_are_the_golden_models(handle: Any) -> None:
         joined, tensors, fields = _draw(dut)
         fields = (fields if joins else {}) | {"table": int(tabled)}
         layer = dict.fromkeys((field.name for field in FIELDS), 0) | PLAIN | fields
-        dut.set(i_layer=bits_of(LayerDescriptor(), layer), i_valid=0)
+        dut.set(i_layer=bits_of(LayerDescriptor(config), layer), i_valid=0)
         entries = dut.rng.integers(info.min, info.max, 256, endpoint=True).astype(act)
         if tabled:
             image = entries.tobytes()

@@ -176,7 +176,7 @@ async def passes_are_those_of_a_literal_walk(handle: Any) -> None:
     lines, passes = PassLine(config), Pass(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(), fields))
+        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         sent = [0] * len(steps)

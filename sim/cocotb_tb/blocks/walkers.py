@@ -77,7 +77,7 @@ async def loads_are_those_of_a_literal_walk(handle: Any) -> None:
     layout = Segment(dut.config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(), fields), i_start=1)
+        dut.set(i_layer=bits_of(LayerDescriptor(dut.config), fields), i_start=1)
         await dut.tick()
         dut.set(i_start=0)
         segments: list[dict[str, Any]] = []
@@ -107,7 +107,7 @@ async def blocks_are_those_of_a_literal_walk(handle: Any) -> None:
     commands, blocks = LineCommand(config), Block(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(), fields))
+        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         waiting = [
@@ -149,7 +149,7 @@ async def chunks_are_those_of_a_literal_walk(handle: Any) -> None:
     lanes, chunks = LaneShift(config), Chunk(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(), fields))
+        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         moved = [0] * len(steps)
