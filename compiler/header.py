@@ -85,7 +85,7 @@ def _string(text: str) -> str:
 
 def _config(config: AcceleratorConfig) -> Iterator[str]:
     for key, value in config.keys().items():
-        text = f"{value}u" if isinstance(value, int) else _string(str(value))
+        text = f"{int(value)}u" if isinstance(value, int) else _string(str(value))
         yield _define(f"CONFIG_{key.upper()}", text)
 
 
