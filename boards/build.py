@@ -1,6 +1,5 @@
 """``stillflow build``: a board's bitstream, or the project of its vendor's tool."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,15 +7,14 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from stillflow.boards.configs import override, set_option
+from stillflow.boards.configs import resolve_config, set_option
 from stillflow.boards.errors import CheckFailed
-from stillflow.boards.files import write_json
+from stillflow.boards.files import check_folder, write_bytes, write_json
 from stillflow.boards.fpga.board import Board, find_board
+from stillflow.boards.simulation import progress_line
 from stillflow.boards.version import version
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.presets import PRESETS
 
 #: What the tools call the cells that matter.
 SHOWN = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD", "ICESTORM_LC", "ICESTORM_DSP",
@@ -51,27 +49,27 @@ def build(
     board = find_board(board_name)
     if clock is not None:
         board = board.at(clock * 1e6)
-    config = override(PRESETS[board.name], sets)
+    config = resolve_config(board.name, sets)
     if board.memory is not None:
         board.system(config)
+        board.pll()
+    check_folder(json_path)
 
     from stillflow.boards.fpga.estimate import estimate
 
     folder.mkdir(parents=True, exist_ok=True)
-    screen = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    quiet = not screen.is_terminal
+    for old in ("report.json", board.bitstream):  # of an earlier build: this one may make none
+        (folder / old).unlink(missing_ok=True)
     report: dict[str, Any] = {
         "stillflow": version(),
         "board": board.name,
         "config": config.keys(),
         "clock_mhz": board.clock / 1e6,
     }
-    with Progress(*columns, console=screen, transient=True, disable=quiet) as progress:
-        task = progress.add_task("", total=None)
+    with progress_line(Console(stderr=True)) as say:
 
         def tell(doing: str) -> None:
-            progress.update(task, description=f"{board.name}: {doing[:100]}")
+            say(f"{board.name}: {doing[:100]}")
 
         tell("estimate")
         found = estimate(board, config)
@@ -117,13 +115,17 @@ def _bitstream(
         tell("synthesis")
         report["tools"] = {"yosys": flow.synthesise(), "nextpnr": flow.router_version()}
         placed = []
-        for seed in seeds:
-            run = flow.place_and_route(seed, tell)
-            placed.append(run)
-            click.echo(
-                f"seed {run.seed}, after place and route: {run.frequency / 1e6:.1f} MHz, "
-                f"{_cells(run.used)}"
-            )
+        try:
+            for seed in seeds:
+                run = flow.place_and_route(seed, tell)
+                placed.append(run)
+                click.echo(
+                    f"seed {run.seed}, after place and route: {run.frequency / 1e6:.1f} MHz, "
+                    f"{_cells(run.used)}"
+                )
+        finally:
+            for log in sorted(Path(scratch).glob("*.log")):
+                write_bytes(folder / log.name, log.read_bytes())
         best = max(placed, key=lambda run: run.frequency)
         report["runs"] = [
             {"seed": run.seed, "mhz": run.frequency / 1e6, "used": run.used,
@@ -131,15 +133,13 @@ def _bitstream(
             for run in placed
         ]  # fmt: skip
         report["worst_mhz"] = min(run["mhz"] for run in report["runs"])
-        for log in sorted(Path(scratch).glob("*.log")):
-            shutil.copy(log, folder)
         if best.frequency < board.clock:
             return (
                 f"{board.name} must run at {board.clock / 1e6:g} MHz, the best seed reaches "
                 f"{best.frequency / 1e6:.1f} MHz"
             )
         made = flow.pack(best)
-        shutil.copy(made, folder)
+        write_bytes(folder / made.name, made.read_bytes())
     report["bitstream"] = made.name
     click.echo(f"{folder / made.name}: {board.clock / 1e6:g} MHz; it was not tried on a board")
     return None

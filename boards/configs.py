@@ -1,6 +1,5 @@
 """Configurations by name or file: presets, TOML files, ``--set KEY=VALUE``."""
 
-import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
@@ -11,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from stillflow.boards.errors import near
 from stillflow.boards.files import write_json
 from stillflow.boards.version import version
 from stillflow.hw.config import CONFIG_KEYS, AcceleratorConfig
@@ -34,11 +34,6 @@ def config_option(command: _Command) -> _Command:
         "--config", required=True, metavar="CONFIG", help="A preset's name or a TOML file."
     )
     return option(set_option(command))
-
-
-def override(config: AcceleratorConfig, sets: Iterable[str]) -> AcceleratorConfig:
-    """Apply overrides to a preset; see `resolve_config` for the errors."""
-    return resolve_config(config.name, sets)
 
 
 def resolve_config(name_or_path: str, sets: Iterable[str] = ()) -> AcceleratorConfig:
@@ -66,7 +61,7 @@ def resolve_config(name_or_path: str, sets: Iterable[str] = ()) -> AcceleratorCo
     else:
         raise ValueError(
             f"CONFIG must be a TOML file or one of {', '.join(PRESETS)}, not {name_or_path!r}"
-            + _near(name_or_path, PRESETS)
+            + near(name_or_path, PRESETS)
         )
     for item in sets:
         key, equals, value = item.partition("=")
@@ -103,7 +98,7 @@ def _parse(key: str, value: str) -> int | str | bool:
 def _check_keys(place: str, keys: Iterable[str]) -> None:
     for key in keys:
         if key not in CONFIG_KEYS:
-            raise ValueError(f"{place}: unknown key {key!r}" + _near(key, CONFIG_KEYS))
+            raise ValueError(f"{place}: unknown key {key!r}" + near(key, CONFIG_KEYS))
 
 
 def _make(place: str, values: Mapping[str, Any]) -> AcceleratorConfig:
@@ -116,11 +111,6 @@ def _make(place: str, values: Mapping[str, Any]) -> AcceleratorConfig:
         return AcceleratorConfig(**values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{place}: {error}") from error
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 @click.command()

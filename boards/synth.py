@@ -15,10 +15,11 @@ from stillflow.boards.asic.macros import SramTiming
 from stillflow.boards.asic.mapping import PERIOD
 from stillflow.boards.asic.show import show_asic
 from stillflow.boards.asic.survey import survey as asic_survey
-from stillflow.boards.configs import json_option, override, resolve_config, set_option
+from stillflow.boards.configs import json_option, resolve_config, set_option
 from stillflow.boards.errors import CheckFailed
 from stillflow.boards.files import write_json
 from stillflow.boards.fpga.board import BOARDS, find_board
+from stillflow.boards.simulation import progress_line
 from stillflow.boards.synthesis.report import Block
 from stillflow.boards.synthesis.run import design, find_block
 from stillflow.boards.synthesis.survey import Survey, survey
@@ -95,7 +96,12 @@ def synth(
 
     Of a board, with its memory and link: does it fit (status 1 if not), and about how fast is it.
     """
+    of_cells = {"--liberty": liberty, "--period": period, "--sram-access": sram_access,
+                "--run": model, "--power": power}  # fmt: skip
     if target_name is None:
+        for option, value in {"--block": block, "--whole": whole, **of_cells}.items():
+            if value is not None and value is not False:
+                raise ValueError(f"{option} must go with --target")
         _estimate(config, sets, json_path)
         return
     resolved = resolve_config(config, sets)
@@ -106,8 +112,6 @@ def synth(
         if power and model is None:
             raise ValueError("--power must go with --run MODEL.onnx")
     else:
-        of_cells = {"--liberty": liberty, "--period": period, "--sram-access": sram_access,
-                    "--run": model, "--power": power}  # fmt: skip
         _refuse(target_name, of_cells, asic=True)
 
     from stillflow.boards.verilog import emit
@@ -160,11 +164,13 @@ def _estimate(name: str, sets: tuple[str, ...], json_path: Path | None) -> None:
     if name in PRESETS and name not in BOARDS:
         raise click.UsageError("Missing option '--target'.")
     board = find_board(name)
-    config = override(PRESETS[board.name], sets)
+    config = resolve_config(board.name, sets)
 
     from stillflow.boards.fpga.estimate import estimate
 
-    found = estimate(board, config)
+    with progress_line(Console(stderr=True)) as say:
+        say(f"{board.name}: synthesis")
+        found = estimate(board, config)
     table = Table("", "taken", "there", box=None, pad_edge=False)
     for cell, (taken, there) in found.rows.items():
         table.add_row(cell, str(taken), str(there))

@@ -55,7 +55,8 @@ class JobCounters:
     Parameters
     ----------
     layers : tuple[dict[Counter, int], ...]
-        What each layer added to each counter; their sums are the totals.
+        What each layer added to each counter; their sums are the totals, unless a counter passed
+        `AcceleratorConfig.counter_bits` and started anew.
     total : dict[Counter, int]
         Counters at the interrupt.
     """
@@ -183,5 +184,6 @@ class Driver:
             # What happens after the last completion belongs to the last layer.
             end = np.array([total[counter] for counter in Counter], dtype=object)
             added[-1] += end - records[-1]
+        added %= 1 << program.config.counter_bits  # a counter may have started anew meanwhile
         per_layer = tuple({c: int(row[c]) for c in Counter} for row in added)
         return JobCounters(layers=per_layer, total=total)

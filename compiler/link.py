@@ -19,7 +19,6 @@ from stillflow.hw.link import (
 )
 
 ATTEMPTS = 8
-BITS = 10  # of a byte on the line
 
 
 class LinkError(DeviceError):

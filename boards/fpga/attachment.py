@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stillflow.boards.errors import ToolError
+from stillflow.boards.errors import INSTALL_BOARDS, ToolError
 from stillflow.boards.fpga.board import BAUD, Board
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.link import LinkTransport
@@ -43,7 +43,7 @@ class Attachment:
         try:
             from stillflow.boards.fpga.serial_line import SerialLine
         except ImportError as error:
-            raise ToolError("pyserial was not found: pip install 'stillflow[boards]'") from error
+            raise ToolError(f"pyserial was not found: {INSTALL_BOARDS}") from error
 
         size = self.board.system(program.config).memory_bytes
         if program.size > size:

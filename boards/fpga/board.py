@@ -1,8 +1,9 @@
 """What the boards are. Plain Python, without their platforms."""
 
-import difflib
 from dataclasses import dataclass, replace
 
+from stillflow.boards.errors import near
+from stillflow.boards.fpga.clock import Ecp5Pll, Xc7Pll
 from stillflow.boards.fpga.device import (
     ECP5_25F_8,
     ECP5_85F_6,
@@ -54,6 +55,11 @@ class Board:
     alignment: int = 4096
     uart: tuple[str, str] | None = None
 
+    @property
+    def bitstream(self) -> str:
+        """File name of its bitstream."""
+        return f"{self.name}.{self.device.bitstream}"
+
     def system(self, accelerator: AcceleratorConfig | None = None) -> SystemConfig:
         """Give what the board holds; by default with its preset.
 
@@ -75,6 +81,22 @@ class Board:
             memory=self.memory,
             bit_cycles=bit_cycles,
         )
+
+    def pll(self) -> Ecp5Pll | Xc7Pll | None:
+        """Find the PLL's dividers; none where the oscillator's clock is the design's.
+
+        Raises
+        ------
+        ValueError
+            If there is no PLL that can make the clock.
+        """
+        if self.clock == self.oscillator and not isinstance(self.memory, SdramTiming):
+            return None
+        find = {"ecp5": Ecp5Pll.find, "xc7": Xc7Pll.find}.get(self.device.target)
+        if find is None:
+            oscillator = f"{self.oscillator / 1e6:g} MHz"
+            raise ValueError(f"clock must be the oscillator's {oscillator} on {self.name}")
+        return find(self.oscillator, self.clock)
 
     def at(self, clock: float) -> "Board":
         """Give the board with another clock.
@@ -139,7 +161,6 @@ def find_board(name: str) -> Board:
         If there is none of that name.
     """
     if name not in BOARDS:
-        near = difflib.get_close_matches(name, list(BOARDS), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"BOARD must be one of {', '.join(BOARDS)}, not {name!r}{hint}")
+        known = ", ".join(BOARDS)
+        raise ValueError(f"BOARD must be one of {known}, not {name!r}{near(name, BOARDS)}")
     return BOARDS[name]

@@ -18,13 +18,14 @@ def add_clock(m: Module, platform: Any, board: Board, lag: float | None) -> None
     Raises
     ------
     ValueError
-        If the board's PLL cannot make the clock.
+        If the board has no PLL that can make the clock.
     """
     m.domains.sync = ClockDomain("sync")
     m.submodules.clock_pad = pad = io.Buffer(
         io.Direction.Input, platform.request(platform.default_clk, 0, dir="-")
     )
-    if board.clock == board.oscillator and lag is None:
+    pll = board.pll()
+    if pll is None:
         waited = Signal(range(_RESET_CYCLES + 1), reset_less=True)
         resets = Signal(init=1, reset_less=True)
         m.d.comb += [ClockSignal().eq(pad.i), ResetSignal().eq(resets)]
@@ -32,18 +33,11 @@ def add_clock(m: Module, platform: Any, board: Board, lag: float | None) -> None
         with m.If(waited != _RESET_CYCLES):
             m.d.sync += waited.eq(waited + 1)
         return
-    make = {"ecp5": _ecp5_pll, "xc7": _xc7_pll}.get(board.device.target)
-    if make is None:
-        raise ValueError(
-            f"{board.name} must run at its oscillator's {board.oscillator / 1e6:g} MHz, "
-            f"not {board.clock / 1e6:g}"
-        )
-    locked = make(m, pad.i, board, lag)
+    locked = _ecp5_pll(m, pad.i, pll, lag) if isinstance(pll, Ecp5Pll) else _xc7_pll(m, pad.i, pll)
     m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
 
 
-def _ecp5_pll(m: Module, source: Signal, board: Board, lag: float | None) -> Signal:
-    pll = Ecp5Pll.find(board.oscillator, board.clock)
+def _ecp5_pll(m: Module, source: Signal, pll: Ecp5Pll, lag: float | None) -> Signal:
     clock, lagging, locked = Signal(), Signal(), Signal()
     parameters = {f"p_{name}": value for name, value in pll.parameters(lag or 0).items()}
     m.submodules.pll = Instance(
@@ -64,9 +58,7 @@ def _ecp5_pll(m: Module, source: Signal, board: Board, lag: float | None) -> Sig
     return locked
 
 
-def _xc7_pll(m: Module, source: Signal, board: Board, lag: float | None) -> Signal:
-    assert lag is None, "no 7 series board here has an SDRAM"
-    pll = Xc7Pll.find(board.oscillator, board.clock)
+def _xc7_pll(m: Module, source: Signal, pll: Xc7Pll) -> Signal:
     feedback, made, locked = Signal(), Signal(), Signal()
     m.submodules.pll = Instance(
         "PLLE2_BASE",

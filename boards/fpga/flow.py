@@ -11,22 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillflow.boards.errors import ToolError
+from stillflow.boards.errors import INSTALL_BOARDS, ToolError
 from stillflow.boards.fpga.board import Board
 from stillflow.boards.fpga.pads import SYSTEM, BoardTop
+from stillflow.boards.synthesis.targets import TARGETS
 from stillflow.boards.verilog import emit
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.system.system import System
 from stillflow.hw.system.system_config import SystemConfig
 
 TOP = "top"
-INSTALL = "pip install 'stillflow[boards]'"
-_SYNTHESIS = {
-    "ecp5": "synth_ecp5",
-    "ice40": "synth_ice40 -dsp -spram",
-    "gowin": "synth_gowin",
-    "xc7": "synth_xilinx -family xc7",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +86,7 @@ class Flow:
             (
                 f"read_verilog {' '.join(self._sources)}",
                 f"read_rtlil {TOP}.il",
-                f"{_SYNTHESIS[self.board.device.target]} -top {TOP}",
+                f"{TARGETS[self.board.device.target].synthesis(flatten=True)} -top {TOP}",
                 "setattr -unset src */w:* */c:* */m:*",
                 f"write_json {TOP}.json",
                 f"tee -o stat.json stat -json -top {TOP}",
@@ -149,7 +143,7 @@ class Flow:
             If the packer fails.
         """
         device = self.board.device
-        made = f"{self.board.name}.{device.bitstream}"
+        made = self.board.bitstream
         last = [placed.routed.name, made]
         if device.target == "gowin":
             last.reverse()
@@ -173,7 +167,7 @@ def make_platform(board: Board) -> Any:
         resources = importlib.import_module("amaranth_boards.resources")
         platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
     except ImportError as error:
-        raise ToolError(f"amaranth-boards was not found: {INSTALL}") from error
+        raise ToolError(f"amaranth-boards was not found: {INSTALL_BOARDS}") from error
     if board.uart is not None:
         rx, tx = board.uart
         pins = {"rx": rx, "tx": tx, "conn": ("io", 0)}
@@ -194,7 +188,7 @@ def tool(name: str) -> str:
     found = next((str(path) for path in (beside, plain) if path.exists()), None)
     found = found or shutil.which(f"yowasp-{name}") or shutil.which(name)
     if found is None:
-        raise ToolError(f"{name} was not found: {INSTALL}")
+        raise ToolError(f"{name} was not found: {INSTALL_BOARDS}")
     return found
 
 

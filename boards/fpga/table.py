@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from stillflow.boards.cli import main, report_errors
+from stillflow.boards.errors import ToolError
 from stillflow.boards.fpga.board import BOARDS, Board, find_board
 from stillflow.hw.presets import PRESETS
 
@@ -25,7 +26,8 @@ def table(names: tuple[str, ...], seeds: int) -> None:
     for board in boards:
         with tempfile.TemporaryDirectory(prefix="stillflow-") as folder:
             asked = [f"--seed={seed}" for seed in range(1, seeds + 1)]
-            main(["build", board.name, "-o", folder, *asked])
+            if main(["build", board.name, "-o", folder, *asked]) not in (0, 1):
+                raise ToolError(f"{board.name} was not built")
             report = json.loads(Path(folder, "report.json").read_text())
         tools |= {report["estimate"]["tool"], report.get("tools", {}).get("nextpnr", "")} - {""}
         print(_line(board, report), flush=True)

@@ -1,8 +1,11 @@
 """Projects for Vivado, where open tools make no bitstream."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from stillflow.boards.files import write_bytes
 from stillflow.boards.fpga.board import Board
 from stillflow.boards.fpga.flow import TOP, make_platform, tool
 from stillflow.boards.fpga.pads import SYSTEM, BoardTop
@@ -15,7 +18,7 @@ CORE = "stillflow"
 _PACKAGE = """\
 # vivado -mode batch -source {package}: packages the core with its AXI ports into ip/.
 create_project -in_memory -part {part}
-read_verilog [glob *.v]
+read_verilog {{{sources}}}
 set_property top {core} [current_fileset]
 ipx::package_project -root_dir ip -vendor stillflow -library stillflow -taxonomy /UserIP \\
   -import_files -set_current true
@@ -74,22 +77,33 @@ def write_project(board: Board, config: AcceleratorConfig, folder: Path) -> list
         files = emit(System(board.system(config)), SYSTEM)
         for name, text in files.items():
             platform.add_file(name, text)
-        # Amaranth writes the pads' Verilog with a Yosys of its own choice: ours.
-        os.environ.setdefault("YOSYS", tool("yosys"))
-        plan = platform.prepare(BoardTop(board), TOP)
+        with _yosys():
+            plan = platform.prepare(BoardTop(board), TOP)
         left_out = {f"{TOP}.debug.v", f"build_{TOP}.sh", f"build_{TOP}.bat", f"build_{TOP}.json"}
         wanted = {name: text for name, text in plan.files.items() if name not in left_out}
         _write(folder, wanted)
         return [f"{TOP}.tcl"]
     part = f"{platform.device}{platform.package}-{platform.speed}"
-    keys = {"part": part, "core": CORE, "name": board.name, "mhz": board.clock / 1e6,
-            "package": "package.tcl", "design": "design.tcl"}  # fmt: skip
+    core = emit(Accelerator(config), CORE)
+    keys = {"sources": " ".join(core), "part": part, "core": CORE, "name": board.name,
+            "mhz": board.clock / 1e6, "package": "package.tcl", "design": "design.tcl"}  # fmt: skip
     scripts = {"package.tcl": _PACKAGE.format(**keys), "design.tcl": _DESIGN.format(**keys)}
-    _write(folder, emit(Accelerator(config), CORE) | scripts)
+    _write(folder, core | scripts)
     return list(scripts)
+
+
+@contextmanager
+def _yosys() -> Iterator[None]:
+    """Let Amaranth, which writes the pads' Verilog itself, find a Yosys."""
+    before = os.environ.get("YOSYS")
+    os.environ.setdefault("YOSYS", tool("yosys"))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["YOSYS"]
 
 
 def _write(folder: Path, files: dict[str, str] | dict[str, bytes]) -> None:
     for name, content in files.items():
-        path = folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_bytes(folder / name, content if isinstance(content, bytes) else content.encode())

@@ -177,7 +177,7 @@ class Reader(wiring.Component):
             self.o_residual.eq(ends_group & is_residual),
         ]
 
-        outstanding = Signal(config.length_bits)
+        outstanding = Signal(24)
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [

@@ -3,6 +3,7 @@
 from amaranth.lib import data
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import GROUP_BITS
 from stillflow.hw.words import FilterPlace
 
 
@@ -28,7 +29,7 @@ class Block(data.StructLayout):
             {
                 "element": ceil_log2(config.ifmap_elements),
                 "psum": max(1, ceil_log2(config.psum_depth)),
-                "groups": config.count_bits,
+                "groups": GROUP_BITS,
                 "images": config.count_bits,
                 "rows": config.count_bits,
                 "columns": config.count_bits,

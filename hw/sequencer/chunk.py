@@ -3,6 +3,7 @@
 from amaranth.lib import data
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import GROUP_BITS
 
 
 class Chunk(data.StructLayout):
@@ -37,7 +38,7 @@ class Chunk(data.StructLayout):
                 "psum": max(1, ceil_log2(config.psum_depth)),
                 "line": ceil_log2(config.filter_lines),
                 "lanes": ceil_log2(config.rows + 1),
-                "groups": config.count_bits,
+                "groups": GROUP_BITS,
                 "images": config.count_bits,
                 "rows": config.count_bits,
                 "columns": config.count_bits,

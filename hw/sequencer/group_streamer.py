@@ -9,7 +9,7 @@ from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, least_period
+from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, least_period
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
 
 
@@ -216,8 +216,8 @@ class GroupStreamer(wiring.Component):
         """Everything that a step may wait for."""
         config, chunk = self.config, self.i_chunk
 
-        # Plane groups are counted modulo 2^16.
-        groups, behind = signals("groups behind", config.count_bits)
+        # Plane groups are counted modulo 2^GROUP_BITS.
+        groups, behind = signals("groups behind", GROUP_BITS)
         m.d.sync += groups.eq(groups + self.i_group)
         m.d.comb += behind.eq(groups - chunk.groups)
 

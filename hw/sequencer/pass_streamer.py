@@ -10,7 +10,7 @@ from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, release_delay
+from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, release_delay
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -123,7 +123,7 @@ class PassStreamer(wiring.Component):
                 "i_loaded": In(8),
                 "o_start": Out(1),
                 "o_beat": Out(Beat(config)),
-                "o_pes": Out(config.count_bits),
+                "o_pes": Out(16),
                 "o_vector": Out(PsumVector(config)),
                 "o_released": Out(1),
                 "o_tile_freed": Out(1),
@@ -270,7 +270,7 @@ class PassStreamer(wiring.Component):
     def _may_start(self, m: Module, active: Signal, finishing: Signal, completes: Signal) -> Signal:
         """Everything that a pass may wait for."""
         config, layer = self.config, self.i_layer
-        groups, behind = signals("groups behind", config.count_bits)  # counted modulo 2^count_bits
+        groups, behind = signals("groups behind", GROUP_BITS)
         starts = Signal()
         m.submodules.room = room = OfmapRoom(config)
         m.d.sync += groups.eq(groups + self.i_group)

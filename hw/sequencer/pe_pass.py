@@ -4,6 +4,7 @@ from amaranth.lib import data
 
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import GROUP_BITS
 from stillflow.hw.words import LineKind
 
 
@@ -37,7 +38,7 @@ class Pass(data.StructLayout):
             {
                 "element": ceil_log2(config.ifmap_elements),
                 "psum": max(1, ceil_log2(config.psum_depth)),
-                "groups": config.count_bits,
+                "groups": GROUP_BITS,
                 "strips": config.count_bits,
                 "last_rows": ceil_log2(config.m_block + 1),
                 "last_partial": 1,

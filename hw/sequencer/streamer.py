@@ -10,7 +10,7 @@ from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.timing import FREE_DELAY, HAZARD
+from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, HAZARD
 from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
 
 
@@ -113,7 +113,7 @@ class Streamer(wiring.Component):
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
         hold = Signal(range(HAZARD))
-        groups = Signal(config.count_bits)
+        groups = Signal(GROUP_BITS)
         column, row, image = signals("column row image", config.count_bits)
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
@@ -133,8 +133,8 @@ class Streamer(wiring.Component):
             ),
         ]
 
-        # Start condition. Plane groups are counted modulo 2^16.
-        behind = Signal(config.count_bits)
+        # Start condition. Plane groups are counted modulo 2^GROUP_BITS.
+        behind = Signal(GROUP_BITS)
         m.submodules.room = room = OfmapRoom(config)
         m.d.comb += [
             room.i_begin.eq(self.i_begin),

@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import GROUP_BITS
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -26,7 +27,7 @@ class TilePlace(wiring.Component):
         The next ifmap tile comes; plane groups of the one that ends.
     o_element : ifmap buffer element of the tile's first one
     o_psum : psum entry of the filter block's first pixel
-    o_groups : plane groups of earlier tiles, counted modulo 2^16
+    o_groups : plane groups of earlier tiles, counted modulo 2^GROUP_BITS
     """
 
     i_begin: Signal
@@ -45,10 +46,10 @@ class TilePlace(wiring.Component):
                 "i_layer": In(LayerDescriptor(config)),
                 "i_next_block": In(1),
                 "i_next_tile": In(1),
-                "i_groups": In(config.count_bits),
+                "i_groups": In(GROUP_BITS),
                 "o_element": Out(ceil_log2(config.ifmap_elements)),
                 "o_psum": Out(max(1, ceil_log2(config.psum_depth))),
-                "o_groups": Out(config.count_bits),
+                "o_groups": Out(GROUP_BITS),
             }
         )
 

@@ -68,7 +68,7 @@ class WindowFeeder(wiring.Component):
                 "o_address": Out(ceil_log2(config.ifmap_elements)),
                 "o_word": Out(Word(config)),
                 "o_loaded": Out(8),
-                "o_fills": Out(config.count_bits),
+                "o_fills": Out(16),
             }
         )
 

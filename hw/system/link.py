@@ -92,12 +92,9 @@ class LinkDevice(wiring.Component):
         word, status, address = Signal(32), Signal(Status), Signal(32)
         last_sequence, has_last, repeats = Signal(8), Signal(), Signal()
         request, pause = Signal(), Signal(range(self.pause_cycles + 1))
-        memory, writes, overrun = signals("memory writes overrun")
-        m.d.comb += [
-            head.eq(content),
-            writes.eq(head.op[0]),
-            memory.eq(head.op[1]),
-        ]
+        memory, writes, overrun = signals("memory writes overrun")  # of the request in hand
+        of_memory, of_write = head.op[1], head.op[0]
+        m.d.comb += head.eq(content)
 
         # One bus at a time.
         done, error = signals("done error")
@@ -121,9 +118,9 @@ class LinkDevice(wiring.Component):
         end = Signal(33)
         wrong = Signal(Status)
         m.d.comb += end.eq(head.address + ((head.last_word + 1) << 2))
-        with m.If((head.op > 3) | (~memory & (head.last_word != 0))):
+        with m.If((head.op > 3) | (~of_memory & (head.last_word != 0))):
             m.d.comb += wrong.eq(Status.REQUEST)
-        with m.Elif((head.address[:2] != 0) | (memory & (end > self.memory_bytes))):
+        with m.Elif((head.address[:2] != 0) | (of_memory & (end > self.memory_bytes))):
             m.d.comb += wrong.eq(Status.ADDRESS)
 
         # Bytes to send.
@@ -152,21 +149,27 @@ class LinkDevice(wiring.Component):
                         m.d.sync += state.eq(State.JUDGE)
             with m.Case(State.JUDGE):
                 m.d.comb += crc.start.eq(1)
+                with m.If(~request):
+                    m.d.sync += [
+                        memory.eq(of_memory),
+                        writes.eq(of_write),
+                        address.eq(head.address),
+                    ]
                 m.d.sync += [
-                    address.eq(head.address),
                     word_left.eq(head.last_word),
                     status.eq(wrong),
                     repeats.eq(has_last & (head.sequence == last_sequence)),
                     left.eq(WORD_BYTES - 1),
                     overrun.eq(0),
                 ]
-                with m.If(~crc.match_detected):
+                # A word of a request that was given up may still wait for the memory.
+                with m.If(~crc.match_detected | request):
                     m.d.sync += state.eq(State.HUNT)
                 with m.Elif(wrong != Status.OK):
                     m.d.sync += state.eq(State.ANSWER)
-                with m.Elif(writes):
+                with m.Elif(of_write):
                     m.d.sync += state.eq(State.WORDS)
-                with m.Elif(memory):
+                with m.Elif(of_memory):
                     m.d.sync += state.eq(State.ANSWER)
                 with m.Else():  # a register's answer says whether there is one
                     m.d.sync += [request.eq(1), state.eq(State.READ)]

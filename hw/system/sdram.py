@@ -11,7 +11,6 @@ from stillflow.hw.signals import signals
 from stillflow.hw.system.memory_port import MemoryPort
 from stillflow.hw.system.sdram_timing import WORD_BITS, SdramTiming
 
-BURSTS = (2, 4, 8)  # words of a read or write that a device knows, and that a beat may have
 AUTO = 10  # address bit that makes a precharge one of all banks
 
 
@@ -50,7 +49,7 @@ class SdramController(wiring.Component):
     timing : SdramTiming
         Device and clock.
     data_bits : int
-        Width of a beat: 32, 64 or 128.
+        Width of a beat, one of `BEAT_BITS`.
 
     Members
     -------
@@ -59,11 +58,6 @@ class SdramController(wiring.Component):
         RAS#, CAS#, WE#, as `Command`.
     o_address, o_bank, o_mask
     o_dq, o_dq_drive, i_dq
-
-    Raises
-    ------
-    ValueError
-        If there is no burst as long as a beat.
     """
 
     port: Any
@@ -79,8 +73,6 @@ class SdramController(wiring.Component):
         self.timing = timing
         self.data_bits = data_bits
         self.burst = data_bits // WORD_BITS
-        if self.burst not in BURSTS:
-            raise ValueError(f"data_bits must be {' '.join(map(str, BURSTS))} words of 16 bits")
         address_bits = ceil_log2(timing.size * 8 // data_bits)
         super().__init__(
             {

@@ -4,6 +4,8 @@ import contextlib
 from dataclasses import dataclass, replace
 
 WORD_BITS = 16
+#: Widths of a beat: bursts of 2, 4 or 8 words.
+BEAT_BITS = (32, 64, 128)
 
 
 @dataclass(frozen=True, kw_only=True)

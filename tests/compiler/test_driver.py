@@ -1,3 +1,4 @@
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -101,6 +102,30 @@ def test_counters_are_split_by_layer_and_add_up():
             now - then for then, now in zip([before, *after], after, strict=False)
         ]
     assert max(counted.total.values()) >> 32, "high words must matter"
+
+
+def test_narrow_counters_may_start_anew_between_records():
+    program = replace(PROGRAM, config=replace(TINY, counter_bits=16))
+    device = Device()
+    run = device.wait_irq
+
+    def wait_irq(*arguments, **keywords):
+        cycles = run(*arguments, **keywords)
+        narrow = device.records % (1 << 16)
+        device.write_memory(PROGRAM.record_address, narrow.astype("<u8").tobytes())
+        for counter in Counter:
+            device.registers[COUNTER_BASE + 8 * counter] = int(device.end[counter]) % (1 << 16)
+            device.registers[COUNTER_BASE + 8 * counter + 4] = 0
+        return cycles
+
+    device.wait_irq = wait_irq
+    counted = Driver(device).run(program)
+    added = device.records[1:] - device.records[:-1]
+    for layer, wanted in zip(counted.layers[:-1], added[:-1], strict=True):
+        assert layer == {c: int(wanted[c]) % (1 << 16) for c in Counter}
+    assert counted.layers[-1] == {
+        c: int(device.end[c] - device.records[-2][c]) % (1 << 16) for c in Counter
+    }
 
 
 def test_some_layers_run_alone():

@@ -1,6 +1,7 @@
 """Accelerators with narrow control and without a finisher: the same bits in the same cycles."""
 
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import pytest
@@ -9,6 +10,7 @@ from stillflow.boards.trial import library
 from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network
+from stillflow.compiler.mapper import candidates
 from stillflow.compiler.models import DIGITS
 from stillflow.compiler.program import compile_network
 from stillflow.hw.config import Dataflow
@@ -34,24 +36,46 @@ def networks(config):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataflow", Dataflow)
+@pytest.mark.parametrize("chains", [False, True])
+def test_the_narrowest_counts_hold_any_nest(dataflow, chains, need_simulator):
+    """Hundreds of small tiles wait on chip: more than such a count can tell apart."""
+    need_simulator("verilator")
+    wide = replace(NARROW, dataflow=dataflow, depthwise_chains=chains, count_bits=16)
+    config = replace(wide, count_bits=wide.psum_depth.bit_length())
+    for seed in range(40):
+        random = Random(seed)
+        network = draw_network(random, config, layers=1, finishing=0.0)
+        program = compile_network(network, config, choose=partial(choose, random))
+        check(config, network, program, draw_words(random, network))
+
+
+def choose(random, plan, config):
+    return random.choice(list(candidates(plan, config)))
+
+
+def check(config, network, program, words):
+    """Compare bits with the golden model, counters with the cost model."""
+    with VerilatorEngine(
+        library(config), axi_data_bits=config.axi_data_bits, timing=TIMING,
+        memory_bytes=program.size,
+    ) as engine:  # fmt: skip
+        driver = Driver(engine)
+        driver.load(program)
+        outcome = execute(driver, program, words)
+    for layer in network.layers:
+        assert outcome.mismatches(layer.ofmap) == 0, layer.name
+    predicted = predict(
+        config, [(layer.mapping, layer.descriptor) for layer in program.layers],
+        program_address=program.program_address, record_address=program.record_address,
+        latency=TIMING.latency, bytes_per_cycle=TIMING.bytes_per_cycle,
+    )  # fmt: skip
+    assert outcome.counters == tuple(predicted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", Dataflow)
 def test_narrow_control_gives_the_same(dataflow, need_simulator):
     need_simulator("verilator")
     config = replace(NARROW, dataflow=dataflow)
     for network, words in networks(config):
-        program = compile_network(network, config)
-        with VerilatorEngine(
-            library(config), axi_data_bits=config.axi_data_bits, timing=TIMING,
-            memory_bytes=program.size,
-        ) as engine:  # fmt: skip
-            driver = Driver(engine)
-            driver.load(program)
-            outcome = execute(driver, program, words)
-        for layer in network.layers:
-            assert outcome.mismatches(layer.ofmap) == 0, layer.name
-        predicted = predict(
-            config, [(layer.mapping, layer.descriptor) for layer in program.layers],
-            program_address=program.program_address, record_address=program.record_address,
-            latency=TIMING.latency, bytes_per_cycle=TIMING.bytes_per_cycle,
-        )  # fmt: skip
-        assert outcome.counters is not None
-        assert outcome.counters == tuple(predicted)
+        check(config, network, compile_network(network, config), words)

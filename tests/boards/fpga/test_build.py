@@ -60,6 +60,12 @@ def test_an_estimate_of_a_board(tmp_path, capsys):
         (["build", "ulx3s", "-o", "x", "--clock", "3.1"], "clock must make 1000000 baud"),
         (["build", "ulx3s", "-o", "x", "--clock", "500"], "clock must be one that the SDRAM can"),
         (["build", "ulx3s", "-o", "x", "--set", "rows=0"], "rows must be in 1..128, not 0"),
+        (["build", "ulx3s", "-o", "x", "--set", "axi_data_bits=256"], "32, 64, 128 for an SDRAM"),
+        (["build", "icebreaker", "-o", "x", "--clock", "24"], "clock must be the oscillator's 12"),
+        (["build", "arty_a7_100", "-o", "x", "--clock", "2000"], "PLL can make of 100 MHz"),
+        (["build", "ulx3s", "-o", "x", "--json", "no/where.json"], "there must be a folder no"),
+        (["synth", "ulx3s", "--block", "pe"], "--block must go with --target"),
+        (["synth", "ulx3s", "--whole"], "--whole must go with --target"),
         (["synth", "tiny"], "Missing option '--target'"),
         (["synth", "nothing"], "BOARD must be one of"),
     ],
@@ -117,6 +123,9 @@ def test_arty_z7_packages_the_core_with_axi_ports(tmp_path):
         for opening, closing in ("[]", "{}"):
             assert script.count(opening) == script.count(closing)
     assert "xc7z020clg400-1" in (tmp_path / "design.tcl").read_text()
+    listed = re.search(r"read_verilog \{(.*)\}", (tmp_path / "package.tcl").read_text())
+    assert listed
+    assert sorted(listed[1].split()) == sorted(path.name for path in tmp_path.glob("*.v"))
     lint(sorted(tmp_path.glob("*.v")))
 
 

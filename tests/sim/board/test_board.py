@@ -23,6 +23,7 @@ TESTS = {
     "repeated_write_is_done_once", "impossible_requests_are_refused",
     "program_outside_the_memory_is_a_read_error", "memory_keeps_what_is_written",
     "memory_that_is_not_ready_is_waited_for",
+    "words_of_a_request_that_was_given_up_disturb_nothing",
 }  # fmt: skip
 
 
