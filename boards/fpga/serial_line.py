@@ -7,6 +7,7 @@ import serial
 from stillflow.hw.system.uart import BITS
 
 PATIENCE_SECONDS = 0.5  # without a byte, before a request is sent again
+SENDING_SECONDS = 5.0  # for a request, before the port is given up
 
 
 class SerialLine:
@@ -27,13 +28,20 @@ class SerialLine:
 
     def __init__(self, port: str, baud: int) -> None:
         self._baud = baud
-        self._port = serial.serial_for_url(port, baudrate=baud, timeout=PATIENCE_SECONDS)
+        self._port = serial.serial_for_url(
+            port, baudrate=baud, timeout=PATIENCE_SECONDS, write_timeout=SENDING_SECONDS
+        )
         self._port.reset_input_buffer()
 
     def write(self, content: bytes) -> None:
-        """Send bytes."""
+        """Send bytes.
+
+        Raises
+        ------
+        OSError
+            If the port takes none for `SENDING_SECONDS`.
+        """
         self._port.write(content)
-        self._port.flush()
 
     def read(self, length: int) -> bytes:
         """Take bytes as they come; fewer if none comes for a while."""

@@ -112,3 +112,13 @@ def test_another_array_in_the_board_is_noticed(need_simulator, capsys):
         arguments = ["--board", "orangecrab", "--port", pretender.port]
         assert main(["run", str(DIGITS), *arguments]) == 2
     assert "the program is for a 4x4 array, the device has 8x8" in capsys.readouterr().err
+
+
+def test_a_port_where_nobody_answers_is_given_up(capsys):
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    arguments = ["--board", "orangecrab", "--port", os.ttyname(theirs)]
+    assert main(["run", str(DIGITS), *arguments]) == 2
+    os.close(ours)
+    os.close(theirs)
+    assert "the board does not answer the read register at 0x0" in capsys.readouterr().err
