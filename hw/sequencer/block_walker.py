@@ -10,7 +10,7 @@ from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
-from stillflow.hw.sequencer.nest import LoopNest, loop_counts
+from stillflow.hw.sequencer.nest import LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest import TileLevel as Level
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
@@ -105,11 +105,16 @@ class BlockWalker(wiring.Component):
         m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
-        counts = loop_counts(Level, layer, last)
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        drive_counts(m, nest, loop_counts(Level, layer, nest.o_coming), settled=True)
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
         m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
-        m.d.comb += k.i_last_tile.eq(last[Level.C] & (~layer.depthwise | last[Level.G]))
+        m.d.comb += [
+            tile_is_last.eq(flags[Level.C] & (~layer.depthwise | flags[Level.G]))
+            for tile_is_last, flags in (
+                (k.i_last_tile, last),
+                (k.i_coming_last_tile, nest.o_coming),
+            )
+        ]
 
         offset = k.o_offset
         linear = Signal(element_bits)

@@ -1,6 +1,6 @@
 """Compute side of the nest where psums stay: chunks of the reduction, and their pixel groups."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,7 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.k_walk import KWalk
-from stillflow.hw.sequencer.nest import LoopNest, loop_counts
+from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LaneShift, LayerDescriptor
@@ -103,13 +103,14 @@ class ChunkWalker(wiring.Component):
         m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         m.submodules.k = k = KWalk(config)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
-        m.d.comb += [nest.i_counts[i].eq(count) for i, count in self._counts(last).items()]
+        drive_counts(m, nest, self._counts(nest.o_coming), settled=True)
         m.d.comb += [
             nest.i_restart.eq(self.i_begin),
             nest.i_step.eq(tile_step),
             k.i_begin.eq(self.i_begin),
             k.i_layer.eq(layer),
             k.i_last_tile.eq(last[Level.C]),
+            k.i_coming_last_tile.eq(nest.o_coming[Level.C]),
             k.i_step.eq(k_step),
         ]
 
@@ -241,16 +242,16 @@ class ChunkWalker(wiring.Component):
 
         return m
 
-    def _counts(self, last: Signal) -> dict[Level, Value]:
+    def _counts(self, coming: Signal) -> dict[int, Count]:
         layer = self.i_layer
-        in_last_image = Mux(
-            last[Level.E],
-            Mux(last[Level.F], layer.pixel_groups_ef, layer.pixel_groups_e),
-            Mux(last[Level.F], layer.pixel_groups_f, layer.pixel_groups),
+        in_last_image = Choice(
+            coming[Level.E],
+            Choice(coming[Level.F], layer.pixel_groups_ef, layer.pixel_groups_e),
+            Choice(coming[Level.F], layer.pixel_groups_f, layer.pixel_groups),
         )
-        whole_images = last[Level.E] & last[Level.F] & ~last[Level.N]
-        counts = loop_counts(Level, layer, last)
-        counts[Level.PIXELS] = Mux(whole_images, layer.pixel_groups_n, in_last_image)
+        whole_images = coming[Level.E] & coming[Level.F] & ~coming[Level.N]
+        counts = loop_counts(Level, layer, coming)
+        counts[Level.PIXELS] = Choice(whole_images, layer.pixel_groups_n, in_last_image)
         return counts
 
     def _open(self, m: Module, held: data.View, nest: LoopNest, k: KWalk, tile: TilePlace) -> None:

@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.nest import LoopNest, NestAddress, drive_counts
 from stillflow.hw.sequencer.row_pieces import RowPieces
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
@@ -99,7 +99,7 @@ class GroupRows(wiring.Component):
         counts = (corner.rows, corner.images, corner.planes)
         dram = (layer.ifmap_stride_h, layer.ifmap_stride_n, layer.ifmap_stride_plane)
         chip = (layer.buffer_stride_h, layer.buffer_stride_n, layer.buffer_stride_plane)
-        m.d.comb += [rows.i_counts[i].eq(count) for i, count in enumerate(counts)]
+        drive_counts(m, rows, dict(enumerate(counts)), settled=False)
         m.d.comb += [source.i_strides[i].eq(stride) for i, stride in enumerate(dram)]
         m.d.comb += [target.i_strides[i].eq(stride) for i, stride in enumerate(chip)]
         m.d.comb += [source.i_base.eq(corner.address), target.i_base.eq(corner.target)]
@@ -114,7 +114,10 @@ class GroupRows(wiring.Component):
         ]
 
         row = Signal(signed(self.config.count_bits + 3))
-        m.d.comb += row.eq(corner.row0 + rows.o_index[0])
+        with m.If(row_step & rows.o_level[0]):
+            m.d.sync += row.eq(row + 1)
+        with m.Elif(self.i_start | row_step):
+            m.d.sync += row.eq(corner.row0)
         left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
         all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress
+from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, NestAddress, drive_counts
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -35,6 +35,8 @@ class KWalk(wiring.Component):
         Start of a layer.
     i_last_tile : ``In(1)``
         The reduction tile is the last one along the channels: its bounds differ.
+    i_coming_last_tile : ``In(1)``
+        The same of the tile that comes, when this one is done or a layer begins.
     i_step : ``In(1)``
         Go to the next element.
     o_offset : ifmap buffer elements from the tile's first one to the current one
@@ -49,6 +51,7 @@ class KWalk(wiring.Component):
     i_begin: Signal
     i_layer: data.View
     i_last_tile: Signal
+    i_coming_last_tile: Signal
     i_step: Signal
     o_offset: Signal
     o_group: Signal
@@ -65,6 +68,7 @@ class KWalk(wiring.Component):
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
                 "i_last_tile": In(1),
+                "i_coming_last_tile": In(1),
                 "i_step": In(1),
                 "o_offset": Out(self.element_bits),
                 "o_group": Out(config.count_bits),
@@ -82,13 +86,14 @@ class KWalk(wiring.Component):
 
         m.submodules.nest = nest = LoopNest(len(KLevel), self.config.count_bits)
         m.submodules.place = address = NestAddress((True,) * len(KLevel), self.element_bits)
-        last_group = self.i_last_tile & nest.o_last[KLevel.GROUP]
-        counts = {
+        coming_tile = Mux(nest.o_done | self.i_begin, self.i_coming_last_tile, self.i_last_tile)
+        last_group = coming_tile & nest.o_coming[KLevel.GROUP]
+        counts: dict[int, Count] = {
             KLevel.ELEMENT: layer.k_elements,
-            KLevel.PLANE: Mux(last_group, layer.k_planes_last, layer.k_planes),
+            KLevel.PLANE: Choice(last_group, layer.k_planes_last, layer.k_planes),
             KLevel.S: layer.k_s,
             KLevel.R: layer.k_r,
-            KLevel.GROUP: self.o_groups,
+            KLevel.GROUP: Choice(self.i_coming_last_tile, layer.k_groups_last, layer.k_groups),
         }
         strides = {
             KLevel.ELEMENT: 1,
@@ -97,7 +102,7 @@ class KWalk(wiring.Component):
             KLevel.R: layer.k_stride_r,
             KLevel.GROUP: layer.k_stride_group,
         }
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        drive_counts(m, nest, counts, settled=True)
         m.d.comb += [address.i_strides[level].eq(stride) for level, stride in strides.items()]
         m.d.comb += [
             self.o_groups.eq(Mux(self.i_last_tile, layer.k_groups_last, layer.k_groups)),
@@ -107,10 +112,13 @@ class KWalk(wiring.Component):
             address.i_step.eq(self.i_step),
             address.i_restart.eq(self.i_begin | (self.i_step & nest.o_done)),
             self.o_offset.eq(address.o_address),
-            self.o_group.eq(nest.o_index[KLevel.GROUP]),
             self.o_first.eq(nest.o_first.all()),
             self.o_done.eq(nest.o_done),
             self.o_breaks.eq((nest.o_level[KLevel.PLANE :] >> layer.k_break) != 0),
         ]
+        with m.If(self.i_step & nest.o_level[KLevel.GROUP]):
+            m.d.sync += self.o_group.eq(self.o_group + 1)
+        with m.If(address.i_restart):
+            m.d.sync += self.o_group.eq(0)
 
         return m

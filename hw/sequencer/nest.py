@@ -1,5 +1,6 @@
 """Nested counters, and addresses that follow them."""
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
@@ -24,12 +25,34 @@ class TileLevel(enum.IntEnum):
     G = 9
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A count that depends on the loops around.
+
+    Parameters
+    ----------
+    when : Value
+        Made of the flags ``o_coming`` of outer loops.
+    then, otherwise : Choice | Value | int
+        Counts.
+    """
+
+    when: Value
+    then: "Count"
+    otherwise: "Count"
+
+
+Count = Choice | Value | int
+
+
 class LoopNest(wiring.Component):
     """Counters of nested loops; level 0 is the innermost.
 
-    After ``i_restart`` every counter is zero. ``i_step`` goes to the next iteration: ``o_level``
-    says beforehand which loop will move (one bit; none: all loops end). Counts may change with the
-    flags of outer loops: a loop ends where its counter meets the count of the moment.
+    After ``i_restart`` every loop is at its first iteration. ``i_step`` goes to the next one:
+    ``o_level`` says beforehand which loop will move (one bit; none: all loops end and begin anew).
+    A loop takes its count when it begins; that may change with the flags of outer loops at the
+    iteration that comes, ``o_coming``. All else comes from registers, so that steps may follow each
+    other every cycle and what moves is known at once. See `drive_counts`.
 
     Parameters
     ----------
@@ -37,72 +60,120 @@ class LoopNest(wiring.Component):
         Loops.
     bits : int
         Width of a count.
-    spaced : bool
-        Steps come in the third cycle behind the step or restart before them at the earliest: which
-        loop moves (``o_level``, ``o_done``) is then known from registers, one cycle late.
 
     Members
     -------
     i_counts : ``In(ArrayLayout(bits, levels))``
-        Iterations, at least 1.
+        Iterations, at least 1, of loops that begin with this cycle's step or restart.
+    i_single : ``In(levels)``
+        The count is 1.
     i_restart, i_step : ``In(1)``
-    o_index : ``Out(ArrayLayout(bits, levels))``
     o_first, o_last, o_level : ``Out(levels)``
         Bit per loop.
+    o_coming : ``Out(levels)``
+        What ``o_last`` will be after a step, or a restart if there is one.
     o_done : ``Out(1)``
         This is the last iteration of all.
     """
 
     i_counts: data.View
+    i_single: Signal
     i_restart: Signal
     i_step: Signal
-    o_index: data.View
     o_first: Signal
     o_last: Signal
     o_level: Signal
+    o_coming: Signal
     o_done: Signal
 
-    def __init__(self, levels: int, bits: int, *, spaced: bool = False) -> None:
+    def __init__(self, levels: int, bits: int) -> None:
         self.levels = levels
-        self.spaced = spaced
+        self.bits = bits
         super().__init__(
             {
                 "i_counts": In(data.ArrayLayout(bits, levels)),
+                "i_single": In(levels),
                 "i_restart": In(1),
                 "i_step": In(1),
-                "o_index": Out(data.ArrayLayout(bits, levels)),
                 "o_first": Out(levels),
                 "o_last": Out(levels),
                 "o_level": Out(levels),
+                "o_coming": Out(levels),
                 "o_done": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the counters."""
+        """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        # What a step does: from the flags of this cycle, or of the one before.
-        ends, moves = Signal(self.levels), Signal(self.levels)
-        domain = m.d.sync if self.spaced else m.d.comb
-        domain += ends.eq(Cat(self.o_last[: level + 1].all() for level in range(self.levels)))
+        # ends[l]: a step ends loop l, and so all within it.
+        ends = Signal(self.levels)
+        begins, moves = Signal(self.levels), self.o_level
+        coming = [self.o_coming[level] for level in range(self.levels)]
+        m.d.comb += [
+            begins.eq(ends | self.i_restart.replicate(self.levels)),
+            self.o_done.eq(ends[-1]),
+        ]
         for level in range(self.levels):
-            index = self.o_index[level]
-            inner_last = self.o_last[:level].all() if level else 1
-            m.d.comb += [
-                self.o_first[level].eq(index == 0),
-                self.o_last[level].eq(index + 1 == self.i_counts[level]),
-            ]
-            domain += moves[level].eq(inner_last & ~self.o_last[level])
-            with m.If(self.i_step & ends[level]):
-                m.d.sync += index.eq(0)
-            with m.Elif(self.i_step & moves[level]):
-                m.d.sync += index.eq(index + 1)
-            with m.If(self.i_restart):
-                m.d.sync += index.eq(0)
-        m.d.comb += [self.o_level.eq(moves), self.o_done.eq(ends[-1])]
+            left = Signal(self.bits, name=f"left_{level}")  # iterations, this one included
+            m.d.comb += coming[level].eq(
+                Mux(
+                    begins[level],
+                    self.i_single[level],
+                    Mux(moves[level], left == 2, self.o_last[level]),
+                )
+            )
+            with m.If(self.i_step | self.i_restart):
+                inner = Cat(coming[:level]).all() if level else 1
+                m.d.sync += [
+                    self.o_last[level].eq(coming[level]),
+                    ends[level].eq(inner & coming[level]),
+                    moves[level].eq(inner & ~coming[level]),
+                ]
+                with m.If(begins[level]):
+                    m.d.sync += [left.eq(self.i_counts[level]), self.o_first[level].eq(1)]
+                with m.Elif(moves[level]):
+                    m.d.sync += [left.eq(left - 1), self.o_first[level].eq(0)]
 
         return m
+
+
+def drive_counts(m: Module, nest: LoopNest, counts: dict[int, Count], *, settled: bool) -> None:
+    """Give a nest its counts.
+
+    Parameters
+    ----------
+    m : Module
+        Where the logic goes.
+    nest : LoopNest
+        The nest.
+    counts : dict[int, Count]
+        One for each level.
+    settled : bool
+        The values stay from the cycle before a restart on: whether they are 1 comes from registers.
+    """
+
+    def single(count: Count) -> Value:
+        if isinstance(count, Choice):
+            return Mux(count.when, single(count.then), single(count.otherwise))
+        if isinstance(count, int) or not settled:
+            return Value.cast(count) == 1
+        known = Signal(name="single", reset_less=True)
+        m.d.sync += known.eq(count == 1)
+        return known
+
+    for level, count in counts.items():
+        m.d.comb += [
+            nest.i_counts[level].eq(_chosen(count)),
+            nest.i_single[level].eq(single(count)),
+        ]
+
+
+def _chosen(count: Count) -> Value:
+    if isinstance(count, Choice):
+        return Mux(count.when, _chosen(count.then), _chosen(count.otherwise))
+    return Value.cast(count)
 
 
 class NestAddress(wiring.Component):
@@ -185,7 +256,7 @@ class NestAddress(wiring.Component):
         return m
 
 
-def loop_counts(levels: type[_Level], layer: data.View, last: Signal) -> dict[_Level, Value]:
+def loop_counts(levels: type[_Level], layer: data.View, coming: Signal) -> dict[int, Count]:
     """Count the iterations of a walker's loops, for those that have a name all walkers share.
 
     Parameters
@@ -194,12 +265,12 @@ def loop_counts(levels: type[_Level], layer: data.View, last: Signal) -> dict[_L
         The walker's loops.
     layer : View
         Descriptor of the layer.
-    last : Signal
-        Flags of the walker's nest.
+    coming : Signal
+        Flags of the iteration that comes, from the walker's nest.
     """
-    last_m = last[levels["M_INNER"]] & last[levels["M_OUTER"]]
-    counts = {
-        "MB": Mux(last_m, layer.mb_count_last, layer.mb_count),  # filter blocks
+    last_m = coming[levels["M_INNER"]] & coming[levels["M_OUTER"]]
+    counts: dict[str, Count] = {
+        "MB": Choice(last_m, layer.mb_count_last, layer.mb_count),  # filter blocks
         "S": layer.s_count,  # window tiles
         "R": layer.r_count,
         "C": layer.c_count,

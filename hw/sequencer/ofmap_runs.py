@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.nest import Choice, LoopNest, NestAddress, drive_counts, loop_counts
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -78,19 +78,21 @@ class OfmapRuns(wiring.Component):
         m = Module()
         config, layer = self.config, self.i_layer
 
-        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits, spaced=True)
-        last = nest.o_last
-        last_m = last[Level.M_INNER] & last[Level.M_OUTER]
-        counts = loop_counts(Level, layer, last)
-        last_block = last_m & last[Level.MB] & (~layer.depthwise | last[Level.G])
+        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits)
+        last, coming = nest.o_last, nest.o_coming
+        counts = loop_counts(Level, layer, coming)
+        last_block, coming_block = (
+            flags[Level.M_INNER] & flags[Level.M_OUTER] & flags[Level.MB]
+            & (~layer.depthwise | flags[Level.G]) for flags in (last, coming)
+        )  # fmt: skip
         last_strip = last[Level.E] & last[Level.IMAGE]
         if config.has_pe_sets:
             # Runs are filters, strips of the tile come in the place of images.
-            counts[Level.RUN] = Mux(last_block, layer.runs_last, layer.runs)
-            counts[Level.IMAGE] = Mux(last[Level.E], layer.strips_last, layer.strips)
+            counts[Level.RUN] = Choice(coming_block, layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Choice(coming[Level.E], layer.strips_last, layer.strips)
         else:
-            counts[Level.RUN] = Mux(last[Level.E], layer.runs_last, layer.runs)
-            counts[Level.IMAGE] = Mux(last[Level.N], layer.pn_last, layer.pn)
+            counts[Level.RUN] = Choice(coming[Level.E], layer.runs_last, layer.runs)
+            counts[Level.IMAGE] = Choice(coming[Level.N], layer.pn_last, layer.pn)
         strides = {
             Level.RUN: layer.ofmap_stride_run,
             Level.IMAGE: layer.ofmap_stride_n,
@@ -103,7 +105,7 @@ class OfmapRuns(wiring.Component):
             Level.G: layer.ofmap_stride_g,
         }
         m.submodules.place = place = NestAddress((True,) * len(Level), config.address_bits)
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        drive_counts(m, nest, counts, settled=True)
         m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
         partial = last_strip if config.has_pe_sets else last_block
         m.d.comb += [

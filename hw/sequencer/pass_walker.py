@@ -7,7 +7,14 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.filter_position import FilterPosition
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts
+from stillflow.hw.sequencer.nest import (
+    Choice,
+    Count,
+    LoopNest,
+    NestAddress,
+    drive_counts,
+    loop_counts,
+)
 from stillflow.hw.sequencer.nest import TileLevel as Level
 from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.sequencer.tile_place import TilePlace
@@ -104,10 +111,9 @@ class PassWalker(wiring.Component):
         tile_step, pass_step = signals("tile_step pass_step")
         m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
-        counts = loop_counts(Level, layer, last)
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
+        drive_counts(m, nest, loop_counts(Level, layer, nest.o_coming), settled=True)
         m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
-        passes, offset = self._passes(m, pass_step, last[Level.C])
+        passes, group, offset = self._passes(m, pass_step, nest.o_coming[Level.C])
         pass_first, pass_last = passes.o_first.all(), passes.o_done
         first_tile, last_tile = (flags[Level.S : Level.C + 1].all() for flags in (first, last))
         planes_last = last[Level.C] & passes.o_last[PassLevel.GROUP]
@@ -124,17 +130,18 @@ class PassWalker(wiring.Component):
             phase == which for which in (Phase.BIAS, Phase.SCALE, Phase.WEIGHTS)
         )
         place = Signal.like(line.place)
-        half = Signal()
+        half, to_scale = signals("half to_scale")
+        begins, closes = pass_first & first_tile, pass_first & last_tile
+        lines = Choice(begins & ~is_bias, config.bias_lines, config.scale_lines)
+        drive_counts(m, parameters, {0: lines, 1: layer.set_filters}, settled=True)
+        drive_counts(
+            m, weights, {0: layer.set_filters, 1: depth, 2: layer.set_columns}, settled=False
+        )
         m.d.comb += [
-            weights.i_counts[0].eq(layer.set_filters),
-            weights.i_counts[1].eq(depth),
-            weights.i_counts[2].eq(layer.set_columns),
             weights.i_step.eq(line.valid & is_weight),
-            weights.i_restart.eq(self.i_begin),
-            parameters.i_counts[0].eq(Mux(is_bias, config.bias_lines, config.scale_lines)),
-            parameters.i_counts[1].eq(layer.set_filters),
+            weights.i_restart.eq(phase == Phase.GUARD),
             parameters.i_step.eq(line.valid & ~is_weight),
-            parameters.i_restart.eq(self.i_begin),
+            parameters.i_restart.eq((phase == Phase.GUARD) | to_scale),
             line.valid.eq(
                 (is_bias | is_scale | is_weight) & (self.i_loaded != stream.o_here.position)
             ),
@@ -149,7 +156,6 @@ class PassWalker(wiring.Component):
         taken = Signal.like(held.freed)
         guard = Signal(range(pass_guard(config) + 1))
         finished, new_group, keeps = signals("finished new_group keeps")
-        begins, closes = pass_first & first_tile, pass_first & last_tile
         ends = line.valid & is_weight & weights.o_done
         leaves = tile_step & moved[Level.F :].any()
         m.d.sync += taken.eq(Mux(self.i_start, 0, taken + line.valid))
@@ -158,7 +164,7 @@ class PassWalker(wiring.Component):
                 m.d.sync += guard.eq(guard - 1)
                 with m.If(guard == 0):
                     m.d.comb += [self.o_bias_next.eq(begins), self.o_scale_next.eq(closes)]
-                    self._open(m, held, nest, passes, offset, tile, depth, planes_last)
+                    self._open(m, held, nest, group, offset, tile, depth, planes_last)
                     m.d.sync += [
                         held.first.eq(begins),
                         held.bias_half.eq(held.bias_half ^ begins),
@@ -173,6 +179,7 @@ class PassWalker(wiring.Component):
                     ]
             with m.Case(Phase.BIAS):
                 with m.If(line.valid & parameters.o_done):
+                    m.d.comb += to_scale.eq(1)
                     m.d.sync += phase.eq(Mux(closes, Phase.SCALE, Phase.WEIGHTS))
             with m.Case(Phase.SCALE):
                 with m.If(line.valid & parameters.o_done):
@@ -227,19 +234,22 @@ class PassWalker(wiring.Component):
 
         return m
 
-    def _passes(self, m: Module, step: Signal, last_tile: Value) -> tuple[LoopNest, Signal]:
-        """Build the passes of a reduction tile, with their first ifmap element in it."""
+    def _passes(
+        self, m: Module, step: Signal, coming_last_tile: Value
+    ) -> tuple[LoopNest, Signal, Signal]:
+        """Build the passes of a reduction tile, with their plane group and first ifmap element."""
         layer = self.i_layer
         m.submodules.passes = passes = LoopNest(len(PassLevel), self.config.count_bits)
         m.submodules.offset = offset = NestAddress(
             (True,) * len(PassLevel), ceil_log2(self.config.ifmap_elements)
         )
+        counts: dict[int, Count] = {
+            PassLevel.S: layer.k_s,
+            PassLevel.R: layer.k_r,
+            PassLevel.GROUP: Choice(coming_last_tile, layer.k_groups_last, layer.k_groups),
+        }
+        drive_counts(m, passes, counts, settled=True)
         m.d.comb += [
-            passes.i_counts[PassLevel.S].eq(layer.k_s),
-            passes.i_counts[PassLevel.R].eq(layer.k_r),
-            passes.i_counts[PassLevel.GROUP].eq(
-                Mux(last_tile, layer.k_groups_last, layer.k_groups)
-            ),
             passes.i_restart.eq(self.i_begin),
             passes.i_step.eq(step),
             offset.i_strides[PassLevel.S].eq(layer.k_stride_s),
@@ -249,10 +259,15 @@ class PassWalker(wiring.Component):
             offset.i_step.eq(step),
             offset.i_restart.eq(self.i_begin | (step & passes.o_done)),
         ]
-        return passes, offset.o_address
+        group = Signal(self.config.count_bits)
+        with m.If(step & passes.o_level[PassLevel.GROUP]):
+            m.d.sync += group.eq(group + 1)
+        with m.If(offset.i_restart):
+            m.d.sync += group.eq(0)
+        return passes, group, offset.o_address
 
     def _open(
-        self, m: Module, held: data.View, nest: LoopNest, passes: LoopNest, offset: Signal,
+        self, m: Module, held: data.View, nest: LoopNest, group: Signal, offset: Signal,
         tile: TilePlace, depth: Signal, planes_last: Value,
     ) -> None:  # fmt: skip
         """Note where a pass begins."""
@@ -261,7 +276,7 @@ class PassWalker(wiring.Component):
         m.d.sync += [
             held.element.eq(tile.o_element + offset),
             held.psum.eq(tile.o_psum),
-            held.groups.eq(tile.o_groups + passes.o_index[PassLevel.GROUP] + 1),
+            held.groups.eq(tile.o_groups + group + 1),
             held.strips.eq(Mux(last[Level.E], layer.strips_last, layer.strips)),
             held.last_rows.eq(Mux(last[Level.E], layer.units_last, layer.units)),
             held.last_partial.eq(last[Level.E]),

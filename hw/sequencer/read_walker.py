@@ -9,7 +9,14 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.residual import TABLE_BYTES, Join
 from stillflow.hw.sequencer.group_rows import GroupRows
-from stillflow.hw.sequencer.nest import LoopNest, NestAddress, loop_counts, tile_origin
+from stillflow.hw.sequencer.nest import (
+    Choice,
+    LoopNest,
+    NestAddress,
+    drive_counts,
+    loop_counts,
+    tile_origin,
+)
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
@@ -98,12 +105,12 @@ class ReadWalker(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         step = Signal()
-        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits, spaced=True)
+        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits)
         last, first = nest.o_last, nest.o_first
-        counts = loop_counts(Level, layer, last)
-        counts[Level.GROUP] = Mux(last[Level.C], layer.k_groups_last, layer.k_groups)
+        counts = loop_counts(Level, layer, nest.o_coming)
+        counts[Level.GROUP] = Choice(nest.o_coming[Level.C], layer.k_groups_last, layer.k_groups)
+        drive_counts(m, nest, counts, settled=True)
         m.d.comb += [nest.i_restart.eq(self.i_start), nest.i_step.eq(step)]
-        m.d.comb += [nest.i_counts[level].eq(count) for level, count in counts.items()]
 
         # The tile's top left corner, padding included: DRAM address of the plane group, first row
         # and element in the ifmap plane.

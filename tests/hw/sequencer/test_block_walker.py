@@ -28,6 +28,7 @@ def run_layer(nest, random, guard, rounds):
 
     async def one_round(ctx):
         ctx.set(dut.i_loaded, 0)
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
@@ -125,6 +126,7 @@ def test_a_block_takes_a_cycle_for_each_line_when_nothing_waits(drawn):
 
     async def drive(ctx):
         ctx.set(dut.i_layer, descriptor_of(nest))
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)

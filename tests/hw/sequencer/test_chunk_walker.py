@@ -20,6 +20,7 @@ def run_layer(nest, random, rounds):
 
     async def one_round(ctx):
         ctx.set(dut.i_loaded, 0)
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)

@@ -23,15 +23,20 @@ def test_elements_come_in_chunks_as_a_literal_walk_takes_them(drawn, random):
         for _, steps in groupby(steps_of(nest), key=lambda step: (step.g, step.tile, step.block))
     ][: 3 * mapping.c_count * mapping.windows]
 
+    def is_last(steps):
+        """Whether it is the last tile along the channels, which comes from the loops around."""
+        return (steps[0].tile // mapping.windows + 1) % mapping.c_count == 0
+
     async def drive(ctx):
         ctx.set(dut.i_layer, descriptor_of(nest))
+        await ctx.tick()
+        ctx.set(dut.i_coming_last_tile, is_last(tiles[0]))
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
-        for steps in tiles:
-            # Whether it is the last tile along the channels comes from the loops around.
-            is_last = (steps[0].tile // mapping.windows + 1) % mapping.c_count == 0
-            ctx.set(dut.i_last_tile, is_last)
+        for steps, later in zip(tiles, [*tiles[1:], tiles[0]], strict=True):
+            ctx.set(dut.i_last_tile, is_last(steps))
+            ctx.set(dut.i_coming_last_tile, is_last(later))
             groups = steps[-1].groups - steps[0].groups + 1
             assert ctx.get(dut.o_groups) == groups
             base = steps[0].tile % mapping.slots * mapping.slot_size

@@ -62,6 +62,7 @@ def run_layer(nest, random):
 
     async def drive(ctx):
         ctx.set(dut.i_layer, fields)
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
