@@ -39,7 +39,7 @@ class Loader(Requests):
         """
         d, state = fields, self.state
         pointer = saved = d["filter_address"]
-        self.at, self.sent = begin + 1, begin
+        self.at = begin + 1
         tile = 0
         full, final = mapping.slab_lines
         if d["table"]:

@@ -3,11 +3,21 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from stillflow.compiler.cost.beats import DESCRIPTOR, FILTER, IFMAP, RESIDUAL, TABLE, BeatSide
+from stillflow.compiler.cost.beats import (
+    DESCRIPTOR,
+    FILTER,
+    IFMAP,
+    PADDING,
+    RESIDUAL,
+    TABLE,
+    BeatSide,
+)
 from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts
 from stillflow.hw.config import AcceleratorConfig
+
+CUT_DELAY = 2  # cycles from a segment's coming to the splitter until its first address
 
 
 class Requests:
@@ -32,7 +42,9 @@ class Requests:
         self.depth = config.outstanding_reads - 1
         self.size = config.filter_line_bytes
         self.taken = 0  # beats of room in the filter buffer that were asked for
-        self.sent = 0  # cycle of the latest address
+        self.loaded = -1  # cycle in which the splitter took the latest segment
+        self.cut = -1  # ... in which it cut that one's last burst
+        self.sent = -1  # cycle of the latest address
         self.at = 0  # cycle in which the walker's next segment shows
         self.done = 0
 
@@ -41,7 +53,7 @@ class Requests:
         beats = size // self.config.axi_bytes
         self.beats.accept(at, DESCRIPTOR, beats, False)
         place = self.bursts.place(address)
-        due = at + 1 + self.memory.latency
+        due = at + CUT_DELAY + self.memory.latency
         self.memory.reads.append(ReadRun(due, beats, place, due + beats))
 
     def _filters(self, pointer: int, lines: int) -> Iterator[None]:
@@ -68,17 +80,19 @@ class Requests:
         latency = memory.latency
         limit = floor(0) - beats
         at, sent, now, popped = self.at, self.sent, memory.now, queue.popped
+        loaded, cut = self.loaded, self.cut
         needed = self.taken + beats - self.capacity
         place, page, most = self.bursts.place(pointer), self.bursts.page, self.bursts.most
         done = 0
         while done < times:
             take = at + 1
-            if sent > take:
-                take = sent
+            if loaded >= take:
+                take = loaded + 1
             waits = queue.accepted - depth
             if waits >= 0 and heads[waits] > take:
                 take = heads[waits]
-            send = take + 1
+            load = cut if cut > take else take
+            send = sent + 1 if sent > load else load + CUT_DELAY
             whole = beats <= most and place + beats <= page
             count = 1 if whole else self.bursts.count(place, beats)
             if needed > 0 and needed > line_beats * state.freed_before(send):
@@ -89,7 +103,7 @@ class Requests:
                 if freed >= send:
                     send = freed + 1
             # Only the DRAM and the queue hold this segment up.
-            steady = whole and send == take + 1
+            steady = whole and send == take + CUT_DELAY
             moved = send + latency
             if now >= moved:
                 moved = now
@@ -108,7 +122,9 @@ class Requests:
             state.filter_arrives(first, beats)
             popped = first + beats - 1
             now = moved + beats
-            at, sent = take + 2, send + count - 1
+            at, loaded = take + 2, load
+            cut = send + count - 2 if count > 1 else max(load + 1, sent)
+            sent = send + count - 1
             needed += beats
             place = (place + beats) % page
             done += 1
@@ -125,12 +141,14 @@ class Requests:
                     state.filter_arrives(first + beats, later)
                     waits = queue.accepted - 1 - depth
                     take = max(take + 3 * count, heads[waits] if waits >= 0 else 0)
-                    at, sent, now, popped = take + 2, take + 1, now + later, popped + later
+                    at, loaded, cut, sent = take + 2, take, take + 1, take + CUT_DELAY
+                    now, popped = now + later, popped + later
                     needed += later
                     place = (place + later) % page
                     done += count
         if done:
-            self.at, self.sent, memory.now, queue.popped = at, sent, now, popped
+            self.at, memory.now, queue.popped = at, now, popped
+            self.loaded, self.cut, self.sent = loaded, cut, sent
             self.taken += done * beats
             state.progress += 1
         return done
@@ -153,7 +171,7 @@ class Requests:
 
     def _accept(self, kind: int, address: int, beats: int, group_last: bool) -> bool:
         """Give the reader a segment, if the queue's place for it is known."""
-        at = max(self.at, self.sent)
+        at = max(self.at, self.loaded + 1)
         queue = self.beats
         waits = queue.accepted - self.depth
         if waits >= 0:
@@ -163,19 +181,27 @@ class Requests:
         queue.accept(at, kind, beats, group_last)
         self.state.progress += 1
         self.at = at + 1
+        if kind != PADDING:
+            self.loaded = max(at, self.cut)
         if kind in (IFMAP, RESIDUAL, TABLE):
             place = self.bursts.place(address)
-            due = at + 1 + self.memory.latency
+            send = max(self.loaded + CUT_DELAY, self.sent + 1)
+            due = send + self.memory.latency
             self.memory.reads.append(ReadRun(due, beats, place, due + beats))
-            self.sent = at + self.bursts.count(place, beats)
+            self._sends(send, self.bursts.count(place, beats))
         return True
+
+    def _sends(self, first: int, bursts: int) -> None:
+        """Note that the latest segment's addresses go out, one per cycle from ``first`` on."""
+        self.cut = first + bursts - 2 if bursts > 1 else max(self.loaded + 1, self.sent)
+        self.sent = first + bursts - 1
 
     def _ask_filters(self, address: int, beats: int) -> Iterator[None]:
         """Send the bursts of a filter segment as the buffer gets room for them."""
         state, memory, line_beats = self.state, self.memory, self.line_beats
         page = self.bursts.page
         place = self.bursts.place(address)
-        send = self.at
+        send = max(self.loaded + CUT_DELAY, self.sent + 1)
         run: ReadRun | None = None
         while beats:
             needed = self.taken + beats - self.capacity
@@ -199,19 +225,21 @@ class Requests:
                             part *= more + 1
                             self._join(run, send + memory.latency, part, place)
                             run = memory.reads[-1]
+                            before = send + (more - 1) * period if more else self.sent
                             send += more * period
                             self.taken += part
                             beats -= part
                             place = (place + part) % page
+                            self.cut = max(self.loaded + 1, before)
                             self.sent, send = send, send + 1
                             continue
             self._join(run, send + memory.latency, part, place)
             run = memory.reads[-1]
-            send += count - 1
             self.taken += part
             beats -= part
             place = (place + part) % page
-            self.sent, send = send, send + 1
+            self._sends(send, count)
+            send = self.sent + 1
 
     def _join(self, run: ReadRun | None, due: int, beats: int, place: int) -> None:
         """Ask for bursts, with the earlier ones where they will follow without a gap."""

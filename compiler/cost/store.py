@@ -32,7 +32,8 @@ class Storer:
         self.unit_bytes = config.channel_block * config.act_bytes
         self.atom_bytes = min(config.axi_bytes, self.unit_bytes)
         self.atoms_per_beat = config.axi_bytes // self.atom_bytes
-        self.ready = 0  # cycle from which the next run may be taken
+        self.loaded = -1  # cycle in which packer and splitter took the latest run
+        self.ready = 0  # cycle from which they may take the next one
         self.sent: list[int] = []  # cycle of each burst's address
         self.ended: list[int] = []  # cycle of each burst's last beat
         self.issued, self.issued_end = -2, False  # latest atom, and whether it ended a beat
@@ -68,17 +69,18 @@ class Storer:
                             yield
                         at = max(at, state.vector_at(claimed - 1) + 1) + 1
                         for unit in range(units):
-                            at = max(at, self.ready)
+                            at = max(at, self.loaded + 1)
+                            load = max(at, self.ready)
                             address = start + unit * d["ofmap_stride_unit"]
                             entries = chunk if unit == units - 1 else 0
                             atoms = chunk * entry_atoms
                             # A burst's address may hang on an answer that is still to come.
                             while self._address_at(len(self.sent) + 1, 0) < 0:
                                 yield
-                            if not self._write_at_once(at, address, atoms, entry_atoms, entries):
+                            if not self._write_at_once(load, address, atoms, entry_atoms, entries):
                                 lane = address % config.axi_bytes // self.atom_bytes
                                 yield from self._write(
-                                    at, address, atoms, lane, self.atoms_per_beat,
+                                    load, address, atoms, lane, self.atoms_per_beat,
                                     entry_atoms if entries else 0,
                                 )  # fmt: skip
                             at += 1
@@ -103,28 +105,28 @@ class Storer:
         self, at: int, address: int, atoms: int, entry_atoms: int, entries: int
     ) -> bool:
         """Write a run that nothing holds up; False: something may."""
-        if self.out and self.out[-1] > at + 2:
+        if (self.out and self.out[-1] > at + 2) or (self.sent and self.sent[-1] > at + 1):
             return False
         per_beat = self.atoms_per_beat
         lane = address % self.config.axi_bytes // self.atom_bytes
         parts = self.bursts.sizes(self.bursts.place(address), -(-(lane + atoms) // per_beat))
         first = len(self.sent)
         for i in range(len(parts)):
-            if i >= BEATS_AHEAD or self._address_at(first + i, at + 1 + i) != at + 1 + i:
+            if i >= BEATS_AHEAD or self._address_at(first + i, at + 2 + i) != at + 2 + i:
                 return False
         end = at + 2 + atoms  # cycle of the last beat
         beat = at + 2 + per_beat - lane  # cycle of the first one, if it is not the last
         for i, part in enumerate(parts):
-            self.sent.append(at + 1 + i)
+            self.sent.append(at + 2 + i)
             beats: range | list[int] = range(beat + 1, beat + 1 + part * per_beat, per_beat)
             if beats[-1] > end + 1:
                 beats = [*beats[:-1], end + 1]
             beat += part * per_beat
             self.ended.append(beats[-1] - 1)
-            self.memory.writes.append(WriteRun(at + 2 + i, beats))
+            self.memory.writes.append(WriteRun(at + 3 + i, beats))
         self.issued, self.issued_end = at + atoms, True
         self.out = [end]
-        self.ready = at + atoms
+        self.loaded, self.ready = at, at + atoms
         if entries:
             self.state.release(at + entry_atoms, entry_atoms, entries)
         self.state.progress += 1
@@ -143,7 +145,8 @@ class Storer:
         moves: list[list[int]] = [[] for _ in parts]
         burst, sends = 0, 0
         first = len(self.sent)
-        atom, clock = 0, at + 1
+        atom = 0
+        clock = max(at + 2, self.sent[-1] + 1 if self.sent else 0)
         while True:
             seen = state.progress
             while sends < len(parts):
@@ -177,7 +180,9 @@ class Storer:
             if state.progress == seen:
                 yield
         self.out = out[-BEATS_AHEAD:]
-        self.ready = max(self.issued, clock - 1)
+        # The last burst is cut while the one before it goes out.
+        before = self.sent[-2] if len(self.sent) > 1 else -1
+        self.loaded, self.ready = at, max(self.issued, at + 1, before)
 
     def _issue_at(self, at: int, beats: int, out: list[int]) -> int:
         """Cycle of the next atom after so many beats, of which ``out`` left; -1: not known yet."""

@@ -1,6 +1,6 @@
 """Splits a transfer into legal AXI4 bursts."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,8 +12,9 @@ BOUNDARY_BYTES = 4096  # AXI4, A3.4.1: a burst must not cross it
 class BurstSplitter(wiring.Component):
     """Walks a transfer burst by burst: at most ``max_burst_beats``, none across 4 KiB.
 
-    ``i_load`` takes a transfer; from the next cycle on ``o_valid`` shows its first burst, and
-    ``i_next`` moves to the following one. ``i_load`` may come with the last ``i_next``.
+    ``i_load`` takes a transfer; its first burst shows two cycles later, or when the one before was
+    sent. Bursts come from registers: one is cut while the one before goes out, so that there may
+    be one every cycle, from one transfer to the next, too.
 
     Parameters
     ----------
@@ -23,14 +24,17 @@ class BurstSplitter(wiring.Component):
     Members
     -------
     i_load, i_address, i_beats
-        A transfer: a multiple of the beat's bytes, beats at least 1.
+        A transfer: a multiple of the beat's bytes, beats at least 1. Only with ``o_ready``.
     i_next : ``In(1)``
+        The burst was sent.
     i_clear : ``In(1)``
-        Forget the transfer.
+        Forget transfer and burst.
+    o_ready : ``Out(1)``
+        No transfer waits to be cut any more, or its last burst is cut in this cycle.
     o_valid, o_address, o_beats
         The burst.
-    o_last : ``Out(1)``
-        It is the transfer's last.
+    o_idle : ``Out(1)``
+        Nothing is in hand.
     """
 
     i_load: Signal
@@ -41,7 +45,8 @@ class BurstSplitter(wiring.Component):
     o_valid: Signal
     o_address: Signal
     o_beats: Signal
-    o_last: Signal
+    o_ready: Signal
+    o_idle: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -55,7 +60,8 @@ class BurstSplitter(wiring.Component):
                 "o_valid": Out(1),
                 "o_address": Out(config.address_bits),
                 "o_beats": Out(9),
-                "o_last": Out(1),
+                "o_ready": Out(1),
+                "o_idle": Out(1),
             }
         )
 
@@ -63,36 +69,39 @@ class BurstSplitter(wiring.Component):
         """Build the splitter."""
         m = Module()
         shift = ceil_log2(self.config.axi_bytes)
+        most = self.config.max_burst_beats
         page_beats = BOUNDARY_BYTES >> shift
 
+        # The transfer in hand, and the burst that it begins with.
+        cuts = Signal()
+        here = Signal(self.config.address_bits)
         beats = Signal(self.config.length_bits)
         to_boundary = Signal(range(page_beats + 1))
-        limit = Signal(9)
+        limit, size = Signal(range(most + 1)), Signal(range(most + 1))
+        last, moves = Signal(), Signal()
         m.d.comb += [
-            to_boundary.eq(page_beats - self.o_address[shift:12]),
-            limit.eq(
-                Mux(
-                    to_boundary < self.config.max_burst_beats,
-                    to_boundary,
-                    Const(self.config.max_burst_beats),
-                )
-            ),
-            self.o_last.eq(beats <= limit),
-            self.o_beats.eq(Mux(self.o_last, beats[:9], limit)),
+            to_boundary.eq(page_beats - here[shift:12]),
+            limit.eq(Mux(to_boundary < most, to_boundary, most)),
+            last.eq(beats <= limit),
+            size.eq(Mux(last, beats, limit)),
+            moves.eq(cuts & (~self.o_valid | self.i_next)),
+            self.o_ready.eq(~cuts | (moves & last)),
+            self.o_idle.eq(~cuts & ~self.o_valid),
         ]
         with m.If(self.i_next):
+            m.d.sync += self.o_valid.eq(0)
+        with m.If(moves):
             m.d.sync += [
-                beats.eq(beats - self.o_beats),
-                self.o_address.eq(self.o_address + (self.o_beats << shift)),
-                self.o_valid.eq(~self.o_last),
+                self.o_valid.eq(1),
+                self.o_address.eq(here),
+                self.o_beats.eq(size),
+                here.eq(here + (size << shift)),
+                beats.eq(beats - size),
+                cuts.eq(~last),
             ]
         with m.If(self.i_load):
-            m.d.sync += [
-                beats.eq(self.i_beats),
-                self.o_address.eq(self.i_address),
-                self.o_valid.eq(1),
-            ]
+            m.d.sync += [beats.eq(self.i_beats), here.eq(self.i_address), cuts.eq(1)]
         with m.If(self.i_clear):
-            m.d.sync += self.o_valid.eq(0)
+            m.d.sync += [cuts.eq(0), self.o_valid.eq(0)]
 
         return m

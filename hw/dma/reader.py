@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
+from stillflow.hw.signals import signals
 from stillflow.hw.words import Segment, SegmentKind, element_bits
 
 
@@ -16,9 +17,12 @@ class Reader(wiring.Component):
 
     Bursts of filter segments wait until the filter buffer has room for them (``i_filter_freed``
     gives it back); ifmap segments have their slot already, residual segments their entries.
-    Beats never wait for anything but the padding in front of them, one beat a cycle. On an error
-    response, ``o_error`` pulses with code and beat address, and from ``i_abort`` on nothing new is
-    asked for: outstanding beats are dropped, and ``o_idle`` shows when none is left.
+    Beats never wait for anything but the padding in front of them, one beat a cycle. One segment
+    may wait for the splitter; a segment's first address goes out two cycles after it came at the
+    earliest. ``i_segment.ready`` hangs on registers alone.
+
+    On an error response, ``o_error`` pulses with code and beat address, and from ``i_abort`` on
+    nothing new is asked for: outstanding beats are dropped, and ``o_idle`` shows when none is left.
 
     Parameters
     ----------
@@ -110,36 +114,40 @@ class Reader(wiring.Component):
         )
         m.submodules.splitter = splitter = BurstSplitter(config)
 
-        # Request side: a segment is taken when the previous one's last burst leaves.
+        # Request side: a segment goes to the splitter, or waits until that is ready.
         segment = self.i_segment.p
-        is_filter = Signal()
+        later = Signal(Segment(config))
+        next_segment = Signal(Segment(config))
+        waits, asks, sent, room = signals("waits asks sent room")
+        is_filter, cut_is_filter = signals("is_filter cut_is_filter")  # the burst, the transfer
         free = Signal(range(config.filter_lines * line_beats + 1))
-        room = Signal()
-        last_burst = Signal()
-        asks = Signal()
-        sent = Signal()
         m.d.comb += [
             room.eq(~is_filter | (free >= splitter.o_beats)),
             self.ar_address.eq(splitter.o_address),
             self.ar_len.eq(splitter.o_beats - 1),
             sent.eq(self.ar_valid & self.ar_ready),
             splitter.i_next.eq(sent),
-            last_burst.eq(splitter.o_last & sent),
-            self.i_segment.ready.eq(segments.w_rdy & (~splitter.o_valid | last_burst)),
-            asks.eq(segment.kind != SegmentKind.PADDING),
+            self.i_segment.ready.eq(segments.w_rdy & ~waits),
             segments.w_en.eq(self.i_segment.valid & self.i_segment.ready & ~self.i_abort),
             segments.w_data.eq(segment.as_value()),
-            splitter.i_load.eq(segments.w_en & asks),
-            splitter.i_address.eq(Cat(Const(0, beat_shift), segment.address[beat_shift:])),
-            splitter.i_beats.eq(segment.beats),
+            asks.eq(segments.w_en & (segment.kind != SegmentKind.PADDING)),
+            next_segment.eq(Mux(waits, later.as_value(), segment.as_value())),
+            splitter.i_load.eq((waits | asks) & splitter.o_ready),
+            splitter.i_address.eq(Cat(Const(0, beat_shift), next_segment.address[beat_shift:])),
+            splitter.i_beats.eq(next_segment.beats),
         ]
+        m.d.sync += waits.eq((waits | asks) & ~splitter.o_ready & ~self.i_abort)
+        with m.If(~waits):
+            m.d.sync += later.eq(segment)
         # An address that is valid stays until it is taken, abort or not (AXI4, A3.2.1).
         held = Signal()
         m.d.comb += self.ar_valid.eq(splitter.o_valid & room & (~self.i_abort | held))
         m.d.sync += held.eq(self.ar_valid & ~self.ar_ready)
         m.d.comb += splitter.i_clear.eq(self.i_abort & (sent | ~self.ar_valid))
         with m.If(splitter.i_load):
-            m.d.sync += is_filter.eq(segment.kind == SegmentKind.FILTER)
+            m.d.sync += cut_is_filter.eq(next_segment.kind == SegmentKind.FILTER)
+        with m.If(~splitter.o_valid | sent):
+            m.d.sync += is_filter.eq(cut_is_filter)
         taken = Mux(sent & is_filter, splitter.o_beats, 0)
         m.d.sync += free.eq(free - taken + self.i_filter_freed * line_beats)
         with m.If(self.i_clear):
@@ -181,7 +189,7 @@ class Reader(wiring.Component):
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [
-            self.o_idle.eq((outstanding == 0) & ~splitter.o_valid),
+            self.o_idle.eq((outstanding == 0) & splitter.o_idle & ~waits),
             self.o_error.eq(got & self.r_resp[1] & ~self.i_abort),
             self.o_error_code.eq(
                 Mux(self.r_resp[0], ErrorCode.READ_DECERR.value, ErrorCode.READ_SLVERR.value)

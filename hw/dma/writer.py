@@ -19,8 +19,9 @@ class Writer(wiring.Component):
 
     A run's pixels are packed into beats at the byte lanes that their address demands; the first
     and the last beat may be partial. Takes one channel block a cycle, so up to a beat a cycle.
-    ``i_run`` is ready when the previous run's pixels are read and its addresses sent. A record
-    (all counters, 64 bits each) is a run of its own and goes first. After ``i_abort`` the bursts
+    One run may wait until the previous run's pixels are read and its last address is on its way;
+    ``i_run.ready`` hangs on registers and ``i_record.valid`` alone. A record (all counters, 64 bits
+    each) is a run of its own and goes first. After ``i_abort`` the bursts
     whose address was sent end with all strobes off, and ``o_idle`` shows when all are answered.
 
     Parameters
@@ -125,32 +126,33 @@ class Writer(wiring.Component):
         m.submodules.packer = packer = Packer(config)
         m.submodules.plans = plans = SyncFIFO(width=9, depth=BEATS_AHEAD)
 
-        # Runs and records, to both sides at once.
-        free, sent = signals("free sent")
+        # Runs and records, to both sides at once; one waits until they are ready.
+        free, sent, waits, comes, load = signals("free sent waits comes load")
+        is_record, waits_record = signals("is_record waits_record")
+        next_run, waiting, came = signals("next_run waiting came", StoreRun(config))
         run, record = self.i_run, self.i_record
-        load = (run.valid | record.valid) & free
         size = Signal(32)
         m.d.comb += [
-            free.eq(
-                packer.o_ready & (~splitter.o_valid | (splitter.o_last & sent)) & ~self.i_abort
-            ),
-            record.ready.eq(free),
-            run.ready.eq(free & ~record.valid),
+            free.eq(packer.o_ready & splitter.o_ready & ~self.i_abort),
+            record.ready.eq(~waits),
+            run.ready.eq(~waits & ~record.valid),
+            comes.eq((run.valid | record.valid) & ~waits & ~self.i_abort),
+            came.eq(run.payload),
+            next_run.eq(Mux(waits, waiting.as_value(), came.as_value())),
+            is_record.eq(Mux(waits, waits_record, record.valid)),
+            load.eq((waits | comes) & free),
             size.eq(
-                (run.p.pixels << unit_shift) + run.p.address[:beat_shift] + config.axi_bytes - 1
+                (next_run.pixels << unit_shift)
+                + next_run.address[:beat_shift]
+                + config.axi_bytes
+                - 1
             ),
             splitter.i_load.eq(load),
-            splitter.i_address.eq(
-                Mux(
-                    record.valid,
-                    record.payload,
-                    Cat(Const(0, beat_shift), run.p.address[beat_shift:]),
-                )
-            ),
-            splitter.i_beats.eq(Mux(record.valid, packer.record_beats, size[beat_shift:])),
+            splitter.i_address.eq(Cat(Const(0, beat_shift), next_run.address[beat_shift:])),
+            splitter.i_beats.eq(Mux(is_record, packer.record_beats, size[beat_shift:])),
             packer.i_load.eq(load),
-            packer.i_run.eq(run.payload),
-            packer.i_is_record.eq(record.valid),
+            packer.i_run.eq(next_run),
+            packer.i_is_record.eq(is_record),
             packer.i_clear.eq(self.i_abort),
             packer.i_counters.eq(self.i_counters),
             packer.i_ring.eq(self.i_ring),
@@ -161,13 +163,18 @@ class Writer(wiring.Component):
             self.o_spill.eq(packer.o_spill),
         ]
 
+        with m.If(record.valid):
+            m.d.comb += came.address.eq(record.payload)
+        m.d.sync += waits.eq((waits | comes) & ~free & ~self.i_abort)
+        with m.If(~waits):
+            m.d.sync += [waiting.eq(came), waits_record.eq(record.valid)]
+
         outstanding = self._responses(m, sent, splitter.o_address)
         self._addresses(m, splitter, plans, sent, outstanding)
         self._data(m, packer.o_beat, plans)
-        m.d.comb += self.o_record_taken.eq(packer.o_idle)
-        m.d.comb += self.o_idle.eq(
-            packer.o_idle & ~splitter.o_valid & ~plans.r_rdy & (outstanding == 0)
-        )
+        rests = packer.o_idle & ~waits
+        m.d.comb += self.o_record_taken.eq(rests)
+        m.d.comb += self.o_idle.eq(rests & splitter.o_idle & ~plans.r_rdy & (outstanding == 0))
 
         return m
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.dma.burst import BOUNDARY_BYTES, BurstSplitter
@@ -10,7 +10,7 @@ from stillflow.hw.dma.packer import Packer
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
-from stillflow.hw.words import SegmentKind
+from stillflow.hw.words import Segment, SegmentKind
 from stillflow.sim.formal.proof import Proof, assume, check, check_held, implies, previous
 from stillflow.sim.formal.queues import check_ring
 
@@ -29,37 +29,47 @@ class SplitterProof(Proof):
         assume(
             m,
             implies(splitter.i_next, splitter.o_valid),
-            implies(splitter.i_load, ~splitter.o_valid | splitter.i_next & splitter.o_last),
+            implies(splitter.i_load, splitter.o_ready),
             implies(splitter.i_load, splitter.i_beats != 0),
             splitter.i_address[:shift] == 0,
         )
+        # The same in plain words: what is left to cut, and the burst that should show.
         left, address = Signal(24), Signal(32)
+        wanted, beats, start = Signal(), Signal(9), Signal(32)
+        cut, room, cuts = Signal(24), Signal(13), Signal()
+        most = config.max_burst_beats
+        m.d.comb += [
+            room.eq((BOUNDARY_BYTES - address[:12]) >> shift),
+            cut.eq(least(left, least(room, Const(most)))),
+            cuts.eq((left != 0) & (~wanted | splitter.i_next)),
+        ]
         with m.If(splitter.i_next):
-            m.d.sync += [
-                left.eq(left - splitter.o_beats),
-                address.eq(address + (splitter.o_beats << shift)),
-            ]
+            m.d.sync += wanted.eq(0)
+        with m.If(cuts):
+            m.d.sync += [wanted.eq(1), beats.eq(cut), start.eq(address)]
+            m.d.sync += [left.eq(left - cut), address.eq(address + (cut << shift))]
         with m.If(splitter.i_load):
             m.d.sync += [left.eq(splitter.i_beats), address.eq(splitter.i_address)]
         with m.If(splitter.i_clear):
-            m.d.sync += left.eq(0)
-        valid, beats = splitter.o_valid, splitter.o_beats
+            m.d.sync += [left.eq(0), wanted.eq(0)]
         check(
             m,
-            valid == (left != 0),
-            implies(valid, self.registers["beats"] == left),
-            implies(valid, splitter.o_address == address),
-            address[:shift] == 0,
-            implies(valid, (beats != 0) & (beats <= config.max_burst_beats)),
-            implies(valid, beats <= left),
-            implies(valid, (address[:12] + (beats << shift)) <= BOUNDARY_BYTES),
-            implies(valid, splitter.o_last == (beats == left)),
-            # No burst is shorter than it must be.
-            implies(
-                valid & ~splitter.o_last & (beats != config.max_burst_beats),
-                (address[:12] + (beats << shift)) == BOUNDARY_BYTES,
-            ),
+            splitter.o_valid == wanted,
+            implies(wanted, (splitter.o_beats == beats) & (splitter.o_address == start)),
+            implies(wanted, (beats != 0) & (beats <= most)),
+            implies(wanted, (start[:12] + (beats << shift)) <= BOUNDARY_BYTES),
+            self.registers["cuts"] == (left != 0),
+            implies(left != 0, self.registers["beats"] == left),
+            implies(left != 0, self.registers["here"] == address),
+            (address[:shift] == 0) & (start[:shift] == 0),
+            splitter.o_ready == ((left == 0) | cuts & (cut == left)),
+            splitter.o_idle == ((left == 0) & ~wanted),
         )
+
+
+def least(one: Value, other: Value) -> Value:
+    """Give the smaller of two numbers."""
+    return Mux(one < other, one, other)
 
 
 class ReaderProof(Proof):
@@ -78,7 +88,8 @@ class ReaderProof(Proof):
         reader, config = self.block, self.config
         line_beats = config.filter_line_bytes // config.axi_bytes
         free, outstanding = self.registers["free"], self.registers["outstanding"]
-        is_filter, left = self.registers["is_filter"], self.registers["splitter.beats"]
+        is_filter = self.registers["is_filter"]
+        later = Segment(config)(self.registers["later"])
         sent, got = reader.ar_valid & reader.ar_ready, reader.r_valid & reader.r_ready
         beats = reader.ar_len + 1
 
@@ -107,13 +118,18 @@ class ReaderProof(Proof):
             asked < 1 << 23,
         )
         check_held(m, reader.ar_valid, reader.ar_ready, reader.ar_address, reader.ar_len)
-        valid = self.registers["splitter.o_valid"]
+        valid, waits = self.registers["splitter.o_valid"], self.registers["waits"]
+        cuts, burst = self.registers["splitter.cuts"], self.registers["splitter.o_beats"]
         check(
             m,
             implies(started, free + lent == config.filter_lines * line_beats),
             implies(lends != 0, lends <= free),
             implies(valid & is_filter, started),
-            implies(valid, left != 0),
+            implies(cuts & self.registers["cut_is_filter"], started),
+            implies(waits & (later.kind == SegmentKind.FILTER), started),
+            implies(waits, later.beats != 0),
+            implies(cuts, self.registers["splitter.beats"] != 0),
+            implies(valid, (burst != 0) & (burst <= config.max_burst_beats)),
             outstanding == asked,
             implies(got, outstanding != 0),
             implies(reader.ar_valid, beats <= config.max_burst_beats),
