@@ -6,6 +6,7 @@ HAZARD = 3  # cycles until a pixel's psum may be added to again
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates on their way out
 BEATS_AHEAD = 4  # beats and bursts that wait to be written
 OUTSTANDING_WRITES = 16
+INBOX = 2  # segments that wait in front of the reader's queue
 GROUP_BITS = 16  # plane groups are counted modulo 2**GROUP_BITS, in tiles that wait on chip
 ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claimed
 FINISH_STAGES = 7  # of a lane that finishes words

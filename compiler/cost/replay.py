@@ -20,7 +20,7 @@ from stillflow.hw.descriptor import BYTES
 from stillflow.hw.mapping import Mapping
 
 FETCH_DELAY = 2  # cycles from a layer's end until the next descriptor is asked for
-BEGIN_DELAY = 3  # ... from its last beat until the walkers begin
+BEGIN_DELAY = 4  # ... from its last beat until the walkers begin
 
 
 def predict_cycles(

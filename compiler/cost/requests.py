@@ -16,6 +16,7 @@ from stillflow.compiler.cost.memory import Memory, ReadRun
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.timing import INBOX
 
 CUT_DELAY = 2  # cycles from a segment's coming to the splitter until its first address
 
@@ -42,7 +43,8 @@ class Requests:
         self.depth = config.outstanding_reads - 1
         self.size = config.filter_line_bytes
         self.taken = 0  # beats of room in the filter buffer that were asked for
-        self.loaded = -1  # cycle in which the splitter took the latest segment
+        self.moved = [-1] * INBOX  # cycles in which the latest segments left the reader's inbox
+        self.loaded = -1  # cycle in which the splitter took the latest one that asks for beats
         self.cut = -1  # ... in which it cut that one's last burst
         self.sent = -1  # cycle of the latest address
         self.at = 0  # cycle in which the walker's next segment shows
@@ -51,9 +53,9 @@ class Requests:
     def fetch(self, at: int, address: int, size: int) -> None:
         """Ask for a descriptor in cycle ``at``."""
         beats = size // self.config.axi_bytes
-        self.beats.accept(at, DESCRIPTOR, beats, False)
+        self.beats.accept(at + 1, DESCRIPTOR, beats, False)
         place = self.bursts.place(address)
-        due = at + CUT_DELAY + self.memory.latency
+        due = at + 1 + CUT_DELAY + self.memory.latency
         self.memory.reads.append(ReadRun(due, beats, place, due + beats))
 
     def _filters(self, pointer: int, lines: int) -> Iterator[None]:
@@ -80,19 +82,20 @@ class Requests:
         latency = memory.latency
         limit = floor(0) - beats
         at, sent, now, popped = self.at, self.sent, memory.now, queue.popped
-        loaded, cut = self.loaded, self.cut
+        (before, moved_in), load, cut = self.moved, self.loaded, self.cut
         needed = self.taken + beats - self.capacity
         place, page, most = self.bursts.place(pointer), self.bursts.page, self.bursts.most
         done = 0
         while done < times:
             take = at + 1
-            if loaded >= take:
-                take = loaded + 1
+            if before >= take:
+                take = before + 1
+            move = take + 1 if take >= moved_in else moved_in + 1
             waits = queue.accepted - depth
-            if waits >= 0 and heads[waits] > take:
-                take = heads[waits]
-            load = cut if cut > take else take
-            send = sent + 1 if sent > load else load + CUT_DELAY
+            if waits >= 0 and heads[waits] > move:
+                move = heads[waits]
+            ready = cut if cut > move else move
+            send = sent + 1 if sent > ready else ready + CUT_DELAY
             whole = beats <= most and place + beats <= page
             count = 1 if whole else self.bursts.count(place, beats)
             if needed > 0 and needed > line_beats * state.freed_before(send):
@@ -103,7 +106,7 @@ class Requests:
                 if freed >= send:
                     send = freed + 1
             # Only the DRAM and the queue hold this segment up.
-            steady = whole and send == take + CUT_DELAY
+            steady = whole and send == move + CUT_DELAY
             moved = send + latency
             if now >= moved:
                 moved = now
@@ -111,7 +114,8 @@ class Requests:
                 steady = False
             if moved > limit:
                 break
-            head = take + 2
+            load = ready
+            head = load + 2
             if popped >= head:
                 head = popped + 1
             else:
@@ -122,7 +126,7 @@ class Requests:
             state.filter_arrives(first, beats)
             popped = first + beats - 1
             now = moved + beats
-            at, loaded = take + 2, load
+            at, before, moved_in = take + 2, moved_in, load
             cut = send + count - 2 if count > 1 else max(load + 1, sent)
             sent = send + count - 1
             needed += beats
@@ -134,21 +138,26 @@ class Requests:
                 if place % beats or page % beats:  # one of them will cross a page
                     count = min(count, (page - place) // beats)
                 later = count * beats
-                if count > 1 and self._keeps_pace(count, beats, now + later - beats - latency):
+                asked = now + later - beats - latency - CUT_DELAY
+                if count > 1 and self._keeps_pace(count, beats, asked):
                     # So it stays: the next ones follow at a distance of their beats.
                     heads.extend(range(head + beats, head + later + 1, beats))
-                    queue.accepted += count
                     state.filter_arrives(first + beats, later)
-                    waits = queue.accepted - 1 - depth
-                    take = max(take + 3 * count, heads[waits] if waits >= 0 else 0)
-                    at, loaded, cut, sent = take + 2, take, take + 1, take + CUT_DELAY
+                    for place_of in range(queue.accepted - depth, queue.accepted + count - depth):
+                        take = max(take + 3, before + 1)
+                        leaves = heads[place_of] if place_of >= 0 else 0
+                        before, moved_in = moved_in, max(take + 1, moved_in + 1, leaves)
+                    queue.accepted += count
+                    at, load = take + 2, moved_in
+                    cut, sent = load + 1, load + CUT_DELAY
                     now, popped = now + later, popped + later
                     needed += later
                     place = (place + later) % page
                     done += count
         if done:
             self.at, memory.now, queue.popped = at, now, popped
-            self.loaded, self.cut, self.sent = loaded, cut, sent
+            self.moved = [before, moved_in]
+            self.loaded, self.cut, self.sent = load, cut, sent
             self.taken += done * beats
             state.progress += 1
         return done
@@ -157,7 +166,7 @@ class Requests:
         """Whether the queue lets so many segments follow at a distance of their beats.
 
         Each takes the place of the one ``depth`` before it: that must leave in time for the last of
-        them to be asked for before cycle ``moves``, and all of them at least as far apart.
+        them to be asked for by cycle ``moves``, and all of them at least as far apart.
         """
         heads, depth = self.beats.heads, self.depth
         leaving = heads[max(0, len(heads) - depth) :]
@@ -165,24 +174,27 @@ class Requests:
         due = heads[last] if 0 <= last < len(heads) else heads[-1] + (last - len(heads) + 1) * beats
         return (
             beats > 2  # ... and the walker takes less than these for each
-            and due < moves
+            and due <= moves
             and all(after - before >= beats for before, after in pairwise(leaving))
         )
 
     def _accept(self, kind: int, address: int, beats: int, group_last: bool) -> bool:
         """Give the reader a segment, if the queue's place for it is known."""
-        at = max(self.at, self.loaded + 1)
+        at = max(self.at, self.moved[0] + 1)
+        moves = max(at, self.moved[1]) + 1
         queue = self.beats
         waits = queue.accepted - self.depth
         if waits >= 0:
             if len(queue.heads) <= waits:
                 return False
-            at = max(at, queue.heads[waits])
-        queue.accept(at, kind, beats, group_last)
+            moves = max(moves, queue.heads[waits])
+        if kind != PADDING:
+            moves = max(moves, self.cut)
+            self.loaded = moves
+        queue.accept(moves, kind, beats, group_last)
         self.state.progress += 1
         self.at = at + 1
-        if kind != PADDING:
-            self.loaded = max(at, self.cut)
+        self.moved = [self.moved[1], moves]
         if kind in (IFMAP, RESIDUAL, TABLE):
             place = self.bursts.place(address)
             send = max(self.loaded + CUT_DELAY, self.sent + 1)

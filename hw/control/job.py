@@ -22,11 +22,12 @@ class State(enum.Enum):
     RECEIVE = 2
     CHECK = 3
     BEGIN = 4
-    RUN = 5
-    RECORD = 6
-    FINISH = 7
-    DRAIN = 8
-    CLEAR = 9
+    START = 5
+    RUN = 6
+    RECORD = 7
+    FINISH = 8
+    DRAIN = 9
+    CLEAR = 10
 
 
 class JobControl(wiring.Component):
@@ -170,8 +171,18 @@ class JobControl(wiring.Component):
         m.d.sync += quiet.eq(quiet + 1)
         with m.If(self.i_progress | (state == State.IDLE) | (state == State.DRAIN)):
             m.d.sync += quiet.eq(0)
-        barks = (self.i_watchdog != 0) & (quiet >= self.i_watchdog)
-        fails = self.i_error | barks
+        barks, error, fails = signals("barks error fails")
+        error_code, error_address = (
+            Signal.like(port, name=name, reset_less=True)
+            for name, port in (("code", self.i_error_code), ("place", self.i_error_address))
+        )
+        m.d.sync += [
+            barks.eq((self.i_watchdog != 0) & (quiet >= self.i_watchdog)),
+            error.eq(self.i_error),
+            error_code.eq(self.i_error_code),
+            error_address.eq(self.i_error_address),
+        ]
+        m.d.comb += fails.eq(error | barks)
 
         drain = Signal(range(DRAIN_CYCLES + 1))
         overdue = Signal()
@@ -244,10 +255,12 @@ class JobControl(wiring.Component):
             with m.Case(State.BEGIN):
                 # A record that is still being read must not see this layer's events.
                 with m.If(self.i_record_taken):
-                    m.d.comb += self.o_begin.eq(1)
-                    m.d.sync += state.eq(State.RUN)
+                    m.d.sync += state.eq(State.START)
+            with m.Case(State.START):
+                m.d.comb += self.o_begin.eq(1)
+                m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
-                with m.If(self.i_walkers_done & self.i_writer_idle):
+                with m.If(self.i_walkers_done & self.i_writer_idle & ~fails):
                     m.d.comb += self.o_layer_end.eq(1)
                     m.d.sync += [
                         layers.eq(layers + 1),
@@ -284,10 +297,8 @@ class JobControl(wiring.Component):
         with m.If(running & fails):
             m.d.sync += [
                 failed.eq(1),
-                self.o_error_code.eq(
-                    Mux(self.i_error, self.i_error_code, ErrorCode.WATCHDOG.value)
-                ),
-                self.o_error_address.eq(Mux(self.i_error, self.i_error_address, address)),
+                self.o_error_code.eq(Mux(error, error_code, ErrorCode.WATCHDOG.value)),
+                self.o_error_address.eq(Mux(error, error_address, address)),
                 state.eq(State.DRAIN),
             ]
         with m.If(self.i_soft_reset):

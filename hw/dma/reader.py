@@ -2,13 +2,14 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import INBOX
 from stillflow.hw.words import Segment, SegmentKind, element_bits
 
 
@@ -17,9 +18,9 @@ class Reader(wiring.Component):
 
     Bursts of filter segments wait until the filter buffer has room for them (``i_filter_freed``
     gives it back); ifmap segments have their slot already, residual segments their entries.
-    Beats never wait for anything but the padding in front of them, one beat a cycle. One segment
-    may wait for the splitter; a segment's first address goes out two cycles after it came at the
-    earliest. ``i_segment.ready`` hangs on registers alone.
+    Beats never wait for anything but the padding in front of them, one beat a cycle. Two segments
+    may wait in front of the queue; a segment's first address goes out three cycles after it came
+    at the earliest. ``i_segment.ready`` hangs on registers alone.
 
     On an error response, ``o_error`` pulses with code and beat address, and from ``i_abort`` on
     nothing new is asked for: outstanding beats are dropped, and ``o_idle`` shows when none is left.
@@ -114,11 +115,10 @@ class Reader(wiring.Component):
         )
         m.submodules.splitter = splitter = BurstSplitter(config)
 
-        # Request side: a segment goes to the splitter, or waits until that is ready.
-        segment = self.i_segment.p
-        later = Signal(Segment(config))
-        next_segment = Signal(Segment(config))
-        waits, asks, sent, room = signals("waits asks sent room")
+        # Request side: a segment goes to the queue and, if it asks for beats, to the splitter.
+        m.submodules.inbox = inbox = SyncFIFO(width=Segment(config).size, depth=INBOX)
+        segment = Segment(config)(inbox.r_data)
+        pads, moves, sent, room = signals("pads moves sent room")
         is_filter, cut_is_filter = signals("is_filter cut_is_filter")  # the burst, the transfer
         free = Signal(range(config.filter_lines * line_beats + 1))
         m.d.comb += [
@@ -127,25 +127,25 @@ class Reader(wiring.Component):
             self.ar_len.eq(splitter.o_beats - 1),
             sent.eq(self.ar_valid & self.ar_ready),
             splitter.i_next.eq(sent),
-            self.i_segment.ready.eq(segments.w_rdy & ~waits),
-            segments.w_en.eq(self.i_segment.valid & self.i_segment.ready & ~self.i_abort),
-            segments.w_data.eq(segment.as_value()),
-            asks.eq(segments.w_en & (segment.kind != SegmentKind.PADDING)),
-            next_segment.eq(Mux(waits, later.as_value(), segment.as_value())),
-            splitter.i_load.eq((waits | asks) & splitter.o_ready),
-            splitter.i_address.eq(Cat(Const(0, beat_shift), next_segment.address[beat_shift:])),
-            splitter.i_beats.eq(next_segment.beats),
+            self.i_segment.ready.eq(inbox.w_rdy),
+            inbox.w_en.eq(self.i_segment.valid & ~self.i_abort),
+            inbox.w_data.eq(self.i_segment.p.as_value()),
+            pads.eq(segment.kind == SegmentKind.PADDING),
+            moves.eq(inbox.r_rdy & segments.w_rdy & (pads | splitter.o_ready) & ~self.i_abort),
+            inbox.r_en.eq(moves),
+            segments.w_en.eq(moves),
+            segments.w_data.eq(inbox.r_data),
+            splitter.i_load.eq(moves & ~pads),
+            splitter.i_address.eq(Cat(Const(0, beat_shift), segment.address[beat_shift:])),
+            splitter.i_beats.eq(segment.beats),
         ]
-        m.d.sync += waits.eq((waits | asks) & ~splitter.o_ready & ~self.i_abort)
-        with m.If(~waits):
-            m.d.sync += later.eq(segment)
         # An address that is valid stays until it is taken, abort or not (AXI4, A3.2.1).
         held = Signal()
         m.d.comb += self.ar_valid.eq(splitter.o_valid & room & (~self.i_abort | held))
         m.d.sync += held.eq(self.ar_valid & ~self.ar_ready)
         m.d.comb += splitter.i_clear.eq(self.i_abort & (sent | ~self.ar_valid))
         with m.If(splitter.i_load):
-            m.d.sync += cut_is_filter.eq(next_segment.kind == SegmentKind.FILTER)
+            m.d.sync += cut_is_filter.eq(segment.kind == SegmentKind.FILTER)
         with m.If(~splitter.o_valid | sent):
             m.d.sync += is_filter.eq(cut_is_filter)
         taken = Mux(sent & is_filter, splitter.o_beats, 0)
@@ -189,7 +189,7 @@ class Reader(wiring.Component):
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [
-            self.o_idle.eq((outstanding == 0) & splitter.o_idle & ~waits),
+            self.o_idle.eq((outstanding == 0) & splitter.o_idle),
             self.o_error.eq(got & self.r_resp[1] & ~self.i_abort),
             self.o_error_code.eq(
                 Mux(self.r_resp[0], ErrorCode.READ_DECERR.value, ErrorCode.READ_SLVERR.value)

@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.chunk import Chunk
+from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, least_period
+from stillflow.hw.timing import FREE_DELAY, least_period
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
 
 
@@ -216,10 +217,12 @@ class GroupStreamer(wiring.Component):
         """Everything that a step may wait for."""
         config, chunk = self.config, self.i_chunk
 
-        # Plane groups are counted modulo 2^GROUP_BITS.
-        groups, behind = signals("groups behind", GROUP_BITS)
-        m.d.sync += groups.eq(groups + self.i_group)
-        m.d.comb += behind.eq(groups - chunk.groups)
+        m.submodules.count = count = GroupCount(config)
+        m.d.comb += [
+            count.i_begin.eq(self.i_begin),
+            count.i_group.eq(self.i_group),
+            count.i_needed.eq(chunk.groups),
+        ]
 
         # Cycles until the psums of the latest group have left, or would with a next last line now.
         drain_cycles = config.rows * config.pace
@@ -262,12 +265,12 @@ class GroupStreamer(wiring.Component):
             with m.If(chunk.scale):
                 m.d.sync += scale_waits.eq(1)
         with m.If(self.i_begin):
-            m.d.sync += [groups.eq(0), bias_waits.eq(0), scale_waits.eq(0)]
+            m.d.sync += [bias_waits.eq(0), scale_waits.eq(0)]
 
         may_start = Signal()
         m.d.comb += may_start.eq(
             self.i_full
-            & ~behind[-1]
+            & count.o_loaded
             & (left <= 1)
             & (~chunk.drains | clear)
             & (~chunk.final | room.o_room)

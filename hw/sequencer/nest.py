@@ -1,7 +1,8 @@
 """Nested counters, and addresses that follow them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
@@ -139,7 +140,7 @@ class LoopNest(wiring.Component):
         return m
 
 
-def drive_counts(m: Module, nest: LoopNest, counts: dict[int, Count], *, settled: bool) -> None:
+def drive_counts(m: Module, nest: LoopNest, counts: Mapping[Any, Count], *, settled: bool) -> None:
     """Give a nest its counts.
 
     Parameters
@@ -148,7 +149,7 @@ def drive_counts(m: Module, nest: LoopNest, counts: dict[int, Count], *, settled
         Where the logic goes.
     nest : LoopNest
         The nest.
-    counts : dict[int, Count]
+    counts : Mapping[int, Count]
         One for each level.
     settled : bool
         The values stay from the cycle before a restart on: whether they are 1 comes from registers.

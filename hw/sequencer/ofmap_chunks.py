@@ -135,10 +135,9 @@ class OfmapChunks(wiring.Component):
         claimed = Signal.like(pixels)
         m.d.sync += free.eq(free + self.i_entries - claimed)
 
-        unit_last, rest = Signal(), Signal(config.count_bits)
+        unit_last, run_last, rest = Signal(), Signal(), Signal(config.count_bits)
         next_entry = Signal(range(2 * config.psum_depth))
         m.d.comb += [
-            unit_last.eq(unit + 1 == runs.o_units),
             rest.eq(left - pixels),
             next_entry.eq(entry + pixels),
             chunk.p.address.eq(unit_address),
@@ -146,7 +145,7 @@ class OfmapChunks(wiring.Component):
             chunk.p.entry.eq(entry),
             chunk.p.unit.eq(unit),
             chunk.p.unit_last.eq(unit_last),
-            chunk.p.block_last.eq(unit_last & (rest == 0) & runs.o_block_last),
+            chunk.p.block_last.eq(unit_last & run_last & runs.o_block_last),
         ]
         size_shift = ceil_log2(config.channel_block * config.act_bytes)
         pauses = runs.o_block_last if self.waits else runs.o_done
@@ -164,6 +163,7 @@ class OfmapChunks(wiring.Component):
                     state.eq(State.CHUNK),
                 ]
             with m.Case(State.CHUNK):
+                m.d.sync += [unit_last.eq(runs.o_units == 1), run_last.eq(rest == 0)]
                 with m.If(free >= pixels):
                     m.d.comb += claimed.eq(pixels)
                     m.d.sync += [unit.eq(0), unit_address.eq(here), state.eq(State.UNIT)]
@@ -172,6 +172,7 @@ class OfmapChunks(wiring.Component):
                 with m.If(chunk.ready):
                     m.d.sync += [
                         unit.eq(unit + 1),
+                        unit_last.eq(unit + 2 == runs.o_units),
                         unit_address.eq(unit_address + self.i_layer.ofmap_stride_unit),
                     ]
                     with m.If(unit_last):
@@ -184,7 +185,7 @@ class OfmapChunks(wiring.Component):
                             ),
                             state.eq(State.CHUNK),
                         ]
-                        with m.If(rest == 0):
+                        with m.If(run_last):
                             m.d.comb += step.eq(1)
                             m.d.sync += state.eq(Mux(pauses, State.IDLE, State.RUN))
         with m.If(self.i_begin):

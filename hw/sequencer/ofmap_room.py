@@ -27,7 +27,8 @@ class OfmapRoom(wiring.Component):
         The residuals of a filter block in a tile are there.
     i_take : ``In(1)``
         The first step starts that completes words of a filter block in a tile.
-    i_need : vectors that a step or strip completes
+    i_need : vectors that a step or strip completes; stays for the layer, from the cycle before
+        ``i_begin`` on
     o_room : ``Out(1)``
         There is room for them.
     o_present : ``Out(1)``
@@ -66,19 +67,23 @@ class OfmapRoom(wiring.Component):
         depth = self.config.psum_depth
 
         joins = self.i_layer.join != Join.NONE
-        occupied = Signal(range(depth + 1))
+        occupied, after, spare = (
+            Signal(range(depth + 1), name=n) for n in ("occupied", "after", "spare")
+        )
+        below, meets = Signal(), Signal()  # what is occupied is less than what may be, just that
         blocks = Signal(range(join_depth(self.config) + 1))  # a block is one entry at least
+        m.d.comb += after.eq(Mux(self.i_begin, 0, occupied + self.i_completes - self.i_entry_freed))
         m.d.sync += [
-            occupied.eq(occupied + self.i_completes - self.i_entry_freed),
+            spare.eq(Mux(joins, join_depth(self.config), depth) - self.i_need),
+            occupied.eq(after),
+            below.eq(after < spare),
+            meets.eq(after == spare),
             blocks.eq(blocks + self.i_residual - (self.i_take & joins)),
         ]
         with m.If(self.i_begin):
-            m.d.sync += [occupied.eq(0), blocks.eq(0)]
+            m.d.sync += blocks.eq(0)
         m.d.comb += [
-            self.o_room.eq(
-                occupied + self.i_completes + self.i_need
-                <= Mux(joins, join_depth(self.config), depth)
-            ),
+            self.o_room.eq(below | (meets & ~self.i_completes)),
             self.o_present.eq(~joins | (blocks != 0)),
         ]
 

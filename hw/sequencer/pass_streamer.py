@@ -7,10 +7,11 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary import Beat
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, release_delay
+from stillflow.hw.timing import FREE_DELAY, release_delay
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -270,11 +271,13 @@ class PassStreamer(wiring.Component):
     def _may_start(self, m: Module, active: Signal, finishing: Signal, completes: Signal) -> Signal:
         """Everything that a pass may wait for."""
         config, layer = self.config, self.i_layer
-        groups, behind = signals("groups behind", GROUP_BITS)
         starts = Signal()
+        m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
-        m.d.sync += groups.eq(groups + self.i_group)
         m.d.comb += [
+            count.i_begin.eq(self.i_begin),
+            count.i_group.eq(self.i_group),
+            count.i_needed.eq(self.i_pass.groups),
             room.i_begin.eq(self.i_begin),
             room.i_layer.eq(layer),
             room.i_completes.eq(completes),
@@ -282,15 +285,12 @@ class PassStreamer(wiring.Component):
             room.i_residual.eq(self.i_residual),
             room.i_take.eq(starts & self.i_pass.final),
             room.i_need.eq(layer.tile_pixels),
-            behind.eq(groups - self.i_pass.groups),
             starts.eq(
                 self.i_full
                 & self.i_ready
-                & ~behind[-1]
+                & count.o_loaded
                 & (~self.i_pass.final | (room.o_room & room.o_present))
                 & (~active | finishing)
             ),
         ]
-        with m.If(self.i_begin):
-            m.d.sync += groups.eq(0)
         return starts

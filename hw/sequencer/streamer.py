@@ -1,17 +1,28 @@
 """Streams a tile's pixels past a weight block: one step."""
 
 from amaranth.hdl import Const, Module, Mux, Signal, ValueLike
-from amaranth.lib import data, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
+from stillflow.hw.sequencer.group_count import GroupCount
+from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.timing import FREE_DELAY, GROUP_BITS, HAZARD
+from stillflow.hw.timing import FREE_DELAY, HAZARD
 from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
+
+
+class Level(enum.IntEnum):
+    """Loops of a step, innermost first."""
+
+    CYCLE = 0
+    COLUMN = 1
+    ROW = 2
+    IMAGE = 3
 
 
 class Streamer(wiring.Component):
@@ -109,34 +120,41 @@ class Streamer(wiring.Component):
 
         depthwise = layer.depthwise if config.has_chains else Const(0, 1)
         fir_active, fir_finishing = signals("fir_active fir_finishing")
-        active, starts, finishing = signals("active starts finishing")
+        active, starts, last, finishing = signals("active starts last finishing")
         step = Signal(Block(config))
-        phase = Signal(range(config.pace + 1))
         hold = Signal(range(HAZARD))
-        groups = Signal(GROUP_BITS)
-        column, row, image = signals("column row image", config.count_bits)
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
         )
         psum = Signal.like(step.psum)
         begin = Signal()
 
-        column_last, row_last, image_last = signals("column_last row_last image_last")
-        pixel_end = Signal()
-        m.d.comb += [
-            column_last.eq(column + 1 == step.columns),
-            row_last.eq(row + 1 == step.rows),
-            image_last.eq(image + 1 == step.images),
-            pixel_end.eq(~step.final | (phase == config.pace - 1)),
-            finishing.eq(
-                (active & pixel_end & column_last & row_last & image_last) | fir_finishing
+        # Pixel loops; where psums are complete a pixel takes ``pace`` cycles.
+        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits)
+        counts = {
+            Level.CYCLE: Choice(
+                starts, Mux(block.final, config.pace, 1), Mux(step.final, config.pace, 1)
             ),
+            Level.COLUMN: Choice(starts, block.columns, step.columns),
+            Level.ROW: Choice(starts, block.rows, step.rows),
+            Level.IMAGE: Choice(starts, block.images, step.images),
+        }
+        drive_counts(m, nest, counts, settled=False)
+        moved = nest.o_level
+        m.d.comb += [
+            nest.i_restart.eq(starts),
+            nest.i_step.eq(active),
+            last.eq(active & nest.o_done),
+            finishing.eq(last | fir_finishing),
         ]
 
-        # Start condition. Plane groups are counted modulo 2^GROUP_BITS.
-        behind = Signal(GROUP_BITS)
+        # Start condition. A depthwise block is complete when no step goes on any more.
+        m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
         m.d.comb += [
+            count.i_begin.eq(self.i_begin),
+            count.i_group.eq(self.i_group),
+            count.i_needed.eq(block.groups),
             room.i_begin.eq(self.i_begin),
             room.i_layer.eq(layer),
             room.i_completes.eq(self.o_vector.emits & step.final),
@@ -144,43 +162,35 @@ class Streamer(wiring.Component):
             room.i_residual.eq(self.i_residual),
             room.i_take.eq(starts & block.final),
             room.i_need.eq(layer.tile_pixels),
-            behind.eq(groups - block.groups),
             starts.eq(
                 self.i_full
-                & ~behind[-1]
+                & count.o_loaded
                 & (~block.final | (room.o_room & room.o_present))
-                & (~self.o_streaming | finishing)
+                & (~self.o_streaming | last)
                 & (hold == 0)
             ),
             self.o_start.eq(starts),
             self.o_streaming.eq(active | fir_active),
         ]
-        m.d.sync += groups.eq(groups + self.i_group)
         with m.If(hold != 0):
             m.d.sync += hold.eq(hold - 1)
 
-        # Pixel loops.
+        next_row, next_image = row_start + layer.stride_e, image_start + layer.stride_n
         with m.If(active):
-            m.d.sync += [phase.eq(phase + 1), begin.eq(0)]
-            with m.If(pixel_end):
-                m.d.sync += [phase.eq(0), column.eq(column + 1), psum.eq(psum + 1)]
-                with m.If(~column_last):
-                    m.d.sync += address.eq(address + layer.stride_f)
-                with m.Else():
-                    m.d.sync += [column.eq(0), row.eq(row + 1)]
-                    with m.If(~row_last):
-                        next_row = row_start + layer.stride_e
-                        m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
-                    with m.Else():
-                        next_image = image_start + layer.stride_n
-                        m.d.sync += [
-                            row.eq(0),
-                            image.eq(image + 1),
-                            address.eq(next_image),
-                            row_start.eq(next_image),
-                            image_start.eq(next_image),
-                        ]
-            with m.If(finishing):
+            m.d.sync += begin.eq(0)
+            with m.If(moved[Level.COLUMN]):
+                m.d.sync += address.eq(address + layer.stride_f)
+            with m.Elif(moved[Level.ROW]):
+                m.d.sync += [address.eq(next_row), row_start.eq(next_row)]
+            with m.Elif(moved[Level.IMAGE]):
+                m.d.sync += [
+                    address.eq(next_image),
+                    row_start.eq(next_image),
+                    image_start.eq(next_image),
+                ]
+            with m.If(~moved[Level.CYCLE]):
+                m.d.sync += psum.eq(psum + 1)
+            with m.If(nest.o_done):
                 m.d.sync += active.eq(0)
         with m.If(starts):
             m.d.sync += [
@@ -193,9 +203,8 @@ class Streamer(wiring.Component):
                 image_start.eq(block.element),
                 psum.eq(block.psum),
             ]
-            m.d.sync += [register.eq(0) for register in (phase, column, row, image)]
 
-        pixel = active & (phase == 0)
+        pixel = active & nest.o_first[Level.CYCLE]
         vector: dict[str, ValueLike] = {
             "valid": pixel,
             "address": address,
@@ -246,7 +255,5 @@ class Streamer(wiring.Component):
                 self.o_place.eq(step.place),
                 self.o_filter_freed.eq(delayed(m, lines, FREE_DELAY, "lines_freed")),
             ]
-        with m.If(self.i_begin):
-            m.d.sync += groups.eq(0)
 
         return m

@@ -89,7 +89,6 @@ class ReaderProof(Proof):
         line_beats = config.filter_line_bytes // config.axi_bytes
         free, outstanding = self.registers["free"], self.registers["outstanding"]
         is_filter = self.registers["is_filter"]
-        later = Segment(config)(self.registers["later"])
         sent, got = reader.ar_valid & reader.ar_ready, reader.r_valid & reader.r_ready
         beats = reader.ar_len + 1
 
@@ -98,6 +97,9 @@ class ReaderProof(Proof):
         returns = Signal.like(free)
         asked = Signal(24)
         segment = reader.i_segment
+        inbox: Any = self.inner
+        inbox = inbox._named_submodules["inbox"][0]
+        head = Segment(config)(inbox.r_data)
         m.d.comb += returns.eq(reader.i_filter_freed * line_beats)
         m.d.sync += [lent.eq(lent + lends - returns), asked.eq(asked + Mux(sent, beats, 0) - got)]
         started = Signal()
@@ -109,16 +111,14 @@ class ReaderProof(Proof):
             reader.i_filter_freed <= config.filter_lines,
             returns <= lent,
             # A layer starts when the one before is through.
-            implies(reader.i_clear, reader.o_idle & ~segment.valid),
-            implies(
-                segment.valid,
-                (segment.p.beats != 0) & (started | (segment.p.kind != SegmentKind.FILTER)),
-            ),
+            implies(reader.i_clear, reader.o_idle & ~segment.valid & ~inbox.r_rdy),
+            # What leaves the inbox went in, by the proof of queues.
+            implies(inbox.r_rdy, (head.beats != 0) & (started | (head.kind != SegmentKind.FILTER))),
             # No more than a modest number of beats is in flight.
             asked < 1 << 23,
         )
         check_held(m, reader.ar_valid, reader.ar_ready, reader.ar_address, reader.ar_len)
-        valid, waits = self.registers["splitter.o_valid"], self.registers["waits"]
+        valid = self.registers["splitter.o_valid"]
         cuts, burst = self.registers["splitter.cuts"], self.registers["splitter.o_beats"]
         check(
             m,
@@ -126,8 +126,6 @@ class ReaderProof(Proof):
             implies(lends != 0, lends <= free),
             implies(valid & is_filter, started),
             implies(cuts & self.registers["cut_is_filter"], started),
-            implies(waits & (later.kind == SegmentKind.FILTER), started),
-            implies(waits, later.beats != 0),
             implies(cuts, self.registers["splitter.beats"] != 0),
             implies(valid, (burst != 0) & (burst <= config.max_burst_beats)),
             outstanding == asked,

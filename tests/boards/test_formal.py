@@ -22,11 +22,12 @@ from stillflow.sim.formal.queues import buffered_queue, queue
 
 #: Assertions that must reach the solver: Yosys may drop some without a word.
 ASSERTIONS = {
+    "inbox": 9,
     "write queue": 9,
     "segment queue": 8,
     "answer queue": 8,
     "burst splitter": 10,
-    "reader": 15,
+    "reader": 13,
     "writer": 23,
     "packer": 3,
     "registers": 9,
@@ -81,7 +82,7 @@ BUGS = (
         lambda block: queue(4, block)),
     Bug(fifo, "SyncFIFOBuffered", "(~self.r_rdy | self.r_en)", "1",
         lambda block: buffered_queue(4, block)),
-    Bug(burst, "BurstSplitter", "page_beats - self.o_address[shift:12]", "page_beats",
+    Bug(burst, "BurstSplitter", "page_beats - here[shift:12]", "page_beats",
         lambda block: SplitterProof(TINY, block)),
     Bug(burst, "BurstSplitter", "beats <= limit", "beats < limit",
         lambda block: SplitterProof(TINY, block)),
@@ -91,7 +92,7 @@ BUGS = (
         lambda block: ReaderProof(TINY, block)),
     Bug(writer, "Writer", "(outstanding != OUTSTANDING_WRITES)", "1",
         lambda block: WriterProof(TINY, block)),
-    Bug(writer, "Writer", "free & ~record.valid", "free",
+    Bug(writer, "Writer", "~waits & ~record.valid", "~waits",
         lambda block: WriterProof(TINY, block)),
     Bug(writer, "Writer", "self.i_abort & ~held", "self.i_abort",
         lambda block: WriterProof(TINY, block)),

@@ -220,6 +220,7 @@ def test_filter_bursts_wait_for_room_and_no_longer():
         await ctx.tick()
         ctx.set(dut.i_segment.valid, 0)
         await ctx.tick()
+        await ctx.tick()
         for _ in range(config.filter_lines // config.max_burst_beats):
             assert ctx.get(dut.ar_valid)
             await ctx.tick()

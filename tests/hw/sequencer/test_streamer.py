@@ -61,14 +61,15 @@ def run_layer(nest, random, rounds):
     all_groups = max(step.groups for step in steps)
 
     async def one_round(ctx):
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
         timeline, tile_frees = Timeline(nest), []
         groups = occupied = cycle = started = completed = 0
-        full = False
+        full, shown = False, -1  # the step whose block shows since the last cycle
         while started < len(steps) or not ctx.get(dut.o_idle):
-            full = full or (started < len(steps) and random.random() < full_rate)
+            full = full or (shown == started < len(steps) and random.random() < full_rate)
             vector, wanted = ctx.get(dut.o_vector), timeline.vectors.get(cycle)
             assert vector.valid == (wanted is not None)
             if wanted is not None:
@@ -81,8 +82,9 @@ def run_layer(nest, random, rounds):
             ctx.set(dut.i_full, full)
             may_start = False
             step = steps[min(started, len(steps) - 1)]
+            ctx.set(dut.i_block, block_of(step, nest))
+            shown = started
             if full:
-                ctx.set(dut.i_block, block_of(step, nest))
                 room = occupied + completes + nest.mapping.tile_pixels <= config.psum_depth
                 may_start = (
                     cycle >= timeline.next_start
@@ -152,11 +154,12 @@ def test_psums_back_to_back_fill_the_ofmap_buffer_and_no_more():
 
     async def drive(ctx):
         ctx.set(dut.i_layer.tile_pixels, pixels)
+        ctx.set(dut.i_block, {"images": 1, "rows": 1, "columns": pixels, "final": 1})
+        await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)
         ctx.set(dut.i_full, 1)
-        ctx.set(dut.i_block, {"images": 1, "rows": 1, "columns": pixels, "final": 1})
         for cycle in range(pixels * fits + 20):
             if ctx.get(dut.o_start):
                 starts.append(cycle)
