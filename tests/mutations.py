@@ -82,7 +82,7 @@ BLOCKS = (
        "group.eq(Mux(last_group, 0, group + 1))", "group.eq(group + 1)",
        "tests/hw/post/test_post.py"),
     _m("loop nest", "hw/sequencer/nest.py",
-       "Mux(moves[level], left == 2,", "Mux(moves[level], left == 1,",
+       "Const(-3, signed(3))", "Const(-2, signed(3))",
        f"{_SEQUENCER}/test_nest.py"),
     _m("K walk", "hw/sequencer/k_walk.py",
        "KLevel.S: layer.k_stride_s,", "KLevel.S: layer.k_stride_r,",

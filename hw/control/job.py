@@ -186,8 +186,8 @@ class JobControl(wiring.Component):
 
         drain = Signal(range(DRAIN_CYCLES + 1))
         overdue = Signal()
-        m.d.comb += overdue.eq(drain == DRAIN_CYCLES)
-        failed = Signal()
+        m.d.comb += overdue.eq(drain[-1])
+        failed, records = signals("failed records")
         places = (self.i_program_address, self.i_record_address)
         misplaced = (self.i_program_address[:6] != 0) | (self.i_record_address[:7] != 0)
         if self.config.address_bits < len(places[0]):
@@ -224,6 +224,7 @@ class JobControl(wiring.Component):
                     m.d.sync += [
                         address.eq(self.i_program_address),
                         record.eq(self.i_record_address),
+                        records.eq(self.i_record_address != 0),
                         left.eq(self.i_program_length),
                         layers.eq(0),
                         failed.eq(0),
@@ -269,10 +270,10 @@ class JobControl(wiring.Component):
                         state.eq(State.RECORD),
                     ]
             with m.Case(State.RECORD):
-                m.d.comb += self.o_record.valid.eq(record != 0)
-                with m.If(self.o_record.ready | (record == 0)):
+                m.d.comb += self.o_record.valid.eq(records)
+                with m.If(self.o_record.ready | ~records):
                     m.d.sync += [
-                        record.eq(Mux(record == 0, 0, record + 8 * len(Counter))),
+                        record.eq(record + 8 * len(Counter)),
                         state.eq(Mux(left == 0, State.FINISH, State.FETCH)),
                     ]
             with m.Case(State.FINISH):

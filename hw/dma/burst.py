@@ -1,6 +1,6 @@
 """Splits a transfer into legal AXI4 bursts."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -70,18 +70,15 @@ class BurstSplitter(wiring.Component):
         m = Module()
         shift = ceil_log2(self.config.axi_bytes)
         most = self.config.max_burst_beats
-        page_beats = BOUNDARY_BYTES >> shift
 
         # The transfer in hand, and the burst that it begins with.
         cuts = Signal()
         here = Signal(self.config.address_bits)
         beats = Signal(self.config.length_bits)
-        to_boundary = Signal(range(page_beats + 1))
         limit, size = Signal(range(most + 1)), Signal(range(most + 1))
         last, moves = Signal(), Signal()
         m.d.comb += [
-            to_boundary.eq(page_beats - here[shift:12]),
-            limit.eq(Mux(to_boundary < most, to_boundary, most)),
+            limit.eq(self._beats_to_boundary(here[shift:12])),
             last.eq(beats <= limit),
             size.eq(Mux(last, beats, limit)),
             moves.eq(cuts & (~self.o_valid | self.i_next)),
@@ -105,3 +102,14 @@ class BurstSplitter(wiring.Component):
             m.d.sync += [cuts.eq(0), self.o_valid.eq(0)]
 
         return m
+
+    def _beats_to_boundary(self, offset: Value) -> Value:
+        """Give the beats up to the end of the page, at most those of a burst."""
+        most = self.config.max_burst_beats
+        if most & (most - 1):
+            left = (1 << len(offset)) - offset
+            return Mux(left < most, left, most)
+        # A power of two: only in the page's last burst is there less, and not at its start.
+        low = ceil_log2(most)
+        is_less = offset[low:].all() & offset[:low].any()
+        return Mux(is_less, (-offset[:low])[:low], most)

@@ -103,7 +103,7 @@ class Packer(wiring.Component):
         atom = Signal(range(max(self.atoms_per_unit, self.record_beats) + 1))
         lane = Signal(range(self.atoms_per_beat + 1))
         issue, late, finish = signals("issue late finish")
-        entry_end, beat_end = signals("entry_end beat_end")
+        entry_end, beat_end, pixel_last = signals("entry_end beat_end pixel_last")
         last_lane = lane == self.atoms_per_beat - 1
         m.d.comb += [
             # What is on its way has a place in the queue.
@@ -118,8 +118,8 @@ class Packer(wiring.Component):
         with m.Else():
             m.d.comb += [
                 entry_end.eq(atom == self.atoms_per_unit - 1),
-                finish.eq(issue & entry_end & (run.pixels == 1)),
-                beat_end.eq(last_lane | (run.pixels == 1) & entry_end),
+                finish.eq(issue & entry_end & pixel_last),
+                beat_end.eq(last_lane | pixel_last & entry_end),
             ]
         with m.If(issue):
             m.d.sync += [
@@ -130,12 +130,14 @@ class Packer(wiring.Component):
         with m.If(issue & entry_end):
             m.d.sync += [
                 run.pixels.eq(run.pixels - 1),
+                pixel_last.eq(run.pixels == 2),
                 run.entry.eq(Mux(run.entry + 1 == self.i_ring, 0, run.entry + 1)),
             ]
         low = ceil_log2(self.atom_bytes)
         with m.If(self.i_load):
             m.d.sync += [
                 run.eq(self.i_run),
+                pixel_last.eq(self.i_run.pixels == 1),
                 is_record.eq(self.i_is_record),
                 busy.eq(1),
                 atom.eq(0),

@@ -137,14 +137,12 @@ class BlockWalker(wiring.Component):
         held = Signal(Block(config))
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
-        fresh, weights, available, reads = signals("fresh weights available reads")
-        over, no_line = signals("over no_line")  # no element is left; the line is made up of zeros
+        available, reads, no_line = signals("available reads no_line")  # ... it is made up of zeros
+        may_begin, goes_on, line = signals("may_begin goes_on line")
+        full, weights = phase == Phase.FULL, phase == Phase.WEIGHTS
         command = self.o_command
         m.d.comb += [
-            fresh.eq((phase == Phase.FULL) & self.i_start & ~finished & ~depthwise),
-            weights.eq((phase == Phase.WEIGHTS) | fresh),
-            over.eq(ended & ~fresh),
-            no_line.eq(Mux(depthwise, gap, over)),
+            no_line.eq(Mux(depthwise, gap, ended)),
             available.eq(self.i_loaded != stream.o_here.position),
             command.place.eq(stream.o_here.place),
             reads.eq(command.valid & ~command.zero),
@@ -156,7 +154,7 @@ class BlockWalker(wiring.Component):
         ]
         m.d.sync += [
             taken.eq(Mux(self.i_start, 0, taken) + reads),
-            held.weights.eq(Mux(self.i_start, 0, held.weights) + (weights & reads)),
+            held.weights.eq(Mux(self.i_start, 0, held.weights) + (line & ~command.zero)),
         ]
         with m.If(guard != 0):
             m.d.sync += guard.eq(guard - 1)
@@ -186,19 +184,23 @@ class BlockWalker(wiring.Component):
             m.d.comb += [
                 gap.eq(taps.o_zero),
                 taps.i_layer.eq(layer),
-                taps.i_step.eq(weights & command.valid),
+                taps.i_step.eq(line),
                 taps.i_restart.eq(self.i_begin | (taps.i_step & (count == config.rows - 1))),
             ]
 
-        with m.If(weights):
-            m.d.comb += [
-                command.valid.eq(no_line | available),
-                command.zero.eq(no_line),
-                command.lane_used.eq(~over),
-            ]
-        with m.If(weights & command.valid):
+        # The start of a step comes late in the cycle: what it leads to is made ready beside it.
+        m.d.comb += [
+            may_begin.eq(full & ~finished & ~depthwise & available),
+            goes_on.eq(weights & (no_line | available)),
+            line.eq(goes_on | (may_begin & self.i_start)),
+            k_step.eq((goes_on & ~ended) | (may_begin & self.i_start)),
+            tile_step.eq((goes_on & ~ended & k.o_done) | (may_begin & k.o_done & self.i_start)),
+            command.valid.eq(line),
+            command.zero.eq(weights & no_line),
+            command.lane_used.eq(full | (weights & ~ended)),
+        ]
+        with m.If(line):
             m.d.sync += [count.eq(count + 1), linear.eq(base + 1)]
-            m.d.comb += k_step.eq(~over)
             with m.If(count == config.rows - 1):
                 m.d.sync += count.eq(0)
                 with m.If((bias_now | scale_now) & ~depthwise):
@@ -222,15 +224,14 @@ class BlockWalker(wiring.Component):
                         layer.filter_resident & ~(last[Level.F] & last[Level.E] & last[Level.N])
                     ),
                 ]
-            with m.If(~over):
-                m.d.comb += tile_step.eq(k.o_done)
-                m.d.sync += [
-                    ended.eq(k.o_breaks | k.o_done),
-                    held.lanes.eq(count + 1),
-                    held.final.eq(k.o_done & last_tile),
-                    held.tile_last.eq(k.o_done & last[Level.MB]),
-                    finished.eq(k.o_done & nest.o_done),
-                ]
+        with m.If(k_step):
+            m.d.sync += [
+                ended.eq(k.o_breaks | k.o_done),
+                held.lanes.eq(count + 1),
+                held.final.eq(k.o_done & last_tile),
+                held.tile_last.eq(k.o_done & last[Level.MB]),
+                finished.eq(k.o_done & nest.o_done),
+            ]
         with m.Switch(phase):
             with m.Case(Phase.GUARD):
                 with m.If((guard == 0) & ~buffer_in_use):

@@ -103,7 +103,8 @@ class GroupRows(wiring.Component):
         m.d.comb += [source.i_strides[i].eq(stride) for i, stride in enumerate(dram)]
         m.d.comb += [target.i_strides[i].eq(stride) for i, stride in enumerate(chip)]
         m.d.comb += [source.i_base.eq(corner.address), target.i_base.eq(corner.target)]
-        m.d.comb += [source.i_level.eq(rows.o_level), target.i_level.eq(rows.o_level)]
+        for walk in (source, target):
+            m.d.comb += [walk.i_level.eq(rows.o_level), walk.i_ends.eq(rows.o_ends)]
         for walk in (rows, source, target):
             m.d.comb += [walk.i_restart.eq(self.i_start), walk.i_step.eq(row_step)]
         m.d.comb += [
@@ -114,12 +115,16 @@ class GroupRows(wiring.Component):
         ]
 
         row = Signal(signed(self.config.count_bits + 3))
-        with m.If(row_step & rows.o_level[0]):
-            m.d.sync += row.eq(row + 1)
-        with m.Elif(self.i_start | row_step):
-            m.d.sync += row.eq(corner.row0)
+        next_row = Signal.like(row)
+        outside = Signal()
+        m.d.comb += next_row.eq(Mux(self.i_start | ~rows.o_level[0], corner.row0, row + 1))
+        with m.If(self.i_start | row_step):
+            m.d.sync += [
+                row.eq(next_row),
+                outside.eq((next_row < 0) | (next_row >= layer.h_size)),
+            ]
         left, filled, right = pieces.o_left, pieces.o_filled, pieces.o_right
-        all_padding = (row < 0) | (row >= layer.h_size) | (filled == 0)
+        all_padding = outside | ~pieces.o_has_filled
 
         part = Signal(Part)
         busy = Signal()
@@ -145,7 +150,7 @@ class GroupRows(wiring.Component):
         next_part = Signal(Part)
         with m.If(all_padding):
             m.d.comb += [length.eq(corner.width), element.eq(target.o_address), row_end.eq(1)]
-        with m.Elif((part == Part.LEFT) & (left != 0)):
+        with m.Elif((part == Part.LEFT) & pieces.o_has_left):
             m.d.comb += [
                 length.eq(left),
                 element.eq(target.o_address),
@@ -158,13 +163,13 @@ class GroupRows(wiring.Component):
                 skip.eq(address[act_shift : act_shift + lane_bits]),
                 length.eq(filled),
                 element.eq(target.o_address + left),
-                row_end.eq(right == 0),
+                row_end.eq(~pieces.o_has_right),
                 next_part.eq(Mux(row_end, Part.LEFT, Part.RIGHT)),
             ]
         with m.Else():
             m.d.comb += [
                 length.eq(right),
-                element.eq(target.o_address + left + filled),
+                element.eq(target.o_address + pieces.o_covered),
                 row_end.eq(1),
             ]
         with m.If(accepted):

@@ -238,14 +238,15 @@ class GroupStreamer(wiring.Component):
 
         # Room for a group in the ofmap buffer, residuals with a filter block's first group.
         m.submodules.room = room = OfmapRoom(config)
-        final, brings = signals("final brings")
+        final, brings, completes = signals("final brings completes")
         with m.If(starts):
             m.d.sync += final.eq(chunk.final)
         m.d.comb += [
             brings.eq(chunk.final & chunk.new_filters),
             room.i_begin.eq(self.i_begin),
             room.i_layer.eq(self.i_layer),
-            room.i_completes.eq(self.o_valid & final),
+            completes.eq(self.o_valid & final),
+            room.i_completes.eq(completes),
             room.i_entry_freed.eq(self.i_entry_freed),
             room.i_residual.eq(self.i_residual),
             room.i_take.eq(starts & brings),
@@ -273,7 +274,7 @@ class GroupStreamer(wiring.Component):
             & count.o_loaded
             & (left <= 1)
             & (~chunk.drains | clear)
-            & (~chunk.final | room.o_room)
+            & (~chunk.final | room.o_ample | (room.o_room & ~completes))
             & (~brings | room.o_present)
             & free
         )

@@ -71,6 +71,8 @@ class LoopNest(wiring.Component):
     i_restart, i_step : ``In(1)``
     o_first, o_last, o_level : ``Out(levels)``
         Bit per loop.
+    o_ends : ``Out(levels)``
+        A step ends the loop, and so all within it.
     o_coming : ``Out(levels)``
         What ``o_last`` will be after a step, or a restart if there is one.
     o_done : ``Out(1)``
@@ -84,6 +86,7 @@ class LoopNest(wiring.Component):
     o_first: Signal
     o_last: Signal
     o_level: Signal
+    o_ends: Signal
     o_coming: Signal
     o_done: Signal
 
@@ -99,6 +102,7 @@ class LoopNest(wiring.Component):
                 "o_first": Out(levels),
                 "o_last": Out(levels),
                 "o_level": Out(levels),
+                "o_ends": Out(levels),
                 "o_coming": Out(levels),
                 "o_done": Out(1),
             }
@@ -108,8 +112,7 @@ class LoopNest(wiring.Component):
         """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        # ends[l]: a step ends loop l, and so all within it.
-        ends = Signal(self.levels)
+        ends = self.o_ends
         begins, moves = Signal(self.levels), self.o_level
         coming = [self.o_coming[level] for level in range(self.levels)]
         m.d.comb += [
@@ -117,12 +120,13 @@ class LoopNest(wiring.Component):
             self.o_done.eq(ends[-1]),
         ]
         for level in range(self.levels):
-            left = Signal(self.bits, name=f"left_{level}")  # iterations, this one included
+            # Iterations that are left, less three: negative if no other follows the next one.
+            left = Signal(signed(self.bits + 1), name=f"left_{level}")
             m.d.comb += coming[level].eq(
                 Mux(
                     begins[level],
                     self.i_single[level],
-                    Mux(moves[level], left == 2, self.o_last[level]),
+                    Mux(moves[level], left[-1], self.o_last[level]),
                 )
             )
             with m.If(self.i_step | self.i_restart):
@@ -132,10 +136,12 @@ class LoopNest(wiring.Component):
                     ends[level].eq(inner & coming[level]),
                     moves[level].eq(inner & ~coming[level]),
                 ]
-                with m.If(begins[level]):
-                    m.d.sync += [left.eq(self.i_counts[level]), self.o_first[level].eq(1)]
-                with m.Elif(moves[level]):
-                    m.d.sync += [left.eq(left - 1), self.o_first[level].eq(0)]
+                with m.If(begins[level] | moves[level]):
+                    m.d.sync += self.o_first[level].eq(begins[level])
+                    m.d.sync += left.eq(
+                        Mux(begins[level], self.i_counts[level], left)
+                        + Mux(begins[level], Const(-3, signed(3)), Const(-1, signed(3)))
+                    )
 
         return m
 
@@ -192,8 +198,8 @@ class NestAddress(wiring.Component):
     -------
     i_base : ``In(bits)``
         Taken with ``i_restart``.
-    i_restart, i_step, i_level
-        As the nest's.
+    i_restart, i_step, i_level, i_ends
+        As the nest's; behind its last iteration there is a restart.
     i_strides : ``In(ArrayLayout(bits, levels))``
         Of the moving levels; the others' are ignored.
     o_address : ``Out(bits)``
@@ -203,6 +209,7 @@ class NestAddress(wiring.Component):
     i_restart: Signal
     i_step: Signal
     i_level: Signal
+    i_ends: Signal
     i_strides: data.View
     o_address: Signal
 
@@ -215,6 +222,7 @@ class NestAddress(wiring.Component):
                 "i_restart": In(1),
                 "i_step": In(1),
                 "i_level": In(len(moves)),
+                "i_ends": In(len(moves)),
                 "i_strides": In(data.ArrayLayout(bits, len(moves))),
                 "o_address": Out(bits),
             }
@@ -246,7 +254,7 @@ class NestAddress(wiring.Component):
         for level, start in enumerate(starts):
             if start is None:
                 continue
-            with m.If(self.i_step & self.i_level[level:].any()):
+            with m.If(self.i_step & (self.i_ends[level - 1] if level else 1)):
                 m.d.sync += start.eq(address)
             with m.If(self.i_restart):
                 m.d.sync += start.eq(self.i_base)

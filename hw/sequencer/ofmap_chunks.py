@@ -135,7 +135,8 @@ class OfmapChunks(wiring.Component):
         claimed = Signal.like(pixels)
         m.d.sync += free.eq(free + self.i_entries - claimed)
 
-        unit_last, run_last, rest = Signal(), Signal(), Signal(config.count_bits)
+        unit_last, run_last = signals("unit_last run_last")
+        rest = Signal(config.count_bits)
         next_entry = Signal(range(2 * config.psum_depth))
         m.d.comb += [
             rest.eq(left - pixels),

@@ -29,8 +29,8 @@ class OfmapRoom(wiring.Component):
         The first step starts that completes words of a filter block in a tile.
     i_need : vectors that a step or strip completes; stays for the layer, from the cycle before
         ``i_begin`` on
-    o_room : ``Out(1)``
-        There is room for them.
+    o_room, o_ample : ``Out(1)``
+        There is room for them, if no vector completes in this cycle; even if one does.
     o_present : ``Out(1)``
         Residuals wait for the next filter block, or the layer has none.
     """
@@ -43,6 +43,7 @@ class OfmapRoom(wiring.Component):
     i_take: Signal
     i_need: Signal
     o_room: Signal
+    o_ample: Signal
     o_present: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -57,6 +58,7 @@ class OfmapRoom(wiring.Component):
                 "i_take": In(1),
                 "i_need": In(config.count_bits),
                 "o_room": Out(1),
+                "o_ample": Out(1),
                 "o_present": Out(1),
             }
         )
@@ -70,20 +72,18 @@ class OfmapRoom(wiring.Component):
         occupied, after, spare = (
             Signal(range(depth + 1), name=n) for n in ("occupied", "after", "spare")
         )
-        below, meets = Signal(), Signal()  # what is occupied is less than what may be, just that
         blocks = Signal(range(join_depth(self.config) + 1))  # a block is one entry at least
         m.d.comb += after.eq(Mux(self.i_begin, 0, occupied + self.i_completes - self.i_entry_freed))
         m.d.sync += [
             spare.eq(Mux(joins, join_depth(self.config), depth) - self.i_need),
             occupied.eq(after),
-            below.eq(after < spare),
-            meets.eq(after == spare),
+            self.o_room.eq(after <= spare),
+            self.o_ample.eq(after < spare),
             blocks.eq(blocks + self.i_residual - (self.i_take & joins)),
         ]
         with m.If(self.i_begin):
             m.d.sync += blocks.eq(0)
         m.d.comb += [
-            self.o_room.eq(below | (meets & ~self.i_completes)),
             self.o_present.eq(~joins | (blocks != 0)),
         ]
 

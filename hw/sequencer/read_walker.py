@@ -132,6 +132,7 @@ class ReadWalker(wiring.Component):
             corner.i_restart.eq(self.i_start),
             corner.i_step.eq(step),
             corner.i_level.eq(nest.o_level),
+            corner.i_ends.eq(nest.o_ends),
         ]
         m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]
         row0 = tile_origin(
@@ -191,11 +192,15 @@ class ReadWalker(wiring.Component):
         # Filters of this plane group: lines, and whether they are on chip already.
         pixels_first = first[Level.F] & first[Level.E] & first[Level.N]
         needs_filters = pixels_first | ~layer.filter_resident
-        lines = Signal(config.length_bits)
+        lines, next_lines = signals("lines next_lines", config.length_bits)
+        wants_lines = Signal()
         filters = layer.set_filters if config.has_pe_sets else 1
         biased = first[Level.GROUP] & first[Level.S : Level.C + 1].all()
         scaled = first[Level.GROUP] & last[Level.S : Level.C + 1].all()
-        m.d.comb += lines.eq(
+        # What the loops say is known a cycle before the lines are asked for at least.
+        m.d.sync += wants_lines.eq(needs_filters & (next_lines != 0))
+        m.d.sync += lines.eq(next_lines)
+        m.d.comb += next_lines.eq(
             Mux(last_group, layer.slab_lines_last, layer.slab_lines)
             + Mux(biased, config.bias_lines * filters, 0)
             + Mux(scaled, config.scale_lines * filters, 0)
@@ -231,7 +236,7 @@ class ReadWalker(wiring.Component):
                     m.d.sync += state.eq(State.SLAB)
             with m.Case(State.SLAB):
                 m.d.comb += [
-                    segment.valid.eq(needs_filters & (lines != 0)),
+                    segment.valid.eq(wants_lines),
                     segment.p.kind.eq(SegmentKind.FILTER),
                     segment.p.address.eq(pointer),
                     segment.p.beats.eq(beats),

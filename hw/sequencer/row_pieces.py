@@ -28,6 +28,10 @@ class RowPieces(wiring.Component):
         Elements of the ifmap's row.
     o_left, o_filled, o_right : ``Out(bits)``
         Elements of each piece. With ``o_filled`` zero the whole row is padding.
+    o_covered : ``Out(bits)``
+        Elements of the first two.
+    o_has_left, o_has_filled, o_has_right : ``Out(1)``
+        There are any.
     """
 
     i_take: Signal
@@ -37,6 +41,10 @@ class RowPieces(wiring.Component):
     o_left: Signal
     o_filled: Signal
     o_right: Signal
+    o_covered: Signal
+    o_has_left: Signal
+    o_has_filled: Signal
+    o_has_right: Signal
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
@@ -49,6 +57,10 @@ class RowPieces(wiring.Component):
                 "o_left": Out(bits),
                 "o_filled": Out(bits),
                 "o_right": Out(bits),
+                "o_covered": Out(bits),
+                "o_has_left": Out(1),
+                "o_has_filled": Out(1),
+                "o_has_right": Out(1),
             }
         )
 
@@ -67,6 +79,10 @@ class RowPieces(wiring.Component):
                 self.o_left.eq(begin - self.i_element0),
                 self.o_filled.eq(Mux(end > begin, end - begin, 0)),
                 self.o_right.eq(limit - end),
+                self.o_covered.eq(end - self.i_element0),
+                self.o_has_left.eq(self.i_element0 < 0),
+                self.o_has_filled.eq(end > begin),
+                self.o_has_right.eq(limit > self.i_size),
             ]
 
         return m

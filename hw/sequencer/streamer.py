@@ -148,9 +148,11 @@ class Streamer(wiring.Component):
             finishing.eq(last | fir_finishing),
         ]
 
-        # Start condition. A depthwise block is complete when no step goes on any more.
+        # Start condition. A depthwise block is full when no step goes on any more.
+        pixel = active & nest.o_first[Level.CYCLE]
         m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
+        has_room = room.o_ample | (room.o_room & ~(pixel & step.final))
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
@@ -165,7 +167,7 @@ class Streamer(wiring.Component):
             starts.eq(
                 self.i_full
                 & count.o_loaded
-                & (~block.final | (room.o_room & room.o_present))
+                & (~block.final | (has_room & room.o_present))
                 & (~self.o_streaming | last)
                 & (hold == 0)
             ),
@@ -204,7 +206,6 @@ class Streamer(wiring.Component):
                 psum.eq(block.psum),
             ]
 
-        pixel = active & nest.o_first[Level.CYCLE]
         vector: dict[str, ValueLike] = {
             "valid": pixel,
             "address": address,

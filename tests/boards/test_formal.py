@@ -82,7 +82,7 @@ BUGS = (
         lambda block: queue(4, block)),
     Bug(fifo, "SyncFIFOBuffered", "(~self.r_rdy | self.r_en)", "1",
         lambda block: buffered_queue(4, block)),
-    Bug(burst, "BurstSplitter", "page_beats - here[shift:12]", "page_beats",
+    Bug(burst, "BurstSplitter", "is_less = offset[low:].all()", "is_less = 1",
         lambda block: SplitterProof(TINY, block)),
     Bug(burst, "BurstSplitter", "beats <= limit", "beats < limit",
         lambda block: SplitterProof(TINY, block)),
