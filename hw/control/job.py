@@ -217,6 +217,7 @@ class JobControl(wiring.Component):
                 value = stamp
             m.d.comb += self.o_counters[counter].eq(value)
 
+        m.d.sync += self.o_begin.eq(0)
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.i_start):
@@ -256,9 +257,8 @@ class JobControl(wiring.Component):
             with m.Case(State.BEGIN):
                 # A record that is still being read must not see this layer's events.
                 with m.If(self.i_record_taken):
-                    m.d.sync += state.eq(State.START)
+                    m.d.sync += [state.eq(State.START), self.o_begin.eq(1)]
             with m.Case(State.START):
-                m.d.comb += self.o_begin.eq(1)
                 m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
                 with m.If(self.i_walkers_done & self.i_writer_idle & ~fails):

@@ -106,7 +106,11 @@ class BlockWalker(wiring.Component):
         m.submodules.k = k = KWalk(config)
         last, first, moved = nest.o_last, nest.o_first, nest.o_level
         drive_counts(m, nest, loop_counts(Level, layer, nest.o_coming), settled=True)
-        m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
+        m.d.comb += [
+            nest.i_restart.eq(self.o_done),
+            nest.i_step.eq(self.i_begin | tile_step),
+            k.i_rests.eq(self.o_done),
+        ]
         m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
         m.d.comb += [
             tile_is_last.eq(flags[Level.C] & (~layer.depthwise | flags[Level.G]))

@@ -105,8 +105,9 @@ class ChunkWalker(wiring.Component):
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
         drive_counts(m, nest, self._counts(nest.o_coming), settled=True)
         m.d.comb += [
-            nest.i_restart.eq(self.i_begin),
-            nest.i_step.eq(tile_step),
+            nest.i_restart.eq(self.o_done),
+            nest.i_step.eq(self.i_begin | tile_step),
+            k.i_rests.eq(self.o_done),
             k.i_begin.eq(self.i_begin),
             k.i_layer.eq(layer),
             k.i_last_tile.eq(last[Level.C]),

@@ -105,7 +105,8 @@ class GroupRows(wiring.Component):
         m.d.comb += [source.i_base.eq(corner.address), target.i_base.eq(corner.target)]
         for walk in (source, target):
             m.d.comb += [walk.i_level.eq(rows.o_level), walk.i_ends.eq(rows.o_ends)]
-        for walk in (rows, source, target):
+        m.d.comb += rows.i_step.eq(self.i_start | (row_step & ~rows.o_done))
+        for walk in (source, target):
             m.d.comb += [walk.i_restart.eq(self.i_start), walk.i_step.eq(row_step)]
         m.d.comb += [
             pieces.i_take.eq(self.i_start),

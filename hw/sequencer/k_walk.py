@@ -31,6 +31,8 @@ class KWalk(wiring.Component):
 
     Members
     -------
+    i_rests : ``In(1)``
+        No layer runs, in the cycle before ``i_begin`` at the latest.
     i_begin, i_layer
         Start of a layer.
     i_last_tile : ``In(1)``
@@ -48,6 +50,7 @@ class KWalk(wiring.Component):
     o_groups : plane groups of the tile
     """
 
+    i_rests: Signal
     i_begin: Signal
     i_layer: data.View
     i_last_tile: Signal
@@ -65,6 +68,7 @@ class KWalk(wiring.Component):
         self.element_bits = ceil_log2(config.ifmap_elements)
         super().__init__(
             {
+                "i_rests": In(1),
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
                 "i_last_tile": In(1),
@@ -86,7 +90,7 @@ class KWalk(wiring.Component):
 
         m.submodules.nest = nest = LoopNest(len(KLevel), self.config.count_bits)
         m.submodules.place = address = NestAddress((True,) * len(KLevel), self.element_bits)
-        coming_tile = Mux(nest.o_done | self.i_begin, self.i_coming_last_tile, self.i_last_tile)
+        coming_tile = Mux(nest.o_done, self.i_coming_last_tile, self.i_last_tile)
         last_group = coming_tile & nest.o_coming[KLevel.GROUP]
         counts: dict[int, Count] = {
             KLevel.ELEMENT: layer.k_elements,
@@ -106,8 +110,8 @@ class KWalk(wiring.Component):
         m.d.comb += [address.i_strides[level].eq(stride) for level, stride in strides.items()]
         m.d.comb += [
             self.o_groups.eq(Mux(self.i_last_tile, layer.k_groups_last, layer.k_groups)),
-            nest.i_restart.eq(self.i_begin),
-            nest.i_step.eq(self.i_step),
+            nest.i_restart.eq(self.i_rests),
+            nest.i_step.eq(self.i_begin | self.i_step),
             address.i_level.eq(nest.o_level),
             address.i_ends.eq(nest.o_ends),
             address.i_step.eq(self.i_step),

@@ -49,11 +49,11 @@ Count = Choice | Value | int
 class LoopNest(wiring.Component):
     """Counters of nested loops; level 0 is the innermost.
 
-    After ``i_restart`` every loop is at its first iteration. ``i_step`` goes to the next one:
-    ``o_level`` says beforehand which loop will move (one bit; none: all loops end and begin anew).
-    A loop takes its count when it begins; that may change with the flags of outer loops at the
-    iteration that comes, ``o_coming``. All else comes from registers, so that steps may follow each
-    other every cycle and what moves is known at once. See `drive_counts`.
+    ``i_step`` goes to the next iteration: ``o_level`` says beforehand which loop will move (one
+    bit; none: all loops end, and begin anew). So the first step after a reset or ``i_restart``
+    goes to the first iteration. A loop takes its count when it begins; that may change with the
+    flags of outer loops at the iteration that comes, ``o_coming``. All else comes from registers:
+    steps may follow each other every cycle, and what moves is known at once. See `drive_counts`.
 
     Parameters
     ----------
@@ -65,16 +65,18 @@ class LoopNest(wiring.Component):
     Members
     -------
     i_counts : ``In(ArrayLayout(bits, levels))``
-        Iterations, at least 1, of loops that begin with this cycle's step or restart.
+        Iterations, at least 1, of loops that begin with this cycle's step.
     i_single : ``In(levels)``
         The count is 1.
-    i_restart, i_step : ``In(1)``
+    i_step : ``In(1)``
+    i_restart : ``In(1)``
+        All loops end, unless there is a step.
     o_first, o_last, o_level : ``Out(levels)``
         Bit per loop.
     o_ends : ``Out(levels)``
         A step ends the loop, and so all within it.
     o_coming : ``Out(levels)``
-        What ``o_last`` will be after a step, or a restart if there is one.
+        What ``o_last`` will be after a step.
     o_done : ``Out(1)``
         This is the last iteration of all.
     """
@@ -112,35 +114,33 @@ class LoopNest(wiring.Component):
         """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        ends = self.o_ends
-        begins, moves = Signal(self.levels), self.o_level
+        ends, moves = Signal(self.levels, init=-1), self.o_level
         coming = [self.o_coming[level] for level in range(self.levels)]
-        m.d.comb += [
-            begins.eq(ends | self.i_restart.replicate(self.levels)),
-            self.o_done.eq(ends[-1]),
-        ]
+        m.d.comb += [self.o_ends.eq(ends), self.o_done.eq(ends[-1])]
+        with m.If(self.i_restart):
+            m.d.sync += [ends.eq(-1), moves.eq(0)]
         for level in range(self.levels):
             # Iterations that are left, less three: negative if no other follows the next one.
             left = Signal(signed(self.bits + 1), name=f"left_{level}")
             m.d.comb += coming[level].eq(
                 Mux(
-                    begins[level],
+                    ends[level],
                     self.i_single[level],
                     Mux(moves[level], left[-1], self.o_last[level]),
                 )
             )
-            with m.If(self.i_step | self.i_restart):
+            with m.If(self.i_step):
                 inner = Cat(coming[:level]).all() if level else 1
                 m.d.sync += [
                     self.o_last[level].eq(coming[level]),
                     ends[level].eq(inner & coming[level]),
                     moves[level].eq(inner & ~coming[level]),
                 ]
-                with m.If(begins[level] | moves[level]):
-                    m.d.sync += self.o_first[level].eq(begins[level])
+                with m.If(ends[level] | moves[level]):
+                    m.d.sync += self.o_first[level].eq(ends[level])
                     m.d.sync += left.eq(
-                        Mux(begins[level], self.i_counts[level], left)
-                        + Mux(begins[level], Const(-3, signed(3)), Const(-1, signed(3)))
+                        Mux(ends[level], self.i_counts[level], left)
+                        + Mux(ends[level], Const(-3, signed(3)), Const(-1, signed(3)))
                     )
 
         return m
@@ -158,7 +158,8 @@ def drive_counts(m: Module, nest: LoopNest, counts: Mapping[Any, Count], *, sett
     counts : Mapping[int, Count]
         One for each level.
     settled : bool
-        The values stay from the cycle before a restart on: whether they are 1 comes from registers.
+        The values stay from two cycles before the first step on: whether they are 1 comes from
+        registers.
     """
 
     def single(count: Count) -> Value:
@@ -198,7 +199,9 @@ class NestAddress(wiring.Component):
     -------
     i_base : ``In(bits)``
         Taken with ``i_restart``.
-    i_restart, i_step, i_level, i_ends
+    i_restart : ``In(1)``
+        With the step to the first iteration.
+    i_step, i_level, i_ends
         As the nest's; behind its last iteration there is a restart.
     i_strides : ``In(ArrayLayout(bits, levels))``
         Of the moving levels; the others' are ignored.

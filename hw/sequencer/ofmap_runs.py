@@ -109,8 +109,7 @@ class OfmapRuns(wiring.Component):
         m.d.comb += [place.i_strides[level].eq(stride) for level, stride in strides.items()]
         partial = last_strip if config.has_pe_sets else last_block
         m.d.comb += [
-            nest.i_restart.eq(self.i_begin),
-            nest.i_step.eq(self.i_step),
+            nest.i_step.eq(self.i_begin | (self.i_step & ~nest.o_done)),
             place.i_base.eq(self.i_base),
             place.i_restart.eq(self.i_begin),
             place.i_step.eq(self.i_step),

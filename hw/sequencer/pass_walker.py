@@ -112,7 +112,10 @@ class PassWalker(wiring.Component):
         m.submodules.nest = nest = LoopNest(len(Level), self.config.count_bits)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
         drive_counts(m, nest, loop_counts(Level, layer, nest.o_coming), settled=True)
-        m.d.comb += [nest.i_restart.eq(self.i_begin), nest.i_step.eq(tile_step)]
+        m.d.comb += [
+            nest.i_restart.eq(self.o_done),
+            nest.i_step.eq(self.i_begin | tile_step),
+        ]
         passes, group, offset = self._passes(m, pass_step, nest.o_coming[Level.C])
         pass_first, pass_last = passes.o_first.all(), passes.o_done
         first_tile, last_tile = (flags[Level.S : Level.C + 1].all() for flags in (first, last))
@@ -130,7 +133,7 @@ class PassWalker(wiring.Component):
             phase == which for which in (Phase.BIAS, Phase.SCALE, Phase.WEIGHTS)
         )
         place = Signal.like(line.place)
-        half, to_scale = signals("half to_scale")
+        half, opens = signals("half opens")
         begins, closes = pass_first & first_tile, pass_first & last_tile
         lines = Choice(begins & ~is_bias, config.bias_lines, config.scale_lines)
         drive_counts(m, parameters, {0: lines, 1: layer.set_filters}, settled=True)
@@ -138,10 +141,10 @@ class PassWalker(wiring.Component):
             m, weights, {0: layer.set_filters, 1: depth, 2: layer.set_columns}, settled=False
         )
         m.d.comb += [
-            weights.i_step.eq(line.valid & is_weight),
             weights.i_restart.eq(phase == Phase.GUARD),
-            parameters.i_step.eq(line.valid & ~is_weight),
-            parameters.i_restart.eq((phase == Phase.GUARD) | to_scale),
+            weights.i_step.eq(opens | (line.valid & is_weight)),
+            parameters.i_restart.eq(phase == Phase.GUARD),
+            parameters.i_step.eq(opens | (line.valid & ~is_weight)),
             line.valid.eq(
                 (is_bias | is_scale | is_weight) & (self.i_loaded != stream.o_here.position)
             ),
@@ -163,6 +166,7 @@ class PassWalker(wiring.Component):
             with m.Case(Phase.GUARD):
                 m.d.sync += guard.eq(guard - 1)
                 with m.If(guard == 0):
+                    m.d.comb += opens.eq(1)
                     m.d.comb += [self.o_bias_next.eq(begins), self.o_scale_next.eq(closes)]
                     self._open(m, held, nest, group, offset, tile, depth, planes_last)
                     m.d.sync += [
@@ -179,7 +183,6 @@ class PassWalker(wiring.Component):
                     ]
             with m.Case(Phase.BIAS):
                 with m.If(line.valid & parameters.o_done):
-                    m.d.comb += to_scale.eq(1)
                     m.d.sync += phase.eq(Mux(closes, Phase.SCALE, Phase.WEIGHTS))
             with m.Case(Phase.SCALE):
                 with m.If(line.valid & parameters.o_done):
@@ -250,8 +253,8 @@ class PassWalker(wiring.Component):
         }
         drive_counts(m, passes, counts, settled=True)
         m.d.comb += [
-            passes.i_restart.eq(self.i_begin),
-            passes.i_step.eq(step),
+            passes.i_restart.eq(self.o_done),
+            passes.i_step.eq(self.i_begin | step),
             offset.i_strides[PassLevel.S].eq(layer.k_stride_s),
             offset.i_strides[PassLevel.R].eq(layer.k_stride_r),
             offset.i_strides[PassLevel.GROUP].eq(layer.k_stride_group),

@@ -110,7 +110,7 @@ class ReadWalker(wiring.Component):
         counts = loop_counts(Level, layer, nest.o_coming)
         counts[Level.GROUP] = Choice(nest.o_coming[Level.C], layer.k_groups_last, layer.k_groups)
         drive_counts(m, nest, counts, settled=True)
-        m.d.comb += [nest.i_restart.eq(self.i_start), nest.i_step.eq(step)]
+        m.d.comb += [nest.i_restart.eq(self.o_done), nest.i_step.eq(self.i_start | step)]
 
         # The tile's top left corner, padding included: DRAM address of the plane group, first row
         # and element in the ifmap plane.

@@ -27,7 +27,7 @@ class RowPieces(wiring.Component):
     i_size : ``In(bits)``
         Elements of the ifmap's row.
     o_left, o_filled, o_right : ``Out(bits)``
-        Elements of each piece. With ``o_filled`` zero the whole row is padding.
+        Elements of each piece, with ``o_has_filled``. Without, the whole row is padding.
     o_covered : ``Out(bits)``
         Elements of the first two.
     o_has_left, o_has_filled, o_has_right : ``Out(1)``
@@ -68,21 +68,27 @@ class RowPieces(wiring.Component):
         """Build the comparisons."""
         m = Module()
 
-        begin, end, limit = signals("begin end limit", signed(self.bits + 3))
+        # Each piece is one of few differences; the row's ends choose.
+        element0, width, size = self.i_element0, self.i_width, self.i_size
+        limit, inside = signals("limit inside", signed(self.bits + 3))
+        has_left, has_right = signals("has_left has_right")
         m.d.comb += [
-            begin.eq(Mux(self.i_element0 < 0, 0, self.i_element0)),
-            limit.eq(self.i_element0 + self.i_width),
-            end.eq(Mux(limit > self.i_size, self.i_size, limit)),
+            limit.eq(element0 + width),
+            inside.eq(size - element0),  # elements from the tile's first to the ifmap's last
+            has_left.eq(element0 < 0),
+            has_right.eq(inside < width),
         ]
         with m.If(self.i_take):
             m.d.sync += [
-                self.o_left.eq(begin - self.i_element0),
-                self.o_filled.eq(Mux(end > begin, end - begin, 0)),
-                self.o_right.eq(limit - end),
-                self.o_covered.eq(end - self.i_element0),
-                self.o_has_left.eq(self.i_element0 < 0),
-                self.o_has_filled.eq(end > begin),
-                self.o_has_right.eq(limit > self.i_size),
+                self.o_left.eq(Mux(has_left, -element0, 0)),
+                self.o_covered.eq(Mux(has_right, inside, width)),
+                self.o_filled.eq(
+                    Mux(has_left, Mux(has_right, size, limit), Mux(has_right, inside, width))
+                ),
+                self.o_right.eq(Mux(has_right, width - inside, 0)),
+                self.o_has_left.eq(has_left),
+                self.o_has_filled.eq(Mux(has_left, limit > 0, inside > 0)),
+                self.o_has_right.eq(has_right),
             ]
 
         return m

@@ -142,8 +142,7 @@ class Streamer(wiring.Component):
         drive_counts(m, nest, counts, settled=False)
         moved = nest.o_level
         m.d.comb += [
-            nest.i_restart.eq(starts),
-            nest.i_step.eq(active),
+            nest.i_step.eq(starts | (active & ~nest.o_done)),
             last.eq(active & nest.o_done),
             finishing.eq(last | fir_finishing),
         ]

@@ -30,11 +30,16 @@ def test_iterations_come_in_order_with_their_flags(counts, waits):
         ctx.set(dut.i_counts, counts)
         ctx.set(dut.i_single, bits(n == 1 for n in counts))
         ctx.set(dut.i_step, 1)
-        await ctx.tick()  # somewhere in the nest
+        for _ in range(2):
+            await ctx.tick()  # somewhere in the nest
+        ctx.set(dut.i_step, 0)
         ctx.set(dut.i_restart, 1)
-        assert ctx.get(dut.o_coming) == bits(last(walk[0]))
         await ctx.tick()
         ctx.set(dut.i_restart, 0)
+        ctx.set(dut.i_step, 1)
+        assert ctx.get(dut.o_done)
+        assert ctx.get(dut.o_coming) == bits(last(walk[0]))
+        await ctx.tick()
         for place, index in enumerate(walk * 2):
             ctx.set(dut.i_step, 0)
             for _ in range(next(pauses, 0)):
@@ -70,10 +75,10 @@ def test_a_count_may_follow_outer_loops(counts, outer, settled):
 
     async def drive(ctx):
         await ctx.tick()
-        ctx.set(nest.i_restart, 1)
+        ctx.set(nest.i_step, 1)
+        ctx.set(nest.i_restart, 1)  # a step goes before
         await ctx.tick()
         ctx.set(nest.i_restart, 0)
-        ctx.set(nest.i_step, 1)
         for _ in range(2 * len(wanted)):
             seen.append((ctx.get(nest.o_level), ctx.get(nest.o_done)))
             await ctx.tick()
@@ -122,13 +127,12 @@ def test_addresses_are_sums_of_products(data, counts):
         ctx.set(nest.i_single, bits(n == 1 for n in counts))
         ctx.set(address.i_strides, strides)
         ctx.set(address.i_base, base)
+        ctx.set(address.i_restart, 1)
         for part in (nest, address):
-            ctx.set(part.i_restart, 1)
+            ctx.set(part.i_step, 1)
         await ctx.tick()
         ctx.set(address.i_base, 0)
-        for part in (nest, address):
-            ctx.set(part.i_restart, 0)
-            ctx.set(part.i_step, 1)
+        ctx.set(address.i_restart, 0)
         for _ in wanted:
             got.append(ctx.get(address.o_address))
             await ctx.tick()

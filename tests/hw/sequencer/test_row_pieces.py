@@ -27,8 +27,12 @@ def test_pieces_cover_the_row_and_hold(rows):
             ctx.set(dut.i_element0, 0)
             await ctx.tick()
             filled = max(0, min(element0 + width, size) - max(element0, 0))
-            assert ctx.get(dut.o_filled) == filled
+            assert ctx.get(dut.o_has_filled) == (filled > 0)
             if filled:
+                assert ctx.get(dut.o_filled) == filled
+                assert ctx.get(dut.o_covered) == max(0, -element0) + filled
+                assert ctx.get(dut.o_has_left) == (element0 < 0)
+                assert ctx.get(dut.o_has_right) == (element0 + width > size)
                 assert ctx.get(dut.o_left) == max(0, -element0)
                 assert ctx.get(dut.o_right) == max(0, element0 + width - size)
 
