@@ -1,6 +1,6 @@
 """Streams a tile's pixels through the weight chains: one step of a depthwise layer."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -87,73 +87,83 @@ class FirWalk(wiring.Component):
         runs, waits, first = signals("runs waits first")
         step = Signal(Block(config))
         phase = Signal(range(config.pace + 1))
-        row, column = signals("row column", config.count_bits)  # of the strip's ifmap; ofmap column
-        row_wait, column_wait = signals(
-            "row_wait column_wait", config.count_bits
-        )  # until a window is complete
-        done_rows, rows_left, image = signals("done_rows rows_left image", config.count_bits)
+        # What is left of each loop, less two: negative in the last iteration.
+        bits = signed(config.count_bits + 1)
+        row, column, image = signals("row column image", bits)
+        # Until a window is complete, less one: negative when it is.
+        row_wait, column_wait = signals("row_wait column_wait", bits)
+        # Rows of the strip whose window is still to come, less two: -1 the last one, -2 none.
+        unmet = Signal(bits)
+        rows_left = Signal(config.count_bits)
 
         row_meets, emits, ends = signals("row_meets emits ends")
-        strip_rows = Signal(config.count_bits)
-        column_last = Signal()
-        strip_last = Signal()
+        column_last, strip_last = signals("column_last strip_last")
         more_strips, more_images = signals("more_strips more_images")
+        strip_rows, first_rows = signals("strip_rows first_rows", config.count_bits)
         m.d.comb += [
             more_strips.eq(rows_left > layer.strip_rows),
-            more_images.eq(image + 1 != step.images),
+            more_images.eq(~image[-1]),
             strip_rows.eq(Mux(more_strips, layer.strip_rows, rows_left)),
-            row_meets.eq((row_wait == 0) & (done_rows != strip_rows)),
-            emits.eq(row_meets & (column_wait == 0)),
-            column_last.eq(done_rows + 1 == strip_rows),
-            strip_last.eq(emits & column_last & (column + 1 == step.columns)),
+            first_rows.eq(Mux(block.rows > layer.strip_rows, layer.strip_rows, block.rows)),
+            row_meets.eq(row_wait[-1] & ~(unmet[-1] & ~unmet[0])),
+            emits.eq(row_meets & column_wait[-1]),
+            column_last.eq(unmet[-1] & unmet[0]),
+            strip_last.eq(emits & column_last & column[-1]),
             ends.eq(runs & (~(emits & step.final) | (phase == config.pace - 1))),
         ]
         next_column, next_strip, next_image = signals("next_column next_strip next_image")
         m.d.comb += [
-            next_column.eq((row + 1 == layer.fir_rows) & ~strip_last),
+            next_column.eq(row[-1] & ~strip_last),
             next_strip.eq(strip_last & more_strips),
             next_image.eq(strip_last & ~more_strips),
         ]
         self._addresses(m, ends, next_column, next_strip, next_image, strip_last)
         next_pixels = Signal()
-        m.d.comb += next_pixels.eq(next_column & (column_wait == 0))
+        m.d.comb += next_pixels.eq(next_column & column_wait[-1])
         self._psums(m, ends, emits, next_pixels, strip_last)
 
         m.d.sync += first.eq(starts)
         with m.If(runs):
             m.d.sync += phase.eq(phase + 1)
         with m.If(ends):
-            m.d.sync += [phase.eq(0), row.eq(row + 1)]
+            m.d.sync += [phase.eq(0), row.eq(row - 1)]
             with m.If(row_meets):
-                m.d.sync += [row_wait.eq(layer.emit_stride_e - 1), done_rows.eq(done_rows + 1)]
+                m.d.sync += [row_wait.eq(layer.emit_stride_e - 2), unmet.eq(unmet - 1)]
             with m.Else():
                 m.d.sync += row_wait.eq(row_wait - 1)
             with m.If(next_column):
                 m.d.sync += column_wait.eq(column_wait - 1)
-                with m.If(column_wait == 0):
-                    m.d.sync += [column_wait.eq(layer.emit_stride_f - 1), column.eq(column + 1)]
+                with m.If(column_wait[-1]):
+                    m.d.sync += [column_wait.eq(layer.emit_stride_f - 2), column.eq(column - 1)]
             with m.If(next_column | strip_last):
-                m.d.sync += [row.eq(0), row_wait.eq(layer.tap_run - 1), done_rows.eq(0)]
+                m.d.sync += [row.eq(layer.fir_rows - 2), row_wait.eq(layer.tap_run - 2)]
+                m.d.sync += unmet.eq(strip_rows - 2)
             with m.If(strip_last):
                 m.d.sync += [
                     runs.eq(0),
                     waits.eq(more_strips | more_images),
-                    column.eq(0),
-                    column_wait.eq(layer.tap_columns - 1),
+                    column.eq(step.columns - 2),
+                    column_wait.eq(layer.tap_columns - 2),
                     rows_left.eq(Mux(more_strips, rows_left - layer.strip_rows, step.rows)),
-                    image.eq(image + next_image),
+                    image.eq(image - next_image),
                 ]
-        with m.If(waits & (self.i_room | ~step.final)):
-            m.d.sync += [runs.eq(1), waits.eq(0)]
+        with m.If(waits):
+            m.d.sync += unmet.eq(strip_rows - 2)
+            with m.If(self.i_room | ~step.final):
+                m.d.sync += [runs.eq(1), waits.eq(0)]
         with m.If(starts):
             m.d.sync += [
                 step.eq(block),
                 runs.eq(1),
+                phase.eq(0),
                 rows_left.eq(block.rows),
-                row_wait.eq(layer.tap_run - 1),
-                column_wait.eq(layer.tap_columns - 1),
+                unmet.eq(first_rows - 2),
+                row.eq(layer.fir_rows - 2),
+                row_wait.eq(layer.tap_run - 2),
+                column.eq(block.columns - 2),
+                column_wait.eq(layer.tap_columns - 2),
+                image.eq(block.images - 2),
             ]
-            m.d.sync += [register.eq(0) for register in (phase, row, column, done_rows, image)]
         m.d.comb += [
             self.o_active.eq(runs | waits),
             self.o_finishing.eq(ends & strip_last & ~more_strips & ~more_images),
