@@ -36,7 +36,7 @@ class OfmapRuns(wiring.Component):
     Members
     -------
     i_begin, i_layer
-        Start of a layer.
+        Start of a layer; all runs of the one before were walked.
     i_base : ``In(address_bits)``
         DRAM byte address of the tensor's first element, taken with ``i_begin``.
     i_step : ``In(1)``

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.residual import join_depth
+from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.ofmap_chunks import OfmapChunks
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind, residual_unit_bit
 
@@ -65,7 +65,7 @@ class ResidualWalker(wiring.Component):
             self.config, pixels=self.chunk_pixels, entries=self.depth, waits=True
         )
         m.d.comb += [
-            chunks.i_begin.eq(self.i_begin),
+            chunks.i_begin.eq(self.i_begin & (self.i_layer.join != Join.NONE)),
             chunks.i_layer.eq(self.i_layer),
             chunks.i_base.eq(self.i_layer.residual_address),
             chunks.i_ring.eq(self.depth),

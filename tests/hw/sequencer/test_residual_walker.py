@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stillflow.hw.residual import join_depth
+from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.words import SegmentKind, residual_unit_bit
 from stillflow.sim import bench
@@ -61,11 +61,13 @@ def run_layer(nest, random):
     blocks = []
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, fields)
-        await ctx.tick()
-        ctx.set(dut.i_begin, 1)
-        await ctx.tick()
-        ctx.set(dut.i_begin, 0)
+        for join in (Join.NONE, Join.ADD):  # a layer that joins nothing goes before
+            ctx.set(dut.i_layer, fields | {"join": join})
+            await ctx.tick()
+            ctx.set(dut.i_begin, 1)
+            await ctx.tick()
+            ctx.set(dut.i_begin, 0)
+            await ctx.tick()
         while ring.taken < len(ring.vectors) or not ctx.get(dut.o_done):
             starts = bool(ctx.get(dut.o_done)) and random.random() < 0.5
             ctx.set(dut.i_block, starts)
