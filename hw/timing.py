@@ -9,7 +9,7 @@ OUTSTANDING_WRITES = 16
 GROUP_BITS = 16  # plane groups are counted modulo 2**GROUP_BITS, in tiles that wait on chip
 ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claimed
 REQUANT_STAGES = 10  # of a requantiser lane that takes a psum in every cycle
-REQUANT_TAIL = 2  # of a serial one, from the last cycle of a psum to its word
+REQUANT_TAIL = 4  # of a serial one, from the last cycle of a psum to its word
 FINISH_STAGES = 7  # of a lane that finishes words
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 

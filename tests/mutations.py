@@ -79,7 +79,7 @@ BLOCKS = (
     _m("requantiser, ties", "hw/post/requantize.py",
        "half & (sticky | significant[0])", "half", "tests/hw/post/test_requantize.py"),
     _m("serial requantiser, ties", "hw/post/requantize_serial.py",
-       "half & (sticky | psum[0])", "half", "tests/hw/post/test_requantize.py"),
+       "half & (sticky | bits[0])", "half", "tests/hw/post/test_requantize.py"),
     _m("post-processing", "hw/post/post.py",
        "group.eq(Mux(done, 0, group + 1))", "group.eq(group + 1)",
        "tests/hw/post/test_post.py"),

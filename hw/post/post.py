@@ -1,6 +1,6 @@
 """Post-processing: requantises complete psums, a few lanes at a time."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -85,22 +85,25 @@ class PostProcessor(wiring.Component):
         lanes, groups = config.requant_lanes, config.requant_groups
 
         # Group g of a vector is the lanes' g times `requant_cycles` after it arrives.
-        group = Signal(range(groups + 1))
-        busy, active, moves, done = signals("busy active moves done")
-        start, count = self._words(m, active, moves)
-        m.d.comb += [active.eq(self.i_valid | busy), done.eq(moves & (group == groups - 1))]
-        m.d.sync += busy.eq(active & ~done)
+        group = Signal(range(groups))
+        start, again, moves, done = signals("start again moves done")
+        m.d.comb += [
+            start.eq(self.i_valid | again),
+            done.eq(moves & (group == groups - 1)),
+        ]
+        m.d.sync += again.eq(moves & ~done)
         with m.If(moves):
             m.d.sync += group.eq(Mux(done, 0, group + 1))
+        count = self._count(m, start, moves)
         scales = self._scales(m, moves)
 
         words = []
         for lane in range(lanes):
             requant = SerialRequantLane(config) if config.requant_serial else RequantLane(config)
             m.submodules[f"lane_{lane}"] = unit(platform, requant)
-            psums = Array(self.i_psums[lane + g * lanes] for g in range(groups))
+            psums = Cat(self.i_psums[lane + g * lanes] for g in range(groups))
             m.d.comb += [
-                requant.i_psum.eq(psums[group]),
+                requant.i_psum.eq(psums.word_select(group, config.acc_bits)),
                 requant.i_significand.eq(scales[lane][:SIGNIFICAND_BITS]),
                 requant.i_shift.eq(scales[lane][SIGNIFICAND_BITS:]),
                 requant.i_zero_point.eq(self.i_zero_point),
@@ -108,7 +111,11 @@ class PostProcessor(wiring.Component):
                 requant.i_max.eq(self.i_max),
             ]
             if isinstance(requant, SerialRequantLane):
-                m.d.comb += [requant.i_start.eq(start), requant.i_count.eq(count)]
+                m.d.comb += [
+                    requant.i_start.eq(start),
+                    requant.i_last.eq(moves),
+                    requant.i_count.eq(count),
+                ]
             words.append(requant.o_value)
 
         tail = requant_tail(config)
@@ -124,26 +131,20 @@ class PostProcessor(wiring.Component):
 
         return m
 
-    def _words(self, m: Module, active: Signal, moves: Signal) -> tuple[Signal, Signal]:
-        """Count the cycles of a group; ``moves`` is its last.
-
-        Returns
-        -------
-        start : Signal
-            The first one.
-        count : Signal
-            As a serial lane takes it.
-        """
+    def _count(self, m: Module, start: Signal, moves: Signal) -> Signal:
+        """Count the cycles of a group, for serial lanes; ``moves`` is its last."""
         first = SerialRequantLane.first_count(self.config)
         last = first + self.config.requant_cycles - 1
-        start, again = signals("start again")
-        count = Signal(range(last + 1), init=first)
-        m.d.comb += [moves.eq(active & (count == last)), start.eq(self.i_valid | again)]
-        m.d.sync += again.eq(moves)
-        if self.config.requant_serial:
-            with m.If(active):
-                m.d.sync += count.eq(Mux(moves, first, count + 1))
-        return start, count
+        busy = Signal()
+        count = Signal(range(last + 1), reset_less=True)
+        if not self.config.requant_serial:
+            m.d.comb += moves.eq(start)
+            return count
+        m.d.comb += moves.eq(busy & (count == last))
+        m.d.sync += [busy.eq(busy & ~moves), count.eq(count + 1)]
+        with m.If(start):
+            m.d.sync += [busy.eq(1), count.eq(first + 1)]
+        return count
 
     def _scales(self, m: Module, moves: Signal) -> list[Signal]:
         """Scale of each lane's psum. Those of all columns go round, and the next ones' slices wait.

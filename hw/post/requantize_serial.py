@@ -12,10 +12,9 @@ from stillflow.hw.signals import signals
 class SerialRequantLane(wiring.Component):
     """`stillflow.hw.post.requantize.RequantLane`, bit for bit, by shifts and one adder.
 
-    Timing: takes a psum every ``requant_cycles`` cycles at most and never stalls. ``i_start`` is
-    there in the first of them; psum, significand and shift hold that long. ``o_value`` belongs to
-    the psum whose last cycle was ``REQUANT_TAIL`` cycles before. ``i_count`` is ``FIRST`` in the
-    first cycle and counts up. Every register is loaded at the start, so none is reset.
+    Timing: takes a psum every ``requant_cycles`` cycles at most and never stalls; psum,
+    significand and shift hold that long. ``o_value`` belongs to the psum whose last cycle was
+    ``REQUANT_TAIL`` cycles before. The start loads every register of a psum, so none is reset.
 
     What is left of the psum, and then the product, moves right by a bit a cycle:
 
@@ -37,15 +36,16 @@ class SerialRequantLane(wiring.Component):
 
     Members
     -------
-    i_start : ``In(1)``
-        A psum comes.
+    i_start, i_last : ``In(1)``
+        First and last cycle of a psum.
     i_count
-        Cycle of the psum, from ``first_count`` on.
+        ``first_count`` and the cycles since ``i_start``.
     i_psum, i_significand, i_shift, i_zero_point, i_min, i_max, o_value
         As there.
     """
 
     i_start: Signal
+    i_last: Signal
     i_count: Signal
     i_psum: Signal
     i_significand: Signal
@@ -62,6 +62,7 @@ class SerialRequantLane(wiring.Component):
         super().__init__(
             {
                 "i_start": In(1),
+                "i_last": In(1),
                 "i_count": In(range(self.first_count(config) + config.requant_cycles)),
                 "i_psum": In(signed(config.acc_bits)),
                 "i_significand": In(SIGNIFICAND_BITS),
@@ -75,7 +76,7 @@ class SerialRequantLane(wiring.Component):
 
     @staticmethod
     def first_count(config: AcceleratorConfig) -> int:
-        """``i_count`` in the first cycle: so it is ``i_shift`` where the point is in its place."""
+        """Give what ``i_count`` begins from: it is ``i_shift`` when the point is in its place."""
         return SIGNIFICAND_BITS - config.act_bits - 2
 
     def elaborate(self, platform: object) -> Module:
@@ -84,20 +85,20 @@ class SerialRequantLane(wiring.Component):
         act_bits = self.config.act_bits
 
         product = Signal(SIGNIFICAND_BITS + 1, reset_less=True)
-        negative, near, over = _flags("negative near over")
+        near, over = _flags("near over")
         unfinished, at_point = signals("unfinished at_point")
-        adds, bits_left = self._psum_bits(m)
+        adds, bits_left, negative = self._psum_bits(m)
         m.d.comb += [
             unfinished.eq(bits_left | product[-1]),
             at_point.eq(near | (self.i_count == self.i_shift)),
         ]
         m.d.sync += [near.eq(at_point), over.eq(over | (at_point & unfinished))]
         with m.If(unfinished | ~at_point):
-            m.d.sync += product.eq((product >> 1) + Mux(adds, self.i_significand, 0))
+            moved = product >> 1  # added to in the same cells on a 4-LUT with a carry
+            m.d.sync += product.eq(Mux(adds, moved + self.i_significand, moved))
         with m.If(self.i_start):
             m.d.sync += [
                 product.eq(0),
-                negative.eq(self.i_psum[-1]),
                 near.eq(self.i_shift <= self.first_count(self.config)),
                 over.eq(0),
             ]
@@ -107,14 +108,24 @@ class SerialRequantLane(wiring.Component):
         round_up = self._round_up(m, product, fraction, adds, unfinished, at_point)
         magnitude = Cat(integer, over & integer[-1])  # a product of zero is never too large
         word = Cat(magnitude ^ negative.replicate(act_bits + 1), negative).as_signed()
-        total = Signal(signed(act_bits + 3), reset_less=True)
-        m.d.sync += total.eq(self.i_zero_point + word + (round_up ^ negative))
-        below, above = total < self.i_min, total > self.i_max
-        m.d.comb += self.o_value.eq(Mux(below, self.i_min, Mux(above, self.i_max, total)))
+        self._saturate(m, self.i_zero_point + word + (round_up ^ negative))
 
         return m
 
-    def _psum_bits(self, m: Module) -> tuple[Signal, Signal]:
+    def _saturate(self, m: Module, value: Value) -> None:
+        """Keep a value, compare it with one bound and then with the other: with one comparator."""
+        total = Signal(signed(self.config.act_bits + 3), reset_less=True)
+        bound = Signal.like(self.i_min)
+        arrives, meets_max, meets_min = signals("arrives meets_max meets_min")
+        m.d.sync += [
+            arrives.eq(self.i_last), meets_max.eq(arrives), meets_min.eq(meets_max),
+        ]  # fmt: skip
+        m.d.comb += [bound.eq(Mux(meets_max, self.i_max, self.i_min)), self.o_value.eq(total)]
+        beyond = (total + ~bound)[-1] ^ meets_max  # a value that equals the bound may take it
+        with m.If(arrives | (meets_max | meets_min) & beyond):
+            m.d.sync += total.eq(Mux(arrives, value, bound))
+
+    def _psum_bits(self, m: Module) -> tuple[Signal, Signal, Signal]:
         """Step 1, and the bits for step 2.
 
         Returns
@@ -123,32 +134,37 @@ class SerialRequantLane(wiring.Component):
             The product takes the significand.
         left : Signal
             Bits of the psum are left.
+        negative : Signal
+            Sign of the psum, until the next one comes.
         """
-        psum = Signal(self.config.acc_bits, reset_less=True)
+        psum = Signal(signed(self.config.acc_bits), reset_less=True)
+        negative = Signal()
+        bits = Signal(self.config.acc_bits)  # of the magnitude, but for the first carry
         carry, half, sticky = _flags("carry half sticky")  # half, sticky: what fell out
         large, carries, bit, adds, left = signals("large carries bit adds left")
         m.d.comb += [
-            large.eq(psum[SIGNIFICAND_BITS:].any()),
-            carries.eq(carry | (~large & half & (sticky | psum[0]))),
-            bit.eq(psum[0] ^ carries),
+            negative.eq(psum[-1]),
+            bits.eq(psum ^ negative.replicate(len(psum))),
+            large.eq(bits[SIGNIFICAND_BITS:].any()),
+            carries.eq(carry | (~large & half & (sticky | bits[0]))),
+            bit.eq(bits[0] ^ carries),
             adds.eq(bit & ~large),
-            left.eq(psum.any() | carry),
+            left.eq(bits.any() | carry),
         ]
         m.d.sync += [
             psum.eq(psum >> 1),
-            carry.eq(psum[0] & carries),
+            carry.eq(bits[0] & carries),
             half.eq(large & bit),
             sticky.eq(sticky | half),
         ]
         with m.If(self.i_start):
-            negative = self.i_psum[-1]
             m.d.sync += [
-                psum.eq(self.i_psum ^ negative.replicate(len(psum))),
-                carry.eq(negative),
+                psum.eq(self.i_psum),
+                carry.eq(self.i_psum[-1]),
                 half.eq(0),
                 sticky.eq(0),
             ]
-        return adds, left
+        return adds, left, negative
 
     def _round_up(
         self, m: Module, product: Signal, fraction: Value, adds: Signal, unfinished: Signal,
@@ -172,5 +188,5 @@ class SerialRequantLane(wiring.Component):
 
 
 def _flags(names: str) -> list[Signal]:
-    """Make registers of a bit, which the start loads."""
+    """Make registers of a bit that need no reset: the start loads them."""
     return [Signal(name=name, reset_less=True) for name in names.split()]

@@ -54,6 +54,7 @@ def simulate(lane, acc_bits, act_bits, words, zero_point=0, act_min=None, act_ma
             for cycle in range(cycles):
                 if config.requant_serial:
                     ctx.set(dut.i_start, cycle == 0)
+                    ctx.set(dut.i_last, cycle == cycles - 1)
                     ctx.set(dut.i_count, dut.first_count(config) + cycle)
                 await ctx.tick()
                 values.append(ctx.get(dut.o_value))
