@@ -31,6 +31,9 @@ class AcceleratorConfig:
         Width of the AXI4 master's data channels, 32 to 512.
     requant_lanes : int
         Psums requantised per cycle; must divide the filters of a block (see ``m_block``).
+    requant_serial : bool
+        Whether a lane multiplies bit by bit, without a multiplier: small, and ``requant_cycles``
+        for each psum. The bits stay the same.
     max_burst_beats : int
         Longest AXI burst, 1 to 256 beats. It never crosses 4 KiB.
     outstanding_reads : int
@@ -65,6 +68,7 @@ class AcceleratorConfig:
     glb_kib: int
     axi_data_bits: int
     requant_lanes: int
+    requant_serial: bool = False
     max_burst_beats: int = 16
     outstanding_reads: int = 32
     ifmap_spad: int = 12
@@ -220,9 +224,23 @@ class AcceleratorConfig:
         return self.psum_bits if self.dataflow in trees else self.acc_bits
 
     @lazy
+    def requant_groups(self) -> int:
+        """Psums of a vector that each lane of the requantiser takes, one after the other."""
+        return self.m_block // self.requant_lanes
+
+    @lazy
+    def requant_cycles(self) -> int:
+        """Cycles in which a lane of the requantiser takes one psum.
+
+        Serial: one to take it, one for each of its bits, and as many as move the product's leading
+        bit past those of the word.
+        """
+        return self.acc_bits + self.act_bits + 2 if self.requant_serial else 1
+
+    @lazy
     def pace(self) -> int:
         """Cycles in which the requantiser takes one vector of psums."""
-        return self.m_block // self.requant_lanes
+        return self.requant_groups * self.requant_cycles
 
     @lazy
     def bias_lines(self) -> int:

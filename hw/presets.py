@@ -23,7 +23,7 @@ EYERISS = AcceleratorConfig(
 #: On boards; see `stillflow.boards.fpga.board`. What is small has narrow control.
 ICEBREAKER = replace(
     TINY, name="icebreaker", address_bits=17, count_bits=9, counter_bits=24,
-    depthwise_chains=False, finisher=False,
+    depthwise_chains=False, finisher=False, requant_serial=True,
 )  # fmt: skip
 TANGNANO9K = replace(ICEBREAKER, name="tangnano9k", address_bits=16)
 ARTY_A7_100, ARTY_Z7 = replace(EDGE8, name="arty_a7_100"), replace(EDGE8, name="arty_z7")

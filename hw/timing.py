@@ -9,6 +9,8 @@ OUTSTANDING_WRITES = 16
 INBOX = 2  # segments that wait in front of the reader's queue
 GROUP_BITS = 16  # plane groups are counted modulo 2**GROUP_BITS, in tiles that wait on chip
 ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claimed
+REQUANT_STAGES = 10  # of a requantiser lane that takes a psum in every cycle
+REQUANT_TAIL = 4  # of a serial one, from the last cycle of a psum to its word
 FINISH_STAGES = 7  # of a lane that finishes words
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
@@ -41,6 +43,16 @@ def release_delay(config: AcceleratorConfig) -> int:
     return max(0, config.rows - 4)
 
 
+def requant_tail(config: AcceleratorConfig) -> int:
+    """Cycles from the last one of a psum in a requantiser lane to its word."""
+    return REQUANT_TAIL if config.requant_serial else REQUANT_STAGES
+
+
+def requant_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a vector of psums to its words."""
+    return config.pace - 1 + requant_tail(config)
+
+
 def finish_latency(config: AcceleratorConfig) -> int:
     """Cycles from a vector to its ofmap words, in a layer with a table or a join."""
-    return FINISH_STAGES + config.pace
+    return FINISH_STAGES + config.requant_groups

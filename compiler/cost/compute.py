@@ -7,11 +7,18 @@ from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visi
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.residual import ring_depth
-from stillflow.hw.timing import ENTRY_DELAY, FREE_DELAY, HAZARD, finish_latency, step_guard
+from stillflow.hw.timing import (
+    ENTRY_DELAY,
+    FREE_DELAY,
+    HAZARD,
+    finish_latency,
+    requant_latency,
+    step_guard,
+)
 
 GROUP_DELAY = 2  # cycles from a plane group's last beat until a step may use it
 TILE_DELAY = 5  # ... from a tile's last one until the streamer rests
-POST_CYCLES = 14  # latency of the ofmap words besides adder tree and pace
+POST_CYCLES = 5  # latency of the ofmap words besides adder tree and requantiser
 STORE_CYCLES = 6  # ... and from there until their first beat may move, at least
 
 
@@ -39,7 +46,7 @@ class Computer:
         self.config, self.mapping, self.state = config, mapping, state
         self.line_beats = config.filter_line_bytes // config.axi_bytes
         self.guard = step_guard(config)
-        self.latency = POST_CYCLES + ceil_log2(config.rows) + config.pace
+        self.latency = POST_CYCLES + ceil_log2(config.rows) + requant_latency(config)
         self.latency += config.reads_weights  # activations are rotated to their weights
         self.ring = ring_depth(config, joins=mapping.work.joined)
         #: Cycles in which the words are finished, after the requantiser.

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from stillflow.compiler.cost.compute import (
     GROUP_DELAY,
-    STORE_CYCLES,
     TILE_DELAY,
     Computer,
 )
@@ -12,10 +11,10 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import drain_latency, least_period
+from stillflow.hw.timing import drain_latency, least_period, requant_latency
 
 SWAP_DELAY = 6  # cycles from a group's last line until its parameters are in use, drain apart
-POST_CYCLES = 16  # ... until its first ofmap word is in the buffer, drain and pace apart
+POST_CYCLES = 7  # ... until its first ofmap word is in the buffer, drain and requantiser apart
 
 
 class GroupComputer(Computer):
@@ -41,17 +40,11 @@ class GroupComputer(Computer):
     ) -> None:  # fmt: skip
         super().__init__(config, mapping, state, begin, finishes=finishes)
         self.drain = drain_latency(config)
+        self.latency = POST_CYCLES + self.drain + requant_latency(config)
         self.period = self.tail = least_period(config)
         self.load_from = begin
         self.clear_from = -1 << 62  # earliest cycle of the next group's last line
         self.parameters_from = 0  # ... of the next step with parameters
-
-    def floor(self, now: int) -> int:
-        """Cycle before which no write moves that is not known yet, if nothing happens until now."""
-        if self.finished:
-            return 1 << 62
-        start = max(self.load_from, self.free_from, now) + self.left * self.period
-        return start + 1 + POST_CYCLES + self.drain + self.config.pace + STORE_CYCLES
 
     def walk(self) -> Iterator[None]:
         """Run the steps; pause where they hang on the other sides."""
@@ -165,7 +158,7 @@ class GroupComputer(Computer):
             if new and (begins or final):
                 self.parameters_from = last_line + SWAP_DELAY + self.drain
         if final:
-            first = last_line + POST_CYCLES + self.drain + config.pace + self.finish
+            first = last_line + self.latency + self.finish
             state.complete(first, config.pace, self.pixels)
         if closes and tile_last:
             state.tile_ends.append(self.free_from)

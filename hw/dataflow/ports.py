@@ -11,6 +11,7 @@ from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.signals import delayed
+from stillflow.hw.timing import requant_tail
 from stillflow.hw.words import ArrayEvents, LayerDescriptor, SegmentKind
 
 
@@ -146,4 +147,13 @@ def connect_psums(
         post.i_psums.eq(accumulator.o_psums),
     ]
     marks = Cat(vector.column_last, vector.strip_last)
-    return delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
+    return beside_words(m, marks, accumulator, post)
+
+
+def beside_words(m: Module, marks: Value, accumulator: Accumulator, post: PostProcessor) -> Value:
+    """Give a vector's marks beside its ofmap words; they belong to the accumulator's control."""
+    coming = delayed(m, marks, accumulator.LATENCY, "marks")
+    held = Signal(len(marks), name="marks_held")
+    marks_now = Mux(accumulator.o_valid, coming, held)  # while the requantiser takes the vector
+    m.d.sync += held.eq(marks_now)
+    return delayed(m, marks_now, requant_tail(post.config), "words_marks")

@@ -7,7 +7,7 @@ from stillflow.hw.array.row_stationary import RowStationaryArray
 from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.buffer.parameters import ParameterTable
-from stillflow.hw.dataflow.ports import DataflowComponent, connect_fill
+from stillflow.hw.dataflow.ports import DataflowComponent, beside_words, connect_fill
 from stillflow.hw.descriptor import Op
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.pass_streamer import PassStreamer, PsumVector
@@ -141,7 +141,7 @@ class RowStationary(DataflowComponent):
         ]
         marks = Cat(vector.column_last, vector.strip_last, vector.last_columns)
         m.d.comb += Cat(self.o_column_last, self.o_strip_last, self.o_last_columns).eq(
-            delayed(m, marks, accumulator.LATENCY + post.latency, "marks")
+            beside_words(m, marks, accumulator, post)
         )
 
         events = self.o_events

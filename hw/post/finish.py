@@ -12,7 +12,7 @@ from stillflow.hw.words import LayerDescriptor
 
 
 class Finisher(wiring.Component):
-    """``requant_lanes`` lanes over a vector of words, ``pace`` cycles a vector.
+    """``requant_lanes`` lanes over a vector of words, ``requant_groups`` cycles a vector.
 
     Takes a vector every ``pace`` cycles at most, its residuals in the next cycle (they must hold
     until the vector that follows), and gives the ofmap words `finish_latency` cycles after the
@@ -64,12 +64,12 @@ class Finisher(wiring.Component):
         """Build the lanes and what spreads a vector over them."""
         m = Module()
         config, layer = self.config, self.i_layer
-        lanes, pace = config.requant_lanes, config.pace
+        lanes, groups = config.requant_lanes, config.requant_groups
 
         held = Signal(self.i_words.shape(), reset_less=True)
-        group = Signal(range(pace + 1))  # of the vector: passes the lanes so many cycles later
+        group = Signal(range(groups + 1))  # of the vector: passes the lanes so many cycles later
         starts = delayed(m, self.i_valid, 1, "valid")
-        m.d.sync += group.eq(Mux(starts, 1, group + (group < pace)))
+        m.d.sync += group.eq(Mux(starts, 1, group + (group < groups)))
         now = Signal.like(group)
         m.d.comb += now.eq(Mux(starts, 0, group))
         with m.If(self.i_valid):
@@ -79,8 +79,8 @@ class Finisher(wiring.Component):
         for number in range(lanes):
             lane = FinishLane(config)
             m.submodules[f"lane_{number}"] = unit(platform, lane)
-            own = Array(held[number + g * lanes] for g in range(pace))
-            residuals = Array(self.i_residuals[number + g * lanes] for g in range(pace))
+            own = Array(held[number + g * lanes] for g in range(groups))
+            residuals = Array(self.i_residuals[number + g * lanes] for g in range(groups))
             m.d.comb += [
                 lane.i_fill.eq(self.i_fill),
                 lane.i_fill_line.eq(self.i_fill_line),
@@ -99,9 +99,9 @@ class Finisher(wiring.Component):
                 lane.i_max.eq(layer.join_max),
             ]
             words.append(lane.o_word)
-        earlier = Signal((pace - 1) * lanes * config.act_bits, reset_less=True)
+        earlier = Signal((groups - 1) * lanes * config.act_bits, reset_less=True)
         vector = Cat(earlier, *words)
-        if pace > 1:
+        if groups > 1:
             m.d.sync += earlier.eq(vector[lanes * config.act_bits :])
         passes = (layer.join == 0) & ~layer.table
         m.d.comb += self.o_words.as_value().eq(Mux(passes, self.i_words.as_value(), vector))

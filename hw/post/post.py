@@ -1,13 +1,17 @@
 """Post-processing: requantises complete psums, a few lanes at a time."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.post.requantize import RequantLane
+from stillflow.hw.post.requantize import SHIFT_BITS, SIGNIFICAND_BITS, RequantLane
+from stillflow.hw.post.requantize_serial import SerialRequantLane
 from stillflow.hw.signals import signals
+from stillflow.hw.timing import requant_tail
 from stillflow.hw.unit import unit
+
+SCALE_BITS = SIGNIFICAND_BITS + SHIFT_BITS
 
 
 class PostProcessor(wiring.Component):
@@ -51,11 +55,10 @@ class PostProcessor(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.latency = RequantLane.LATENCY + config.pace - 1
         act = signed(config.act_bits)
         columns = config.m_block
         if config.has_pe_sets:
-            scales = {"i_scale": In(32)}
+            scales = {"i_scale": In(SCALE_BITS)}
         else:
             scales = {
                 "i_scale_shift": In(1),
@@ -79,61 +82,90 @@ class PostProcessor(wiring.Component):
         """Build the lanes and what spreads a vector over them."""
         m = Module()
         config = self.config
-        lanes, pace = config.requant_lanes, config.pace
+        lanes, groups = config.requant_lanes, config.requant_groups
 
-        columns = config.m_block
-        scales = [self.i_scale] * columns if config.has_pe_sets else self._own_scales(m)
+        # Group g of a vector is the lanes' g times `requant_cycles` after it arrives.
+        group = Signal(range(groups))
+        start, again, moves, done = signals("start again moves done")
+        m.d.comb += [
+            start.eq(self.i_valid | again),
+            done.eq(moves & (group == groups - 1)),
+        ]
+        m.d.sync += again.eq(moves & ~done)
+        with m.If(moves):
+            m.d.sync += group.eq(Mux(done, 0, group + 1))
+        count = self._count(m, start, moves)
+        scales = self._scales(m, moves)
 
-        # Group g of a vector passes the lanes g cycles after it arrives.
-        group = Signal(range(pace + 1))
-        busy = Signal()
-        active = Signal()
-        m.d.comb += active.eq(self.i_valid | busy)
-        last_group = (group == pace - 1) if pace > 1 else self.i_valid
-        with m.If(active):
-            m.d.sync += [group.eq(Mux(last_group, 0, group + 1)), busy.eq(~last_group)]
-
-        done = last_group & active
         words = []
         for lane in range(lanes):
-            requant = RequantLane(config)
+            requant = SerialRequantLane(config) if config.requant_serial else RequantLane(config)
             m.submodules[f"lane_{lane}"] = unit(platform, requant)
-            psums = Array(self.i_psums[lane + g * lanes] for g in range(pace))
-            params = Array(scales[lane + g * lanes] for g in range(pace))
-            scale = Signal(32, name=f"lane_scale_{lane}")
+            psums = Cat(self.i_psums[lane + g * lanes] for g in range(groups))
             m.d.comb += [
-                requant.i_psum.eq(psums[group]),
-                scale.eq(params[group]),
-                requant.i_significand.eq(scale[:24]),
-                requant.i_shift.eq(scale[24:]),
+                requant.i_psum.eq(psums.word_select(group, config.acc_bits)),
+                requant.i_significand.eq(scales[lane][:SIGNIFICAND_BITS]),
+                requant.i_shift.eq(scales[lane][SIGNIFICAND_BITS:]),
                 requant.i_zero_point.eq(self.i_zero_point),
                 requant.i_min.eq(self.i_min),
                 requant.i_max.eq(self.i_max),
             ]
+            if isinstance(requant, SerialRequantLane):
+                m.d.comb += [
+                    requant.i_start.eq(start),
+                    requant.i_last.eq(moves),
+                    requant.i_count.eq(count),
+                ]
             words.append(requant.o_value)
 
-        latency = RequantLane.LATENCY
-        moves, ends = signals("moves ends", latency + 1)
-        m.d.comb += [moves[0].eq(active), ends[0].eq(done)]
-        m.d.sync += [moves[1:].eq(moves[:-1]), ends[1:].eq(ends[:-1])]
-        earlier = Signal((pace - 1) * lanes * config.act_bits, reset_less=True)
+        tail = requant_tail(config)
+        moved, ended = signals("moved ended", tail + 1)
+        m.d.comb += [moved[0].eq(moves), ended[0].eq(done)]
+        m.d.sync += [moved[1:].eq(moved[:-1]), ended[1:].eq(ended[:-1])]
+        earlier = Signal((groups - 1) * lanes * config.act_bits, reset_less=True)
         vector = Cat(earlier, *words)
-        if pace > 1:
-            with m.If(moves[latency]):
+        if groups > 1:
+            with m.If(moved[tail]):
                 m.d.sync += earlier.eq(vector[lanes * config.act_bits :])
-        m.d.comb += [self.o_valid.eq(ends[latency]), self.o_words.as_value().eq(vector)]
+        m.d.comb += [self.o_valid.eq(ended[tail]), self.o_words.as_value().eq(vector)]
 
         return m
 
-    def _own_scales(self, m: Module) -> list[Signal]:
-        """Scales of the columns' filters, and the next ones' slices."""
-        scales = []
-        for col in range(self.config.m_block):
-            shadow = Signal(32, name=f"scale_shadow_{col}", reset_less=True)
-            scale = Signal(32, name=f"scale_{col}", reset_less=True)
+    def _count(self, m: Module, start: Signal, moves: Signal) -> Signal:
+        """Count the cycles of a group, for serial lanes; ``moves`` is its last."""
+        first = SerialRequantLane.first_count(self.config)
+        last = first + self.config.requant_cycles - 1
+        busy = Signal()
+        count = Signal(range(last + 1), reset_less=True)
+        if not self.config.requant_serial:
+            m.d.comb += moves.eq(start)
+            return count
+        m.d.comb += moves.eq(busy & (count == last))
+        m.d.sync += [busy.eq(busy & ~moves), count.eq(count + 1)]
+        with m.If(start):
+            m.d.sync += [busy.eq(1), count.eq(first + 1)]
+        return count
+
+    def _scales(self, m: Module, moves: Signal) -> list[Signal]:
+        """Scale of each lane's psum. Those of all columns go round, and the next ones' slices wait.
+
+        A column's lane is the same throughout, so a scale moves on by as many columns as there are
+        lanes: with the last group they are where they were.
+        """
+        config = self.config
+        if config.has_pe_sets:
+            return [self.i_scale] * config.requant_lanes
+        scales = [
+            Signal(SCALE_BITS, name=f"scale_{col}", reset_less=True)
+            for col in range(config.m_block)
+        ]
+        for col, scale in enumerate(scales):
+            shadow = Signal(SCALE_BITS, name=f"scale_shadow_{col}", reset_less=True)
             with m.If(self.i_scale_shift):
-                m.d.sync += shadow.eq(Cat(shadow[self.config.weight_bits :], self.i_line[col]))
+                m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
             with m.If(self.i_scale_swap):
                 m.d.sync += scale.eq(shadow)
-            scales.append(scale)
+            if config.requant_groups > 1:
+                with m.Elif(moves):
+                    m.d.sync += scale.eq(scales[(col + config.requant_lanes) % config.m_block])
         return scales

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import REQUANT_STAGES
 
 SIGNIFICAND_BITS = 24
 HALF_BITS = SIGNIFICAND_BITS // 2
@@ -43,7 +44,7 @@ class RequantLane(wiring.Component):
     o_value : ``Out(signed(act_bits))``
     """
 
-    LATENCY = 10
+    LATENCY = REQUANT_STAGES
 
     i_psum: Signal
     i_significand: Signal

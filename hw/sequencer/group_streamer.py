@@ -266,7 +266,7 @@ class GroupStreamer(wiring.Component):
             with m.If(chunk.scale):
                 m.d.sync += scale_waits.eq(1)
         with m.If(self.i_begin):
-            m.d.sync += [bias_waits.eq(0), scale_waits.eq(0)]
+            m.d.sync += [draining.eq(0), bias_waits.eq(0), scale_waits.eq(0)]
 
         may_start = Signal()
         m.d.comb += may_start.eq(

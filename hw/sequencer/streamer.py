@@ -130,7 +130,8 @@ class Streamer(wiring.Component):
         begin = Signal()
 
         # Pixel loops; where psums are complete a pixel takes ``pace`` cycles.
-        m.submodules.nest = nest = LoopNest(len(Level), config.count_bits)
+        bits = max(config.count_bits, ceil_log2(config.pace + 1))
+        m.submodules.nest = nest = LoopNest(len(Level), bits)
         counts = {
             Level.CYCLE: Choice(
                 starts, Mux(block.final, config.pace, 1), Mux(step.final, config.pace, 1)

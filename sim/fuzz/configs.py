@@ -5,6 +5,7 @@ from random import Random
 
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 
+SERIAL = 0.15  # part of the accelerators whose requantiser is serial: they take long
 MOST_ROWS = 20  # larger arrays build slowly and find nothing else
 
 
@@ -35,6 +36,7 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 glb_kib=random.choice([2, 3, 4, 8, 13, 32, 64]),
                 axi_data_bits=axi_data_bits,
                 requant_lanes=1,
+                requant_serial=random.random() < SERIAL,
                 max_burst_beats=random.choice([1, 3, 8, 16, 16]),
                 outstanding_reads=random.choice([2, 3, 8, 32]),
                 address_bits=random.choice([27, 32]),

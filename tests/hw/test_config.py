@@ -21,6 +21,7 @@ def make(**changes: Any) -> AcceleratorConfig:
         ({"glb_kib": "8"}, r"^glb_kib must be an integer, not '8'$"),
         ({"outstanding_reads": None}, r"^outstanding_reads must be an integer, not None$"),
         ({"finisher": 1}, r"^finisher must be true or false, not 1$"),
+        ({"requant_serial": 0}, r"^requant_serial must be true or false, not 0$"),
     ],
 )
 def test_numbers_must_be_integers(changes, message):
@@ -186,6 +187,13 @@ def test_derived_sizes_of_16_bit_words_on_an_odd_array():
         "scale_lines": 2,
     }
     assert {name: getattr(config, name) for name in sizes} == sizes
+
+
+@pytest.mark.parametrize(("acc_bits", "cycles"), [(24, 34), (32, 42), (48, 58)])
+def test_a_serial_requantiser_takes_a_cycle_for_each_bit(acc_bits, cycles):
+    config = make(acc_bits=acc_bits, requant_serial=True, cols=6, requant_lanes=2)
+    assert (config.requant_cycles, config.requant_groups) == (cycles, 3)
+    assert config.pace == 3 * cycles
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=str)

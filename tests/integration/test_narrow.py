@@ -74,8 +74,9 @@ def check(config, network, program, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataflow", Dataflow)
-def test_narrow_control_gives_the_same(dataflow, need_simulator):
+@pytest.mark.parametrize("serial", [False, True], ids=["parallel", "serial"])
+def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
     need_simulator("verilator")
-    config = replace(NARROW, dataflow=dataflow)
+    config = replace(NARROW, dataflow=dataflow, requant_serial=serial)
     for network, words in networks(config):
         check(config, network, compile_network(network, config), words)

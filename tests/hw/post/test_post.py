@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.post.post import PostProcessor
-from stillflow.hw.post.requantize import RequantLane
 from stillflow.hw.scale import encode_scale
+from stillflow.hw.timing import requant_latency, requant_tail
 from stillflow.sim import bench
 from stillflow.sim.golden.requantize import requantize
 
@@ -25,6 +25,9 @@ CONFIGS = {
     "pace 5, two lanes": config_of(10, 2),
     "one column": config_of(1, 1),
     "16 bits": config_of(4, 2, act_bits=16, weight_bits=16, acc_bits=48),
+    "serial": config_of(4, 1, requant_serial=True),
+    "serial, two lanes": config_of(6, 2, requant_serial=True, act_bits=16, acc_bits=40),
+    "serial, one column": config_of(1, 1, requant_serial=True, acc_bits=24),
 }
 
 
@@ -89,26 +92,28 @@ def test_vectors_back_to_back_match_the_golden_model(config, seed):
                     ctx.set(dut.i_scale_shift, 0)
                     await tick(ctx)
             lines, psums = early, following
-        for _ in range(RequantLane.LATENCY + 1):
+        for _ in range(requant_tail(config) + 1):
             await tick(ctx)
 
-    bench.run(dut, drive)
+    bench.run(dut, drive, cycles=1000 + 20 * pace)
     assert len(got) == 16
     assert got == wanted
 
 
-def test_words_come_together_a_fixed_time_after_their_psums():
-    config = CONFIGS["pace 4"]
+@pytest.mark.parametrize("name", ["pace 4", "serial"])
+def test_words_come_together_a_fixed_time_after_their_psums(name):
+    config = CONFIGS[name]
     dut = PostProcessor(config)
+    pace = config.pace
+    starts = 5, 5 + pace, 5 + 4 * pace - 1
     cycles = []
 
     async def drive(ctx):
-        for cycle in range(60):
-            ctx.set(dut.i_valid, cycle in (5, 9, 20))
+        for cycle in range(6 * pace + 60):
+            ctx.set(dut.i_valid, cycle in starts)
             if ctx.get(dut.o_valid):
                 cycles.append(cycle)
             await ctx.tick()
 
-    bench.run(dut, drive)
-    latency = config.pace - 1 + RequantLane.LATENCY
-    assert cycles == [5 + latency, 9 + latency, 20 + latency]
+    bench.run(dut, drive, cycles=6 * pace + 65)
+    assert cycles == [start + requant_latency(config) for start in starts]
