@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.residual import Join, join_depth
+from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -69,22 +70,20 @@ class OfmapRoom(wiring.Component):
         depth = self.config.psum_depth
 
         joins = self.i_layer.join != Join.NONE
-        occupied, after, spare = (
-            Signal(range(depth + 1), name=n) for n in ("occupied", "after", "spare")
-        )
-        blocks = Signal(range(join_depth(self.config) + 1))  # a block is one entry at least
-        m.d.comb += after.eq(Mux(self.i_begin, 0, occupied + self.i_completes - self.i_entry_freed))
+        occupied, after, spare = signals("occupied after spare", range(depth + 1))
+        # Filter blocks whose residuals wait; one is an entry at least.
+        blocks, blocks_after = signals("blocks blocks_after", range(join_depth(self.config) + 1))
+        m.d.comb += [
+            after.eq(Mux(self.i_begin, 0, occupied + self.i_completes - self.i_entry_freed)),
+            blocks_after.eq(Mux(self.i_begin, 0, blocks + self.i_residual - (self.i_take & joins))),
+        ]
         m.d.sync += [
             spare.eq(Mux(joins, join_depth(self.config), depth) - self.i_need),
             occupied.eq(after),
             self.o_room.eq(after <= spare),
             self.o_ample.eq(after < spare),
-            blocks.eq(blocks + self.i_residual - (self.i_take & joins)),
-        ]
-        with m.If(self.i_begin):
-            m.d.sync += blocks.eq(0)
-        m.d.comb += [
-            self.o_present.eq(~joins | (blocks != 0)),
+            blocks.eq(blocks_after),
+            self.o_present.eq(~joins | (blocks_after != 0)),
         ]
 
         return m

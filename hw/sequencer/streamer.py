@@ -123,6 +123,7 @@ class Streamer(wiring.Component):
         active, starts, last, finishing = signals("active starts last finishing")
         step = Signal(Block(config))
         hold = Signal(range(HAZARD))
+        rested = Signal(init=1)  # `hold` is zero
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
         )
@@ -169,11 +170,12 @@ class Streamer(wiring.Component):
                 & count.o_loaded
                 & (~block.final | (has_room & room.o_present))
                 & (~self.o_streaming | last)
-                & (hold == 0)
+                & rested
             ),
             self.o_start.eq(starts),
             self.o_streaming.eq(active | fir_active),
         ]
+        m.d.sync += rested.eq(~starts & (hold <= 1))
         with m.If(hold != 0):
             m.d.sync += hold.eq(hold - 1)
 
@@ -248,7 +250,7 @@ class Streamer(wiring.Component):
         m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))
         m.d.comb += [
             self.o_tile_freed.eq(freed[-1]),
-            self.o_idle.eq(~self.o_streaming & (freed == 0) & (hold == 0)),
+            self.o_idle.eq(~self.o_streaming & (freed == 0) & rested),
         ]
         if config.reads_weights:
             lines = Mux(finishing, step.freed, 0)
