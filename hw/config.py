@@ -38,6 +38,9 @@ class AcceleratorConfig:
         Longest AXI burst, 1 to 256 beats. It never crosses 4 KiB.
     outstanding_reads : int
         Read segments in flight, 2 to 256: enough to cover the latency of the memory.
+    axi_slices : bool
+        Whether the AXI4 master's channels pass through register slices: no path through its ports,
+        and two cycles more until the memory's answer.
     ifmap_spad, filter_spad, psum_spad : int
         Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
     depthwise_chains : bool
@@ -71,6 +74,7 @@ class AcceleratorConfig:
     requant_serial: bool = False
     max_burst_beats: int = 16
     outstanding_reads: int = 32
+    axi_slices: bool = False
     ifmap_spad: int = 12
     filter_spad: int = 224
     psum_spad: int = 24

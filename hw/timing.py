@@ -15,6 +15,11 @@ FINISH_STAGES = 7  # of a lane that finishes words
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
 
+def slice_delay(config: AcceleratorConfig) -> int:
+    """Cycles that register slices add to the way to the memory and back."""
+    return 2 if config.axi_slices else 0
+
+
 def step_guard(config: AcceleratorConfig) -> int:
     """Cycles from a step's start until its biases and scales are taken over."""
     return 4 + ceil_log2(config.rows)

@@ -1,6 +1,6 @@
 """The accelerator: connects the blocks and decides nothing."""
 
-from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 
@@ -15,6 +15,7 @@ from stillflow.hw.dataflow.output_stationary import OutputStationary
 from stillflow.hw.dataflow.row_stationary import RowStationary
 from stillflow.hw.dataflow.weight_stationary import WeightStationary
 from stillflow.hw.dma.reader import Reader
+from stillflow.hw.dma.register_slice import RegisterSlice
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.finish import Finisher
 from stillflow.hw.residual import Join, join_depth
@@ -257,34 +258,35 @@ class Accelerator(wiring.Component):
             "cache": NORMAL_NON_CACHEABLE,
             "prot": UNPRIVILEGED,
         }
-        outputs: dict[str, Value] = {
-            f"{channel}{name}": Const(value, 8)
-            for channel in ("aw", "ar")
-            for name, value in constants.items()
-        }
-        outputs |= {
-            "araddr": reader.ar_address,
-            "arlen": reader.ar_len,
-            "arvalid": reader.ar_valid,
-            "rready": reader.r_ready,
-            "awaddr": writer.aw_address,
-            "awlen": writer.aw_len,
-            "awvalid": writer.aw_valid,
-            "wdata": writer.w_data,
-            "wstrb": writer.w_strb,
-            "wlast": writer.w_last,
-            "wvalid": writer.w_valid,
-            "bready": writer.b_ready,
-        }
-        inputs = {
-            "arready": reader.ar_ready,
-            "rvalid": reader.r_valid,
-            "rdata": reader.r_data,
-            "rresp": reader.r_resp,
-            "awready": writer.aw_ready,
-            "wready": writer.w_ready,
-            "bvalid": writer.b_valid,
-            "bresp": writer.b_resp,
-        }
-        m.d.comb += [getattr(self, f"m_axi_{name}").eq(value) for name, value in outputs.items()]
-        m.d.comb += [port.eq(getattr(self, f"m_axi_{name}")) for name, port in inputs.items()]
+        for channel in ("aw", "ar"):
+            for name, value in constants.items():
+                m.d.comb += getattr(self, f"m_axi_{channel}{name}").eq(value)
+        self._channel(m, "ar", {"addr": reader.ar_address, "len": reader.ar_len}, reader)
+        self._channel(m, "aw", {"addr": writer.aw_address, "len": writer.aw_len}, writer)
+        data = {"data": writer.w_data, "strb": writer.w_strb, "last": writer.w_last}
+        self._channel(m, "w", data, writer)
+        self._channel(m, "r", {"data": reader.r_data, "resp": reader.r_resp}, reader)
+        self._channel(m, "b", {"resp": writer.b_resp}, writer)
+
+    def _channel(
+        self, m: Module, name: str, fields: dict[str, Signal], engine: Reader | Writer
+    ) -> None:
+        """Connect a channel of an engine with its ports, through a slice if there are any."""
+        own = {key: getattr(engine, f"{name}_{key}") for key in ("valid", "ready")} | fields
+        ports = {key: getattr(self, f"m_axi_{name}{key}") for key in own}
+        source, sink = (ports, own) if name in ("r", "b") else (own, ports)
+        valid, ready = source["valid"], source["ready"]
+        payload: Value = Cat(source[field] for field in fields)
+        if self.config.axi_slices:
+            m.submodules[f"{name}_slice"] = part = RegisterSlice(len(payload))
+            m.d.comb += [
+                part.i.valid.eq(valid),
+                part.i.payload.eq(payload),
+                ready.eq(part.i.ready),
+            ]
+            valid, ready, payload = part.o.valid, part.o.ready, Value.cast(part.o.payload)
+        m.d.comb += [
+            sink["valid"].eq(valid),
+            ready.eq(sink["ready"]),
+            Cat(sink[field] for field in fields).eq(payload),
+        ]

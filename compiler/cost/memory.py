@@ -61,21 +61,24 @@ class Memory:
         Cycles, at least 1.
     rate : int
         Bytes per cycle.
+    delay : int
+        Cycles on the way to the memory and back, behind those that it counts itself: all times here
+        are those of the accelerator's requests, and what comes back comes so much later.
 
     Attributes
     ----------
     reads, writes : deque
         What is asked for and not moved yet.
     answered : list[int]
-        Cycle of each write response.
+        Cycle of each write response, as the accelerator sees it.
     whole_beats : bool
         A cycle's bytes are a beat: then bursts are decided as a whole.
     now : int
         Nothing moves before this cycle any more.
     """
 
-    def __init__(self, bursts: Bursts, *, latency: int, rate: int) -> None:
-        self.bursts, self.latency, self.rate = bursts, latency, rate
+    def __init__(self, bursts: Bursts, *, latency: int, rate: int, delay: int = 0) -> None:
+        self.bursts, self.latency, self.rate, self.delay = bursts, latency, rate, delay
         self.beat = bursts.beat_bytes
         self.limit = self.beat + rate - 1
         self.whole_beats = rate == self.beat
@@ -161,7 +164,7 @@ class Memory:
         else:
             run.beats -= beats
             run.place = (run.place + beats) % self.bursts.page
-        taker.take(at, beats)
+        taker.take(at + self.delay, beats)
 
     def _write_beat(self, at: int) -> None:
         write = self.writes[0]
@@ -177,7 +180,7 @@ class Memory:
         """Move the front burst's last beat."""
         self.writes.popleft()
         before = self.answered[-1] if self.answered else -1
-        self.answered.append(max(at - 1 + self.latency, before + 1))
+        self.answered.append(max(at - 1 + self.latency + self.delay, before + 1))
         self.now = at + 1
 
     def _move_beat(self, taker: Taker) -> None:

@@ -18,6 +18,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.timing import slice_delay
 
 FETCH_DELAY = 2  # cycles from a layer's end until the next descriptor is asked for
 BEGIN_DELAY = 4  # ... from its last beat until the walkers begin
@@ -50,7 +51,10 @@ def predict_cycles(
     list[int]
         From end to end; the first from the doorbell, the last to the interrupt.
     """
-    memory = Memory(Bursts(config), latency=latency, rate=bytes_per_cycle or config.axi_bytes)
+    memory = Memory(
+        Bursts(config), latency=latency, rate=bytes_per_cycle or config.axi_bytes,
+        delay=slice_delay(config),
+    )  # fmt: skip
     ends = [0]
     for index, (mapping, fields) in enumerate(layers):
         ends.append(

@@ -122,7 +122,7 @@ class Requests:
                 steady = False
             heads.append(head)
             queue.accepted += 1
-            first = moved if moved > head else head
+            first = moved + memory.delay if moved + memory.delay > head else head
             state.filter_arrives(first, beats)
             popped = first + beats - 1
             now = moved + beats

@@ -80,3 +80,12 @@ def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
     config = replace(NARROW, dataflow=dataflow, requant_serial=serial)
     for network, words in networks(config):
         check(config, network, compile_network(network, config), words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", Dataflow)
+def test_register_slices_take_two_cycles_and_change_no_bit(dataflow, need_simulator):
+    need_simulator("verilator")
+    config = replace(TINY, dataflow=dataflow, axi_slices=True)
+    for network, words in networks(config):
+        check(config, network, compile_network(network, config), words)
