@@ -147,6 +147,9 @@ _ICE40 = Target(
 _XC7 = Target(
     name="xc7",
     command="synth_xilinx -family xc7 -noiopad -noclkbuf",
+    # xilinx_dsp puts registers around a DSP48E1 that is there into it, and sums come out wrong.
+    hidden="DSP48E1",
+    models="+/xilinx/cells_sim.v",
     blocks="",
     whole="-flatten",
     lut="LUT6",

@@ -93,6 +93,66 @@ def differences(words: Words, target: str, change: Change = lambda files: files)
         return _simulate(files, folder, cycles=(1 << _counted(words, shares=shares)) + SETTLED)
 
 
+def array_differences(array: wiring.Component, target: str) -> int:
+    """Count cycles of 20,000 in which a mapped array and the array itself differ, all at random."""
+    files = emit(array, GATE)
+    with tempfile.TemporaryDirectory(prefix="stillflow-") as scratch:
+        folder = Path(scratch)
+        _map(paired_multipliers(files, target, GATE), target, folder)
+        inputs = re.findall(
+            r"^  input (?:signed )?(?:\[(\d+):0\] )?(\w+);", files[f"{GATE}.v"], re.M
+        )
+        outputs = re.findall(
+            r"^  output (?:signed )?(?:\[(\d+):0\] )?(\w+);", files[f"{GATE}.v"], re.M
+        )
+        gold = {
+            name: text.replace(f"module {GATE}(", "module gold(") for name, text in files.items()
+        }
+        gold["gold.v"] = gold.pop(f"{GATE}.v")
+        gold["bench.v"] = _noise_bench(inputs, outputs)
+        return _simulate(gold, folder, cycles=20_000)
+
+
+def _noise_bench(inputs: list[tuple[str, str]], outputs: list[tuple[str, str]]) -> str:
+    driven = [(int(high or 0), name) for high, name in inputs if name not in ("clk", "rst")]
+    lines = ["module bench(input clk, output reg [31:0] bad);", "  reg [31:0] count;"]
+    lines += [f"  reg [{high}:0] {name};" for high, name in driven]
+    pins = [".clk(clk), .rst(1'b0)", *(f".{name}({name})" for _, name in driven)]
+    for block in ("gold", GATE):
+        lines += [f"  wire [{high or 0}:0] {block}_{name};" for high, name in outputs]
+        shown = [f".{name}({block}_{name})" for _, name in outputs]
+        lines.append(f"  {block} {block}({', '.join((*pins, *shown))});")
+    both = [
+        f"{{{', '.join(f'{block}_{name}' for _, name in outputs)}}}" for block in ("gold", GATE)
+    ]
+    lines += [
+        "  initial begin",
+        "    bad = 0;",
+        "    count = 0;",
+        "  end",
+        "  always @(posedge clk) begin",
+    ]
+    lines.append("    count <= count + 1;")
+    for high, name in driven:
+        words = ", ".join(["$random"] * (high // 32 + 1))
+        lines.append(f"    {name} <= {{{words}}};")
+    lines.append(f"    if (count > 200 && {both[0]} != {both[1]}) bad <= bad + 1;")
+    return "\n".join([*lines, "  end", "endmodule", ""])
+
+
+def _used(models: str, netlist: str, target: str) -> str:
+    """Leave out what is not used of iCE40's models: Yosys takes half a minute for all."""
+    if target != "ice40":
+        return models
+    parts = [
+        "`define ICE40_DEFAULT_ASSIGNMENT_0",
+        "`define ICE40_DEFAULT_ASSIGNMENT_1",
+        "`define SB_DFF_INIT initial Q = 0;",
+        *(match[0] for match in _MODULE.finditer(models) if f"  {match[1]} " in netlist),
+    ]
+    return "\n".join([*parts, ""])
+
+
 def _map(files: Mapping[str, str], target: str, folder: Path) -> None:
     """Synthesise as for a board, then put models in the place of cells: plain Verilog."""
     for name, text in files.items():
@@ -100,16 +160,11 @@ def _map(files: Mapping[str, str], target: str, folder: Path) -> None:
     commands = TARGETS[target].commands(GATE, flatten=True)
     run_yosys((f"read_verilog {' '.join(files)}", *commands, "write_verilog netlist.v"), folder)
     netlist = (folder / "netlist.v").read_text()
-    models = [
-        match[0]
-        for path in MODELS[target]
-        for match in _MODULE.finditer(path.read_text())
-        if re.search(rf"\b{match[1]}\b", netlist)
-    ]  # only these: Yosys takes half a minute for all of iCE40's
-    (folder / "models.v").write_text("`define ICE40_DEFAULT_ASSIGNMENT_0\n" + "\n".join(models))
+    models = "".join(_used(path.read_text(), netlist, target) for path in MODELS[target])
+    (folder / "models.v").write_text(models)
     run_yosys(
         (
-            f"read_verilog -I{_YOSYS}/ecp5 netlist.v models.v",
+            f"read_verilog -D NO_INCLUDES -I{_YOSYS}/ecp5 netlist.v models.v",
             f"hierarchy -check -top {GATE}", "proc", "flatten", "opt_clean -purge",
             "delete */t:$scopeinfo", "write_verilog -noattr gate.v",
         ),

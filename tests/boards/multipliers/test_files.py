@@ -17,7 +17,13 @@ from stillflow.hw.array.row_stationary import RowStationaryArray
 from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.config import Dataflow
 from stillflow.hw.presets import ICEBREAKER, TINY
-from tests.boards.multipliers.check import GATE, differences, generic, pair_design
+from tests.boards.multipliers.check import (
+    GATE,
+    array_differences,
+    differences,
+    generic,
+    pair_design,
+)
 
 INT8 = Words(8, 8, holds=False)
 HELD = replace(INT8, holds=True)
@@ -93,6 +99,21 @@ def test_products_share_primitives_in_an_array(flow, target, primitives):
         cells = made.mapped(TARGETS[target], flatten=True).cells(top)
     assert cells[CELLS[target]] == primitives
     assert not cells.keys() & ({*CELLS.values()} - {CELLS[target]})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [ICEBREAKER, TINY], ids=lambda config: config.name)
+@pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE])
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_mapped_arrays_are_the_arrays(target, flow, config):
+    """Synthesis may move registers into primitives, and adders: not so that a sum changes."""
+    assert array_differences(ARRAYS[flow](replace(config, dataflow=flow)), target) == 0
+
+
+@pytest.mark.slow
+def test_7_series_synthesis_would_spoil_a_primitive_that_it_sees(monkeypatch):
+    monkeypatch.setitem(targets.TARGETS, "xc7", replace(TARGETS["xc7"], hidden=""))
+    assert array_differences(WeightStationaryArray(TINY), "xc7") > 0
 
 
 def test_depthwise_chains_leave_no_operand_in_common():
