@@ -16,15 +16,15 @@ class Primitive:
 
     Parameters
     ----------
-    single : Write
-        One multiplier.
+    single : Write, optional
+        One multiplier, where that is better than what synthesis makes of it.
     pair : Write, optional
         Two in one primitive, where it can hold two.
     shares : bool
         Whether the two of a pair must have the first operand in common.
     """
 
-    single: Write
+    single: Write = lambda words: None
     pair: Write = lambda words: None
     shares: bool = False
 
@@ -33,6 +33,6 @@ class Primitive:
 PRIMITIVES = {
     "ecp5": Primitive(single=ecp5.single),
     "ice40": Primitive(single=ice40.single, pair=ice40.pair),
-    "xc7": Primitive(single=xc7.single, pair=xc7.pair, shares=True),
+    "xc7": Primitive(pair=xc7.pair, shares=True),
     "gowin": Primitive(single=gowin.single),
 }

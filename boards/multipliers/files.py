@@ -96,7 +96,7 @@ def paired_multipliers(files: Mapping[str, str], target: str, top: str) -> dict[
 
 
 def _primitive(target: str) -> Primitive:
-    return PRIMITIVES.get(target, Primitive(single=lambda words: None))
+    return PRIMITIVES.get(target, Primitive())
 
 
 def _multipliers(files: Mapping[str, str]) -> list[Words]:
