@@ -11,6 +11,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from stillflow.boards import sram
+from stillflow.boards.modules import HEADER, MODULE, plain_names
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.reset import ResetStyle
 from stillflow.hw.unit import VerilogPlatform, convert
@@ -71,13 +72,10 @@ _GATE_CLOCKS = (
     "opt_clean -purge",
 )
 _WRITE = ("memory_collect", "write_verilog -noattr design.v")
-_HEADER = "// Made by stillflow. Changes belong in the generator.\n\n"
 # Memories are written before they are read: zeros as initial contents would be a promise.
 _ZERO_INIT = re.compile(
     r"  cell \$meminit_v2 \S+\n(?:    .*\n)*?    connect \\DATA \d+'0+\n(?:    .*\n)*?  end\n"
 )
-_MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
-_ESCAPED = re.compile(r"\\(\S+) ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +139,12 @@ def emit(
         Path(folder, "open_in_reset.v").write_text(_OPEN_IN_RESET)
         run_yosys(_passes(style), Path(folder))
         text = plain_names(Path(folder, "design.v").read_text())
-    files = {f"{match[1]}.v": _HEADER + match[0] for match in _MODULE.finditer(text)}
+    files = {f"{match[1]}.v": HEADER + match[0] for match in MODULE.finditer(text)}
     for unit in platform.units:
         if sram.is_sram(unit):
-            files[f"{unit}.v"] = _HEADER + sram.behavioural(unit)
+            files[f"{unit}.v"] = HEADER + sram.behavioural(unit)
     if style.gated_clocks:
-        files[f"{CLOCK_GATE}.v"] = _HEADER + _CLOCK_GATE
+        files[f"{CLOCK_GATE}.v"] = HEADER + _CLOCK_GATE
     return dict(sorted(files.items()))
 
 
@@ -169,26 +167,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def plain_names(text: str) -> str:
-    r"""Replace escaped identifiers, such as ``\fifo.level$3``, by plain ones.
-
-    A name is replaced alike in all modules, so that ports still meet.
-    """
-    taken = set(re.findall(r"\w+", text))
-    plain: dict[str, str] = {}
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in plain:
-            if name.startswith("$auto$verilog_backend"):
-                name = "at_start"
-            new = re.sub(r"\W+", "_", name).strip("_")
-            while new in taken or not re.match(r"[A-Za-z_]", new):
-                new = f"{new}_" if new[:1].isalpha() else f"n_{new}"
-            taken.add(new)
-            plain[match[1]] = new
-        return plain[match[1]]
-
-    return _ESCAPED.sub(replace, text)

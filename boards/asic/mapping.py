@@ -22,6 +22,14 @@ upsize -D {{picoseconds}}; dnsize -D {{picoseconds}}
 _SIGNED = (" signed [", " [")
 
 
+# A multiplier is a module for the sake of FPGAs; gates are sized across its bounds.
+_DISSOLVE_MULTIPLIERS = (
+    "setattr -mod -set keep_hierarchy 1 * multiplier_* %d",
+    "flatten",
+    "setattr -mod -unset keep_hierarchy *",
+)
+
+
 @dataclass(frozen=True)
 class Mapped:
     """A netlist of standard cells and SRAM macros.
@@ -90,6 +98,7 @@ def map_cells(
             f'read_liberty -lib "{liberty.path}"',
             f"read_verilog {' '.join(files)}",
             f"hierarchy -check -top {top}",
+            *_DISSOLVE_MULTIPLIERS,
             f"synth -noabc -top {top}{' -flatten' if flatten else ''}",
             "delete */t:$scopeinfo",
             f'dfflibmap -liberty "{liberty.path}"',

@@ -14,6 +14,7 @@ from typing import Any
 from stillflow.boards.errors import INSTALL_BOARDS, ToolError
 from stillflow.boards.fpga.board import Board
 from stillflow.boards.fpga.pads import SYSTEM, BoardTop
+from stillflow.boards.multipliers.files import paired_multipliers
 from stillflow.boards.synthesis.targets import TARGETS
 from stillflow.boards.verilog import emit
 from stillflow.boards.yosys import run_yosys
@@ -68,6 +69,7 @@ class Flow:
     def prepare(self) -> None:
         """Write the system's Verilog, the pads' RTLIL and the constraints."""
         files = emit(System(self.system), SYSTEM)
+        files = paired_multipliers(files, self.board.device.target, SYSTEM)
         plan = make_platform(self.board).prepare(BoardTop(self.board), TOP)
         for name, content in {**plan.files, **files}.items():
             path = self.folder / name
@@ -86,7 +88,7 @@ class Flow:
             (
                 f"read_verilog {' '.join(self._sources)}",
                 f"read_rtlil {TOP}.il",
-                f"{TARGETS[self.board.device.target].synthesis(flatten=True)} -top {TOP}",
+                *TARGETS[self.board.device.target].commands(TOP, flatten=True),
                 "setattr -unset src */w:* */c:* */m:*",
                 f"write_json {TOP}.json",
                 f"tee -o stat.json stat -json -top {TOP}",

@@ -9,6 +9,7 @@ from stillflow.boards.files import write_bytes
 from stillflow.boards.fpga.board import Board
 from stillflow.boards.fpga.flow import TOP, make_platform, tool
 from stillflow.boards.fpga.pads import SYSTEM, BoardTop
+from stillflow.boards.multipliers.files import paired_multipliers
 from stillflow.boards.verilog import emit
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.system.system import System
@@ -75,6 +76,7 @@ def write_project(board: Board, config: AcceleratorConfig, folder: Path) -> list
     platform = make_platform(board)
     if board.memory is not None:
         files = emit(System(board.system(config)), SYSTEM)
+        files = paired_multipliers(files, board.device.target, SYSTEM)
         for name, text in files.items():
             platform.add_file(name, text)
         with _yosys():
@@ -84,7 +86,7 @@ def write_project(board: Board, config: AcceleratorConfig, folder: Path) -> list
         _write(folder, wanted)
         return [f"{TOP}.tcl"]
     part = f"{platform.device}{platform.package}-{platform.speed}"
-    core = emit(Accelerator(config), CORE)
+    core = paired_multipliers(emit(Accelerator(config), CORE), board.device.target, CORE)
     keys = {"sources": " ".join(core), "part": part, "core": CORE, "name": board.name,
             "mhz": board.clock / 1e6, "package": "package.tcl", "design": "design.tcl"}  # fmt: skip
     scripts = {"package.tcl": _PACKAGE.format(**keys), "design.tcl": _DESIGN.format(**keys)}

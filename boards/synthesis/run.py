@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from stillflow.boards.multipliers.files import paired_multipliers, single_multipliers
 from stillflow.boards.synthesis import words
 from stillflow.boards.synthesis.netlist import Netlist
 from stillflow.boards.synthesis.targets import Target
@@ -12,40 +13,44 @@ from stillflow.boards.yosys import run_yosys
 
 
 class Design:
-    """Verilog files in a folder of their own.
+    """Verilog files and a folder for runs over them.
 
     Parameters
     ----------
     folder : Path
-        Where the files are and results go.
-    files : tuple[str, ...]
-        File names.
+        Where files and results go.
+    files : Mapping[str, str]
+        File name to Verilog.
     top : str
         Module to synthesise.
     """
 
-    def __init__(self, folder: Path, files: tuple[str, ...], top: str) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, str], top: str) -> None:
         self.folder = folder
         self.files = files
         self.top = top
 
     def mapped(self, target: Target, *, flatten: bool = False) -> Netlist:
-        """Synthesise for a target.
+        """Synthesise for a target, with its multipliers.
 
         Parameters
         ----------
         target : Target
             FPGA family.
         flatten : bool
-            Dissolve the hierarchy first.
+            Dissolve the hierarchy first; then multipliers share primitives, too.
 
         Raises
         ------
         ToolError
             If Yosys fails.
         """
-        command = f"{target.synthesis(flatten=flatten)} -top {self.top}"
-        return self._netlist((command, "delete */t:$scopeinfo"))
+        if flatten:
+            files = paired_multipliers(self.files, target.name, self.top)
+        else:
+            files = single_multipliers(self.files, target.name)
+        commands = target.commands(self.top, flatten=flatten)
+        return self._netlist(files, (*commands, "delete */t:$scopeinfo"))
 
     def words(self) -> Netlist:
         """Read the design as it is written, for `stillflow.boards.synthesis.words`.
@@ -55,10 +60,12 @@ class Design:
         ToolError
             If Yosys fails.
         """
-        return self._netlist((f"hierarchy -check -top {self.top}", *words.PASSES))
+        return self._netlist(self.files, (f"hierarchy -check -top {self.top}", *words.PASSES))
 
-    def _netlist(self, passes: tuple[str, ...]) -> Netlist:
-        read = f"read_verilog {' '.join(self.files)}"
+    def _netlist(self, files: Mapping[str, str], passes: tuple[str, ...]) -> Netlist:
+        for name, text in files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        read = f"read_verilog {' '.join(files)}"
         # Where a cell comes from is most of a netlist, and nobody asks.
         write = ("setattr -unset src */w:* */c:* */m:*", "write_json netlist.json")
         run_yosys((read, *passes, *write), self.folder)
@@ -67,7 +74,7 @@ class Design:
 
 @contextmanager
 def design(files: Mapping[str, str], top: str) -> Iterator[Design]:
-    """Write a design to a temporary folder.
+    """Give a design a temporary folder.
 
     Parameters
     ----------
@@ -77,9 +84,7 @@ def design(files: Mapping[str, str], top: str) -> Iterator[Design]:
         Module to synthesise.
     """
     with tempfile.TemporaryDirectory(prefix="stillflow-") as folder:
-        for name, text in files.items():
-            Path(folder, name).write_text(text, encoding="utf-8")
-        yield Design(Path(folder), tuple(files), top)
+        yield Design(Path(folder), files, top)
 
 
 def find_block(name: str, modules: list[str]) -> str:

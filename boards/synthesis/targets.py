@@ -42,6 +42,9 @@ class Cell:
     rams: int = 0
 
 
+_BEHIND = "stillflow_hidden"  # type of a primitive while synthesis must not see it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """An FPGA family.
@@ -58,6 +61,10 @@ class Target:
         What a LUT and a block RAM are called.
     cells : tuple[Cell, ...]
         The first that fits counts.
+    hidden : str
+        A primitive that is kept out of the sight of the synthesis command, if any.
+    models : str
+        Yosys' file that declares it.
     """
 
     name: str
@@ -67,10 +74,25 @@ class Target:
     lut: str
     ram: str
     cells: tuple[Cell, ...]
+    hidden: str = ""
+    models: str = ""
 
     def synthesis(self, *, flatten: bool) -> str:
         """Yosys command with its hierarchy option."""
         return f"{self.command} {self.whole if flatten else self.blocks}".strip()
+
+    def commands(self, top: str, *, flatten: bool) -> tuple[str, ...]:
+        """Yosys commands that map a design that has been read."""
+        command = f"{self.synthesis(flatten=flatten)} -top {top}"
+        if not self.hidden:
+            return (command,)
+        return (
+            f"read_verilog -lib {self.models}",
+            f"rename {self.hidden} {_BEHIND}",
+            f"chtype -map {self.hidden} {_BEHIND}",
+            command,
+            f"chtype -map {_BEHIND} {self.hidden}",
+        )
 
     def cell(self, name: str) -> Cell:
         """Find what a cell type is; an unknown one is a level of logic that takes no site."""
@@ -108,6 +130,9 @@ _ECP5 = Target(
 _ICE40 = Target(
     name="ice40",
     command="synth_ice40 -dsp -spram",
+    # -dsp turns an SB_MAC16 that is there into an unclocked 16x16 (see also yosys#2922).
+    hidden="SB_MAC16",
+    models="+/ice40/cells_sim.v",
     lut="LUT4",
     ram="RAM40_4K",
     cells=(
@@ -122,6 +147,9 @@ _ICE40 = Target(
 _XC7 = Target(
     name="xc7",
     command="synth_xilinx -family xc7 -noiopad -noclkbuf",
+    # xilinx_dsp puts registers around a DSP48E1 that is there into it, and sums come out wrong.
+    hidden="DSP48E1",
+    models="+/xilinx/cells_sim.v",
     blocks="",
     whole="-flatten",
     lut="LUT6",

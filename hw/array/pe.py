@@ -4,7 +4,9 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.array.multiplier import Multiplier
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.unit import unit
 
 
 class WeightStationaryPE(wiring.Component):
@@ -19,7 +21,7 @@ class WeightStationaryPE(wiring.Component):
     Parameters
     ----------
     config : AcceleratorConfig
-        Word widths.
+        Word widths, and whether pixels pass through the chains.
 
     Members
     -------
@@ -30,7 +32,7 @@ class WeightStationaryPE(wiring.Component):
     i_shift, i_swap : ``In(1)``
         Move the chain; take the shadow weight.
     i_depthwise : ``In(1)``
-        Multiply ``i_chain`` instead of ``i_act``.
+        Multiply ``i_chain`` instead of ``i_act``; of no effect without such chains.
     o_product : ``Out(signed(act_bits + weight_bits))``
         Registered product.
 
@@ -50,9 +52,10 @@ class WeightStationaryPE(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         act, weight = config.act_bits, config.weight_bits
         chain = max(act, weight)
-        self.weight_bits = weight
-        self.unit_name = f"pe_ws_{act}x{weight}"
-        self.unit_key = (act, weight)
+        self.operands = act, weight
+        self.has_chains = config.has_chains
+        self.unit_name = f"pe_ws_{act}x{weight}" + "_dense" * (not self.has_chains)
+        self.unit_key = (act, weight, self.has_chains)
         super().__init__(
             {
                 "i_act": In(signed(act)),
@@ -69,17 +72,21 @@ class WeightStationaryPE(wiring.Component):
         """Build the PE."""
         m = Module()
 
+        multiplier = Multiplier(*self.operands, holds=True)
+        m.submodules.multiplier = unit(platform, multiplier)
         shadow = Signal.like(self.o_chain, reset_less=True)
-        weight = Signal(signed(self.weight_bits), reset_less=True)
-        act = Signal.like(self.i_act)
-        product = Signal.like(self.o_product, reset_less=True)
+        act = self.i_act
+        if self.has_chains:
+            act = Mux(self.i_depthwise, self.i_chain, self.i_act)
         with m.If(self.i_shift):
             m.d.sync += shadow.eq(self.i_chain)
-        with m.If(self.i_swap):
-            m.d.sync += weight.eq(shadow)
-        m.d.comb += act.eq(Mux(self.i_depthwise, self.i_chain, self.i_act))
-        m.d.sync += product.eq(act * weight)
-        m.d.comb += [self.o_chain.eq(shadow), self.o_product.eq(product)]
+        m.d.comb += [
+            multiplier.i_a.eq(act),
+            multiplier.i_b.eq(shadow),
+            multiplier.i_load.eq(self.i_swap),
+            self.o_chain.eq(shadow),
+            self.o_product.eq(multiplier.o_product),
+        ]
 
         return m
 
@@ -142,13 +149,16 @@ class OutputStationaryPE(wiring.Component):
         """Build the PE."""
         m = Module()
 
-        product = Signal(
-            signed(len(self.i_act) + len(self.i_weight)), name="product", reset_less=True
-        )
+        multiplier = Multiplier(len(self.i_act), len(self.i_weight))
+        m.submodules.multiplier = unit(platform, multiplier)
         psum = Signal(signed(self.acc_bits), name="psum", reset_less=True)
         total = Signal.like(psum, name="total")
-        m.d.sync += [self.o_weight.eq(self.i_weight), product.eq(self.i_act * self.o_weight)]
-        m.d.comb += total.eq(Mux(self.i_opens, 0, psum) + product)
+        m.d.sync += self.o_weight.eq(self.i_weight)
+        m.d.comb += [
+            multiplier.i_a.eq(self.i_act),
+            multiplier.i_b.eq(self.o_weight),
+            total.eq(Mux(self.i_opens, 0, psum) + multiplier.o_product),
+        ]
         with m.If(self.i_adds):
             m.d.sync += psum.eq(total)
         if self.waits:
@@ -205,9 +215,12 @@ class NoLocalReusePE(wiring.Component):
         """Build the PE."""
         m = Module()
 
-        product = Signal.like(self.o_product, reset_less=True)
-        weight = Signal.like(self.i_weight)
-        m.d.comb += [weight.eq(Mux(self.i_used, self.i_weight, 0)), self.o_product.eq(product)]
-        m.d.sync += product.eq(self.i_act * weight)
+        multiplier = Multiplier(len(self.i_act), len(self.i_weight))
+        m.submodules.multiplier = unit(platform, multiplier)
+        m.d.comb += [
+            multiplier.i_a.eq(self.i_act),
+            multiplier.i_b.eq(Mux(self.i_used, self.i_weight, 0)),
+            self.o_product.eq(multiplier.o_product),
+        ]
 
         return m

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.array.multiplier import Multiplier
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.unit import unit
@@ -106,11 +107,14 @@ class RowStationaryPE(wiring.Component):
         m.submodules.ifmap = unit(platform, ifmap)
         m.submodules.filters = unit(platform, filters)
         m.submodules.psums = unit(platform, psums)
-        product = Signal(signed(config.act_bits + config.weight_bits), reset_less=True)
+        multiplier = Multiplier(config.act_bits, config.weight_bits)
+        m.submodules.multiplier = unit(platform, multiplier)
+        product = multiplier.o_product
         held = Signal(signed(config.acc_bits))
         total = Signal(signed(config.acc_bits))
-        m.d.sync += product.eq(ifmap.o_read_data.as_signed() * filters.o_read_data.as_signed())
         m.d.comb += [
+            multiplier.i_a.eq(ifmap.o_read_data),
+            multiplier.i_b.eq(filters.o_read_data),
             ifmap.i_write_en.eq(self.i_act_write),
             ifmap.i_write_addr.eq(self.i_act_addr),
             ifmap.i_write_data.eq(self.i_act),

@@ -39,8 +39,10 @@ class WeightStationaryColumn(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         act, weight = config.act_bits, config.weight_bits
-        self.unit_name = f"column_ws_{config.rows}x{act}x{weight}"
-        self.unit_key = (config.rows, act, weight)
+        self.unit_name = f"column_ws_{config.rows}x{act}x{weight}" + "_dense" * (
+            not config.has_chains
+        )
+        self.unit_key = (config.rows, act, weight, config.has_chains)
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(act), config.rows)),

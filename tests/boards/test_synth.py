@@ -95,14 +95,15 @@ def measure_pieces(component, target):
 def test_every_target_finds_memory_multiplier_and_adders(target):
     found = measure_pieces(Pieces(), target)
     by_name = {block.name: block for block in found.blocks}
-    assert list(by_name) == ["top", "pe_ws_8x8", "sram_1r1w_1024x8"]
+    assert list(by_name) == ["top", "pe_ws_8x8", "multiplier_8x8_held", "sram_1r1w_1024x8"]
     memory = by_name["sram_1r1w_1024x8"].size
     assert memory.rams == (2 if target == "ice40" else 1)
     assert memory.luts == memory.ffs == 0
     assert not found.memories_elsewhere
     assert by_name["pe_ws_8x8"].size.dsps == 1
-    in_dsp = target in ("xc7", "ice40")  # its registers too; one level chooses the activation
-    assert by_name["pe_ws_8x8"].levels == (1 if in_dsp else 2)
+    assert by_name["pe_ws_8x8"].levels == 1  # chooses the activation; the product is in the DSP
+    held_outside = 8 * (target == "gowin")
+    assert by_name["pe_ws_8x8"].size.ffs == 8 + held_outside
     top = by_name["top"]
     assert top.size.ffs == by_name["pe_ws_8x8"].size.ffs + 34
     assert top.size.carries >= 3

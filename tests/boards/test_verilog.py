@@ -10,7 +10,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.boards.errors import ToolError
-from stillflow.boards.verilog import emit, plain_names
+from stillflow.boards.verilog import emit
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.unit import unit
@@ -200,10 +200,3 @@ def test_srams_are_one_module_and_tables_keep_their_contents():
 def test_the_top_must_not_be_called_like_a_unit():
     with pytest.raises(ValueError, match=r"^name must differ from the units' names, not 'row'$"):
         emit(Grid(), "row")
-
-
-def test_plain_names_stay_distinct_and_alike_everywhere():
-    text = r"wire \a$1 ; wire a_1; wire \reg ; wire \3x ; assign \a$1  = \a.1 ; wire \_ ;"
-    assert plain_names(text) == (
-        "wire a_1_; wire a_1; wire reg_; wire n_3x; assign a_1_ = a_1__; wire n_;"
-    )

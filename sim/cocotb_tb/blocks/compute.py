@@ -23,7 +23,8 @@ async def pe_keeps_its_weight(handle: Any) -> None:
     shadow = weight = None
     for _ in range(400):
         act, chain = dut.word(config.act_bits), dut.word(min(config.act_bits, config.weight_bits))
-        shift, swap, deep = dut.coin(0.5), dut.coin(0.3), dut.coin(0.3)
+        shift, swap = dut.coin(0.5), dut.coin(0.3)
+        deep = config.has_chains and dut.coin(0.3)
         dut.set(i_act=act, i_chain=chain, i_shift=shift, i_swap=swap, i_depthwise=deep)
         product = None if weight is None else (chain if deep else act) * weight
         weight = shadow if swap else weight

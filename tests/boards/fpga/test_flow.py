@@ -1,4 +1,7 @@
-"""The tools from pads to bitstream, and `stillflow build`, with a system of a few registers."""
+"""The tools from pads to bitstream, and `stillflow build`, with a system of a few registers.
+
+Two multipliers are in it, so that the tools see each family's primitive.
+"""
 
 import json
 
@@ -12,13 +15,30 @@ from stillflow.boards.fpga import estimate, flow
 from stillflow.boards.fpga.board import BOARDS
 from stillflow.boards.fpga.estimate import Estimate
 from stillflow.boards.fpga.flow import Flow
+from stillflow.boards.multipliers.text import Words
+from tests.boards.multipliers.check import generic
 
 BUILDABLE = [name for name, board in BOARDS.items() if board.device.place_and_route]
 FITS = Estimate(tool="none", rows={"LUT4": (1, 2)}, levels=1, mhz=1.0)
 
 
+MULTIPLIERS = """
+module small_array(input clk, input rx, output parity);
+  reg [23:0] words;
+  always @(posedge clk) words <= {words[22:0], rx};
+  wire [15:0] low, high;
+  multiplier_8x8_held m0(.clk(clk), .i_a(words[7:0]), .i_b(words[15:8]), .i_load(words[23]),
+    .o_product(low));
+  multiplier_8x8_held m1(.clk(clk), .i_a(words[7:0]), .i_b(words[23:16]), .i_load(words[23]),
+    .o_product(high));
+  assign parity = ^{low, high};
+endmodule
+"""
+PRIMITIVES = {"ice40": ("ICESTORM_DSP", 1), "ecp5": ("MULT18X18D", 2), "gowin": ("MULT9X9", 2)}
+
+
 def small_system(component, name):
-    """Verilog with a system's ports: every output counts what comes in."""
+    """Verilog with a system's ports: every output counts what comes in, and products of it."""
     ports, body = ["input clk", "input rst"], []
     for port, member in component.signature.members.items():
         width = Shape.cast(member.shape).width
@@ -26,9 +46,11 @@ def small_system(component, name):
             ports.append(f"input [{width - 1}:0] {port}")
             continue
         ports.append(f"output reg [{width - 1}:0] {port}")
-        body.append(f"always @(posedge clk) {port} <= rst ? 0 : {port} + i_rx;")
-    lines = [f"module {name}({', '.join(ports)});", *body, "endmodule", ""]
-    return {f"{name}.v": "\n".join(lines)}
+        body.append(f"always @(posedge clk) {port} <= rst ? 0 : {port} + i_rx + parity;")
+    inside = ["wire parity;", "small_array small(.clk(clk), .rx(i_rx), .parity(parity));", *body]
+    lines = [f"module {name}({', '.join(ports)});", *inside, "endmodule", ""]
+    files = {f"{name}.v": "\n".join(lines), "small_array.v": MULTIPLIERS}
+    return files | generic(Words(8, 8, holds=True))
 
 
 @pytest.fixture
@@ -47,6 +69,8 @@ def test_every_boards_tools_make_a_bitstream(name, small, tmp_path, capsys):
     assert [run["seed"] for run in report["runs"]] == [1, 2]
     assert report["worst_mhz"] == min(run["mhz"] for run in report["runs"])
     assert report["worst_mhz"] * 1e6 > board.clock
+    cell, number = PRIMITIVES[board.device.target]
+    assert [run["used"][cell] for run in report["runs"]] == [number, number]
     assert report["bitstream"] == board.bitstream
     assert report["tools"]["nextpnr"].startswith("nextpnr-")
     assert (folder / board.bitstream).stat().st_size > 10_000

@@ -1,0 +1,1 @@
+"""The PEs' multipliers made of the FPGA families' own primitives."""

@@ -1,0 +1,166 @@
+"""Which multipliers find a primitive, and that the primitive is the same to the bit."""
+
+from dataclasses import replace
+
+import pytest
+
+from stillflow.boards.multipliers.catalogue import PRIMITIVES
+from stillflow.boards.multipliers.files import paired_multipliers, single_multipliers
+from stillflow.boards.multipliers.text import Words
+from stillflow.boards.synthesis import targets
+from stillflow.boards.synthesis.run import design
+from stillflow.boards.synthesis.targets import TARGETS
+from stillflow.boards.verilog import emit
+from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
+from stillflow.hw.array.output_stationary import OutputStationaryArray
+from stillflow.hw.array.row_stationary import RowStationaryArray
+from stillflow.hw.array.weight_stationary import WeightStationaryArray
+from stillflow.hw.config import Dataflow
+from stillflow.hw.presets import ICEBREAKER, TINY
+from tests.boards.multipliers.check import (
+    GATE,
+    array_differences,
+    differences,
+    generic,
+    pair_design,
+)
+
+INT8 = Words(8, 8, holds=False)
+HELD = replace(INT8, holds=True)
+CELLS = {"ecp5": "MULT18X18D", "ice40": "SB_MAC16", "xc7": "DSP48E1", "gowin": "MULT9X9"}
+ARRAYS = {
+    Dataflow.WEIGHT_STATIONARY: WeightStationaryArray,
+    Dataflow.OUTPUT_STATIONARY: OutputStationaryArray,
+    Dataflow.NO_LOCAL_REUSE: NoLocalReuseArray,
+    Dataflow.ROW_STATIONARY: RowStationaryArray,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [INT8, HELD], ids=lambda words: words.name)
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_mapped_multipliers_are_generic_ones_for_all_operands(target, words):
+    assert differences(words, target) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [Words(5, 7, False), Words(4, 3, True)], ids=lambda w: w.name)
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_narrow_words_are_extended(target, words):
+    assert differences(words, target) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "old", "new"),
+    [
+        ("ecp5", '.REG_INPUTB_CE("CE1")', '.REG_INPUTB_CE("CE0")'),
+        ("ecp5", "{10{i_a[7]}}", "10'd0"),
+        ("ice40", ".BHOLD(~i_load)", ".BHOLD(1'b0)"),
+        ("ice40", ".TOP_8x8_MULT_REG(1'b1)", ".TOP_8x8_MULT_REG(1'b0)"),
+        ("xc7", ".C(48'd32768)", ".C(48'd0)"),
+        ("xc7", ".DREG(1)", ".DREG(0)"),
+        ("gowin", "if (i_load)", "if (1)"),
+        ("gowin", ".OUT_REG(1'b1)", ".OUT_REG(1'b0)"),
+    ],
+)
+def test_a_planted_bug_is_found(target, old, new):
+    def plant(files):
+        changed = {name: text.replace(old, new, 1) for name, text in files.items()}
+        assert changed != files
+        return changed
+
+    assert differences(HELD, target, plant) > 0
+
+
+@pytest.mark.slow
+def test_ice40_synthesis_would_spoil_a_primitive_that_it_sees(monkeypatch):
+    """The day that this fails, `Target.hidden` may go."""
+    monkeypatch.setitem(targets.TARGETS, "ice40", replace(TARGETS["ice40"], hidden=""))
+    assert differences(INT8, "ice40") > 0
+
+
+@pytest.mark.parametrize(
+    ("flow", "target", "primitives"),
+    [
+        *((flow, "ice40", 8) for flow in ARRAYS),
+        *((flow, "ecp5", 16) for flow in ARRAYS),
+        *((flow, "gowin", 16) for flow in ARRAYS),
+        (Dataflow.WEIGHT_STATIONARY, "xc7", 8),
+        (Dataflow.OUTPUT_STATIONARY, "xc7", 8),
+        (Dataflow.NO_LOCAL_REUSE, "xc7", 8),
+        (Dataflow.ROW_STATIONARY, "xc7", 16),  # operands come from scratchpads of their own
+    ],
+)
+def test_products_share_primitives_in_an_array(flow, target, primitives):
+    config = replace(ICEBREAKER, dataflow=flow)
+    top = "the_array"
+    with design(emit(ARRAYS[flow](config), top), top) as made:
+        cells = made.mapped(TARGETS[target], flatten=True).cells(top)
+    assert cells[CELLS[target]] == primitives
+    assert not cells.keys() & ({*CELLS.values()} - {CELLS[target]})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [ICEBREAKER, TINY], ids=lambda config: config.name)
+@pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE])
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_mapped_arrays_are_the_arrays(target, flow, config):
+    """Synthesis may move registers into primitives, and adders: not so that a sum changes."""
+    assert array_differences(ARRAYS[flow](replace(config, dataflow=flow)), target) == 0
+
+
+@pytest.mark.slow
+def test_7_series_synthesis_would_spoil_a_primitive_that_it_sees(monkeypatch):
+    monkeypatch.setitem(targets.TARGETS, "xc7", replace(TARGETS["xc7"], hidden=""))
+    assert array_differences(WeightStationaryArray(ICEBREAKER), "xc7") > 0
+
+
+def test_depthwise_chains_leave_no_operand_in_common():
+    files = emit(WeightStationaryArray(TINY), "the_array")
+    names = paired_multipliers(files, "xc7", "the_array").keys()
+    assert "multiplier_8x8_held.v" in names
+    assert not any(name.endswith("_pair.v") for name in names)
+
+
+def test_an_odd_multiplier_stays_single():
+    config = replace(ICEBREAKER, rows=3, cols=3, dataflow=Dataflow.OUTPUT_STATIONARY)
+    files = paired_multipliers(emit(OutputStationaryArray(config), "an_array"), "ice40", "an_array")
+    assert {"an_array.v", "multiplier_8x8.v", "multiplier_8x8_pair.v"} == files.keys()
+    assert files["an_array.v"].count("multiplier_8x8_pair ") == 4
+    assert files["an_array.v"].count("multiplier_8x8 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "words", "fits"),
+    [
+        ("ecp5", Words(18, 18, False), True),
+        ("ecp5", Words(18, 19, False), False),
+        ("ice40", Words(8, 9, True), False),
+        ("xc7", INT8, False),  # only pairs
+        ("gowin", Words(9, 10, False), True),
+        ("gowin", Words(19, 9, False), False),
+        ("none", INT8, False),
+    ],
+)
+def test_what_does_not_fit_stays_generic(target, words, fits):
+    files = generic(words)
+    assert (single_multipliers(files, target) != files) == fits
+
+
+def test_wide_words_are_not_paired():
+    words = Words(9, 8, holds=False)
+    files = pair_design(words, "xc7", GATE)
+    assert paired_multipliers(files, "xc7", GATE).keys() == files.keys()
+
+
+@pytest.mark.parametrize("name", ["multiplier_8x8", "multiplier_16x8_held"])
+def test_names_come_back(name):
+    words = Words.read(name)
+    assert words is not None
+    assert words.name == name
+
+
+@pytest.mark.parametrize("name", ["multiplier_8x0", "multiplier_8x8_pair", "pe_ws_8x8"])
+def test_other_names_are_no_multipliers(name):
+    assert Words.read(name) is None
