@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 
+from stillflow.hw.dma.register_slice import RegisterSlice
 from stillflow.hw.link import PAUSE_BYTES
 from stillflow.hw.system.axi_lite import AxiLiteMaster
 from stillflow.hw.system.axi_memory import AxiMemory
@@ -92,7 +93,10 @@ class System(wiring.Component):
         wiring.connect(m, link.o_bytes, transmitter.i_bytes)
         wiring.connect(m, link.registers, registers.words)
         wiring.connect(m, link.memory, bus.words)
-        wiring.connect(m, bus.port, memory.port)
+        if config.accelerator.axi_slices:
+            self._connect_port(m, bus.port, memory.port)
+        else:
+            wiring.connect(m, bus.port, memory.port)
         for name, member in registers.signature.members.items():
             if name != "words":
                 master = getattr(registers, name)
@@ -105,6 +109,17 @@ class System(wiring.Component):
                 m.d.comb += pin.eq(port) if name.startswith("i_") else port.eq(pin)
 
         return m
+
+    def _connect_port(self, m: Module, asks: Any, answers: Any) -> None:
+        """Cut the way of the requests; what was read needs none."""
+        m.submodules.requests = part = RegisterSlice(asks.requests.payload.shape())
+        wiring.connect(m, asks.requests, part.i)
+        wiring.connect(m, part.o, answers.requests)
+        m.d.comb += [
+            asks.read.eq(answers.read),
+            asks.read_data.eq(answers.read_data),
+            asks.read_source.eq(answers.read_source),
+        ]
 
     def _connect_memory(self, m: Module, core: Any, bus: AxiMemory) -> None:
         for channel, slave in (("ar", bus.ar), ("aw", bus.aw)):
