@@ -65,6 +65,9 @@ class Target:
         A primitive that is kept out of the sight of the synthesis command, if any.
     models : str
         Yosys' file that declares it.
+    products : tuple[str, ...]
+        Yosys commands that map products before the synthesis command's ``coarse`` part, if that
+        does not do it rightly itself.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Target:
     cells: tuple[Cell, ...]
     hidden: str = ""
     models: str = ""
+    products: tuple[str, ...] = ()
 
     def synthesis(self, *, flatten: bool) -> str:
         """Yosys command with its hierarchy option."""
@@ -84,6 +88,8 @@ class Target:
     def commands(self, top: str, *, flatten: bool) -> tuple[str, ...]:
         """Yosys commands that map a design that has been read."""
         command = f"{self.synthesis(flatten=flatten)} -top {top}"
+        if self.products:
+            return (f"{command} -run begin:coarse", *self.products, f"{command} -run coarse:")
         if not self.hidden:
             return (command,)
         return (
@@ -127,12 +133,25 @@ _ECP5 = Target(
         Cell("DP16KD PDPW16KD", Kind.RAM, rams=1),
     ),
 )
+_MAC16 = (
+    "-D DSP_NAME=$__MUL16X16 -D DSP_A_MAXWIDTH=16 -D DSP_B_MAXWIDTH=16"
+    " -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=11"
+)
 _ICE40 = Target(
     name="ice40",
-    command="synth_ice40 -dsp -spram",
-    # -dsp turns an SB_MAC16 that is there into an unclocked 16x16 (see also yosys#2922).
-    hidden="SB_MAC16",
-    models="+/ice40/cells_sim.v",
+    command="synth_ice40 -spram",
+    # What -dsp does, but for its last pass, ice40_dsp: that takes registers and adders into an
+    # SB_MAC16, loses one of two products that are added, and makes one that is there an unclocked
+    # 16x16 (see also yosys#2922).
+    products=(
+        "opt -nodffe -nosdff",
+        "wreduce",
+        "peepopt",
+        "opt_clean",
+        f"techmap -map +/mul2dsp.v -map +/ice40/dsp_map.v {_MAC16}",
+        "setattr -unset mul2dsp a:mul2dsp",
+        "chtype -set $mul t:$__soft_mul",
+    ),
     lut="LUT4",
     ram="RAM40_4K",
     cells=(

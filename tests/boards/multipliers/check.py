@@ -93,13 +93,23 @@ def differences(words: Words, target: str, change: Change = lambda files: files)
         return _simulate(files, folder, cycles=(1 << _counted(words, shares=shares)) + SETTLED)
 
 
-def array_differences(array: wiring.Component, target: str) -> int:
-    """Count cycles of 20,000 in which a mapped array and the array itself differ, all at random."""
-    files = emit(array, GATE)
+def mapped_differences(
+    component: wiring.Component,
+    target: str,
+    *,
+    cycles: int = 20_000,
+    inputs: Mapping[str, str] | None = None,
+) -> int:
+    """Count cycles in which a mapped component and the component itself differ.
+
+    Inputs are all at random, but for those that ``inputs`` gives Verilog expressions of; ``dice``
+    in them are 32 random bits of the cycle.
+    """
+    files = emit(component, GATE)
     with tempfile.TemporaryDirectory(prefix="stillflow-") as scratch:
         folder = Path(scratch)
         _map(paired_multipliers(files, target, GATE), target, folder)
-        inputs = re.findall(
+        driven = re.findall(
             r"^  input (?:signed )?(?:\[(\d+):0\] )?(\w+);", files[f"{GATE}.v"], re.M
         )
         outputs = re.findall(
@@ -109,13 +119,16 @@ def array_differences(array: wiring.Component, target: str) -> int:
             name: text.replace(f"module {GATE}(", "module gold(") for name, text in files.items()
         }
         gold["gold.v"] = gold.pop(f"{GATE}.v")
-        gold["bench.v"] = _noise_bench(inputs, outputs)
-        return _simulate(gold, folder, cycles=20_000)
+        gold["bench.v"] = _noise_bench(driven, outputs, inputs or {})
+        return _simulate(gold, folder, cycles)
 
 
-def _noise_bench(inputs: list[tuple[str, str]], outputs: list[tuple[str, str]]) -> str:
+def _noise_bench(
+    inputs: list[tuple[str, str]], outputs: list[tuple[str, str]], given: Mapping[str, str]
+) -> str:
     driven = [(int(high or 0), name) for high, name in inputs if name not in ("clk", "rst")]
-    lines = ["module bench(input clk, output reg [31:0] bad);", "  reg [31:0] count;"]
+    assert given.keys() <= {name for _, name in driven}
+    lines = ["module bench(input clk, output reg [31:0] bad);", "  reg [31:0] count, dice;"]
     lines += [f"  reg [{high}:0] {name};" for high, name in driven]
     pins = [".clk(clk), .rst(1'b0)", *(f".{name}({name})" for _, name in driven)]
     for block in ("gold", GATE):
@@ -132,10 +145,10 @@ def _noise_bench(inputs: list[tuple[str, str]], outputs: list[tuple[str, str]]) 
         "  end",
         "  always @(posedge clk) begin",
     ]
-    lines.append("    count <= count + 1;")
+    lines += ["    count <= count + 1;", "    dice = $random;"]
     for high, name in driven:
         words = ", ".join(["$random"] * (high // 32 + 1))
-        lines.append(f"    {name} <= {{{words}}};")
+        lines.append(f"    {name} <= {given.get(name, f'{{{words}}}')};")
     lines.append(f"    if (count > 200 && {both[0]} != {both[1]}) bad <= bad + 1;")
     return "\n".join([*lines, "  end", "endmodule", ""])
 

@@ -16,18 +16,21 @@ from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.array.row_stationary import RowStationaryArray
 from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.config import Dataflow
-from stillflow.hw.presets import ICEBREAKER, TINY
+from stillflow.hw.post.finish_lane import FinishLane
+from stillflow.hw.post.requantize import RequantLane
+from stillflow.hw.presets import EYERISS, ICEBREAKER, TINY
 from tests.boards.multipliers.check import (
     GATE,
-    array_differences,
     differences,
     generic,
+    mapped_differences,
     pair_design,
 )
 
 INT8 = Words(8, 8, holds=False)
 HELD = replace(INT8, holds=True)
 CELLS = {"ecp5": "MULT18X18D", "ice40": "SB_MAC16", "xc7": "DSP48E1", "gowin": "MULT9X9"}
+LANE_CYCLES = 120_000
 ARRAYS = {
     Dataflow.WEIGHT_STATIONARY: WeightStationaryArray,
     Dataflow.OUTPUT_STATIONARY: OutputStationaryArray,
@@ -74,10 +77,55 @@ def test_a_planted_bug_is_found(target, old, new):
 
 
 @pytest.mark.slow
-def test_ice40_synthesis_would_spoil_a_primitive_that_it_sees(monkeypatch):
-    """The day that this fails, `Target.hidden` may go."""
-    monkeypatch.setitem(targets.TARGETS, "ice40", replace(TARGETS["ice40"], hidden=""))
-    assert differences(INT8, "ice40") > 0
+def test_ice40_dsp_would_spoil_products(monkeypatch):
+    """The day that this fails, `Target.products` may go."""
+    spoils = replace(TARGETS["ice40"], command="synth_ice40 -dsp -spram", products=())
+    monkeypatch.setitem(targets.TARGETS, "ice40", spoils)
+    assert differences(INT8, "ice40") > 0  # primitives that it sees
+    lane = RequantLane(TINY)
+    assert mapped_differences(lane, "ice40", inputs=_near_activations(TINY), cycles=LANE_CYCLES) > 0
+
+
+def _near_activations(config):
+    """Psums of all sizes, with extremes and powers of two, and scales that make words of them."""
+    acc, act = config.acc_bits, config.act_bits
+    return {
+        "i_psum": "$signed(&dice[7:5] ? {dice[31], {63{dice[30]}}} : {$random, $random}) >>> "
+        f"({64 - acc} + dice[4:0])",
+        "i_significand": "24'h800000 | (&dice[15:13] ? {24{dice[16]}} : $random)",
+        "i_shift": f"{acc + 21 - act} - dice[4:0] + dice[12:8] % {act + 5}",
+        "i_min": f"&dice[19:17] ? $random : {-(1 << act - 1)}",
+        "i_max": f"&dice[22:20] ? $random : {(1 << act - 1) - 1}",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [TINY, EYERISS], ids=lambda config: config.name)
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_mapped_requantisers_are_the_requantisers(target, config):
+    """Their products are left to inference, and so are those of finishers and of wide words."""
+    inputs = _near_activations(config)
+    assert mapped_differences(RequantLane(config), target, inputs=inputs, cycles=LANE_CYCLES) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", PRIMITIVES)
+def test_mapped_finishers_are_the_finishers(target):
+    # EYERISS: words without a table, which would be a block RAM
+    assert mapped_differences(FinishLane(EYERISS), target, cycles=LANE_CYCLES) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.OUTPUT_STATIONARY])
+def test_inferred_products_of_wide_words_are_right_on_ice40(flow):
+    config = replace(TINY, dataflow=flow, act_bits=16, weight_bits=16, acc_bits=48)
+    assert mapped_differences(ARRAYS[flow](config), "ice40") == 0
+
+
+def test_ice40_has_a_primitive_for_each_product_of_a_requantiser():
+    top = "a_lane"
+    with design(emit(RequantLane(TINY), top), top) as made:
+        assert made.mapped(TARGETS["ice40"]).cells(top)["SB_MAC16"] == 4  # ice40_dsp left three
 
 
 @pytest.mark.parametrize(
@@ -107,13 +155,13 @@ def test_products_share_primitives_in_an_array(flow, target, primitives):
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_arrays_are_the_arrays(target, flow, config):
     """Synthesis may move registers into primitives, and adders: not so that a sum changes."""
-    assert array_differences(ARRAYS[flow](replace(config, dataflow=flow)), target) == 0
+    assert mapped_differences(ARRAYS[flow](replace(config, dataflow=flow)), target) == 0
 
 
 @pytest.mark.slow
 def test_7_series_synthesis_would_spoil_a_primitive_that_it_sees(monkeypatch):
     monkeypatch.setitem(targets.TARGETS, "xc7", replace(TARGETS["xc7"], hidden=""))
-    assert array_differences(WeightStationaryArray(ICEBREAKER), "xc7") > 0
+    assert mapped_differences(WeightStationaryArray(ICEBREAKER), "xc7") > 0
 
 
 def test_depthwise_chains_leave_no_operand_in_common():
