@@ -6,9 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.descriptor_register import DescriptorRegister
+from stillflow.hw.control.stamps import Stamps
+from stillflow.hw.control.watchdog import Watchdog
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
-from stillflow.hw.signals import signals
+from stillflow.hw.signals import delayed, signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
 
 DRAIN_CYCLES = 1 << 16  # an abort that waits longer for answers reports its error meanwhile
@@ -166,23 +168,19 @@ class JobControl(wiring.Component):
             self.o_layer.eq(descriptor.o_layer),
         ]
 
-        # Watchdog.
-        quiet = Signal(32)
-        m.d.sync += quiet.eq(quiet + 1)
-        with m.If(self.i_progress | (state == State.IDLE) | (state == State.DRAIN)):
-            m.d.sync += quiet.eq(0)
-        barks, error, fails = signals("barks error fails")
-        error_code, error_address = (
-            Signal.like(port, name=name, reset_less=True)
-            for name, port in (("code", self.i_error_code), ("place", self.i_error_address))
-        )
-        m.d.sync += [
-            barks.eq((self.i_watchdog != 0) & (quiet >= self.i_watchdog)),
-            error.eq(self.i_error),
-            error_code.eq(self.i_error_code),
-            error_address.eq(self.i_error_address),
+        m.submodules.watchdog = watchdog = Watchdog()
+        waits = (state == State.IDLE) | (state == State.DRAIN)
+        m.d.comb += [
+            watchdog.i_limit.eq(self.i_watchdog),
+            watchdog.i_progress.eq(self.i_progress | waits),
         ]
-        m.d.comb += fails.eq(error | barks)
+        error, code, place = (
+            delayed(m, port, 1, name)
+            for port, name in (
+                (self.i_error, "error"), (self.i_error_code, "code"), (self.i_error_address, "place"),
+            )
+        )  # fmt: skip
+        fails = error | watchdog.o_barks
 
         drain = Signal(range(DRAIN_CYCLES + 1))
         overdue = Signal()
@@ -205,17 +203,12 @@ class JobControl(wiring.Component):
         # behind the events, and nothing of the record itself is counted yet.
         settled = Signal()
         m.d.sync += settled.eq(state == State.RECORD)
-        stamped = (Counter.CYCLES, Counter.DRAM_READ_BYTES, Counter.DRAM_WRITE_BYTES)
-        for counter in Counter:
-            value = self.i_counters[counter]
-            if counter in stamped:
-                stamp = Signal(
-                    self.config.counter_bits, name=f"stamp_{counter.name.lower()}", reset_less=True
-                )
-                with m.If(settled):
-                    m.d.sync += stamp.eq(value)
-                value = stamp
-            m.d.comb += self.o_counters[counter].eq(value)
+        m.submodules.stamps = stamps = Stamps(self.config)
+        m.d.comb += [
+            stamps.i_take.eq(settled),
+            stamps.i_counters.eq(self.i_counters),
+            self.o_counters.eq(stamps.o_counters),
+        ]
 
         m.d.sync += self.o_begin.eq(0)
         with m.Switch(state):
@@ -298,8 +291,8 @@ class JobControl(wiring.Component):
         with m.If(running & fails):
             m.d.sync += [
                 failed.eq(1),
-                self.o_error_code.eq(Mux(error, error_code, ErrorCode.WATCHDOG.value)),
-                self.o_error_address.eq(Mux(error, error_address, address)),
+                self.o_error_code.eq(Mux(error, code, ErrorCode.WATCHDOG.value)),
+                self.o_error_address.eq(Mux(error, place, address)),
                 state.eq(State.DRAIN),
             ]
         with m.If(self.i_soft_reset):

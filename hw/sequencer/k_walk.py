@@ -5,7 +5,8 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, NestAddress, drive_counts
+from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts
+from stillflow.hw.sequencer.nest_address import NestAddress
 from stillflow.hw.words import LayerDescriptor
 
 

@@ -5,7 +5,8 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.sequencer.nest import Choice, LoopNest, NestAddress, drive_counts, loop_counts
+from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
+from stillflow.hw.sequencer.nest_address import NestAddress
 from stillflow.hw.words import LayerDescriptor
 
 

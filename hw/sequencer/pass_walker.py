@@ -7,15 +7,9 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.filter_position import FilterPosition
-from stillflow.hw.sequencer.nest import (
-    Choice,
-    Count,
-    LoopNest,
-    NestAddress,
-    drive_counts,
-    loop_counts,
-)
+from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest import TileLevel as Level
+from stillflow.hw.sequencer.nest_address import NestAddress
 from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals

@@ -9,14 +9,8 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.residual import TABLE_BYTES, Join
 from stillflow.hw.sequencer.group_rows import GroupRows
-from stillflow.hw.sequencer.nest import (
-    Choice,
-    LoopNest,
-    NestAddress,
-    drive_counts,
-    loop_counts,
-    tile_origin,
-)
+from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
+from stillflow.hw.sequencer.nest_address import NestAddress, tile_origin
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.signals import signals
 from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind

@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.hw.sequencer.nest import Choice, LoopNest, NestAddress, drive_counts
+from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts
+from stillflow.hw.sequencer.nest_address import NestAddress
 from stillflow.sim import bench
 
 counts_lists = st.lists(st.integers(1, 4), min_size=1, max_size=4)
