@@ -174,12 +174,9 @@ class JobControl(wiring.Component):
             watchdog.i_limit.eq(self.i_watchdog),
             watchdog.i_progress.eq(self.i_progress | waits),
         ]
-        error, code, place = (
-            delayed(m, port, 1, name)
-            for port, name in (
-                (self.i_error, "error"), (self.i_error_code, "code"), (self.i_error_address, "place"),
-            )
-        )  # fmt: skip
+        error = delayed(m, self.i_error, 1, "error")
+        code = delayed(m, self.i_error_code, 1, "code")
+        place = delayed(m, self.i_error_address, 1, "place")
         fails = error | watchdog.o_barks
 
         drain = Signal(range(DRAIN_CYCLES + 1))
