@@ -144,7 +144,7 @@ class Streamer(wiring.Component):
         drive_counts(m, nest, counts, settled=False)
         moved = nest.o_level
         m.d.comb += [
-            nest.i_step.eq(starts | (active & ~nest.o_done)),
+            nest.i_step.eq((starts & ~depthwise) | (active & ~nest.o_done)),
             last.eq(active & nest.o_done),
             finishing.eq(last | fir_finishing),
         ]
