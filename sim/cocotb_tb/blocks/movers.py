@@ -46,7 +46,9 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
         (layer,) = program.layers
         mapping, layout = layer.mapping, program.layouts["l:ofmap"]
         fields = layer.descriptor | {"checksum": 0}
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields), i_begin=1)
+        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
+        await dut.tick()
+        dut.set(i_begin=1)
         await dut.tick()
         dut.set(i_begin=0)
         left = mapping.work.G * mapping.blocks * shape.N * shape.E * shape.F

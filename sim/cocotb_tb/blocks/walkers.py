@@ -77,7 +77,9 @@ async def loads_are_those_of_a_literal_walk(handle: Any) -> None:
     layout = Segment(dut.config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(dut.config), fields), i_start=1)
+        dut.set(i_layer=bits_of(LayerDescriptor(dut.config), fields))
+        await dut.tick()
+        dut.set(i_start=1)
         await dut.tick()
         dut.set(i_start=0)
         segments: list[dict[str, Any]] = []
@@ -205,6 +207,7 @@ async def run_steps(
     check : callable
         Called with the step that waits for its start.
     """
+    await dut.tick()
     dut.set(i_begin=1, i_loaded=0)
     await dut.tick()
     dut.set(i_begin=0)
