@@ -247,10 +247,10 @@ class Accelerator(wiring.Component):
             events.i_layer_end.eq(job.o_layer_end),
         ]
 
-        self._connect_axi(m, reader, writer)
+        self._connect_axi(m, reader, writer, job.o_clear)
         return m
 
-    def _connect_axi(self, m: Module, reader: Reader, writer: Writer) -> None:
+    def _connect_axi(self, m: Module, reader: Reader, writer: Writer, clear: Signal) -> None:
         constants = {
             "id": 0,
             "size": ceil_log2(self.config.axi_bytes),
@@ -261,15 +261,20 @@ class Accelerator(wiring.Component):
         for channel in ("aw", "ar"):
             for name, value in constants.items():
                 m.d.comb += getattr(self, f"m_axi_{channel}{name}").eq(value)
-        self._channel(m, "ar", {"addr": reader.ar_address, "len": reader.ar_len}, reader)
-        self._channel(m, "aw", {"addr": writer.aw_address, "len": writer.aw_len}, writer)
+        self._channel(m, "ar", {"addr": reader.ar_address, "len": reader.ar_len}, reader, clear)
+        self._channel(m, "aw", {"addr": writer.aw_address, "len": writer.aw_len}, writer, clear)
         data = {"data": writer.w_data, "strb": writer.w_strb, "last": writer.w_last}
-        self._channel(m, "w", data, writer)
-        self._channel(m, "r", {"data": reader.r_data, "resp": reader.r_resp}, reader)
-        self._channel(m, "b", {"resp": writer.b_resp}, writer)
+        self._channel(m, "w", data, writer, clear)
+        self._channel(m, "r", {"data": reader.r_data, "resp": reader.r_resp}, reader, clear)
+        self._channel(m, "b", {"resp": writer.b_resp}, writer, clear)
 
     def _channel(
-        self, m: Module, name: str, fields: dict[str, Signal], engine: Reader | Writer
+        self,
+        m: Module,
+        name: str,
+        fields: dict[str, Signal],
+        engine: Reader | Writer,
+        clear: Signal,
     ) -> None:
         """Connect a channel of an engine with its ports, through a slice if there are any."""
         own = {key: getattr(engine, f"{name}_{key}") for key in ("valid", "ready")} | fields
@@ -278,7 +283,8 @@ class Accelerator(wiring.Component):
         valid, ready = source["valid"], source["ready"]
         payload: Value = Cat(source[field] for field in fields)
         if self.config.axi_slices:
-            m.submodules[f"{name}_slice"] = part = RegisterSlice(len(payload))
+            part = RegisterSlice(len(payload))
+            m.submodules[f"{name}_slice"] = ResetInserter(clear)(part)
             m.d.comb += [
                 part.i.valid.eq(valid),
                 part.i.payload.eq(payload),

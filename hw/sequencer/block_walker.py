@@ -141,7 +141,8 @@ class BlockWalker(wiring.Component):
         held = Signal(Block(config))
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
-        available, reads, no_line = signals("available reads no_line")  # ... it is made up of zeros
+        available, reads = signals("available reads")
+        no_line = Signal()  # the line is made up of zeros
         may_begin, goes_on, line = signals("may_begin goes_on line")
         full, weights = phase == Phase.FULL, phase == Phase.WEIGHTS
         command = self.o_command

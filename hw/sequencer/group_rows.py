@@ -104,11 +104,13 @@ class GroupRows(wiring.Component):
         m.d.comb += [source.i_strides[i].eq(stride) for i, stride in enumerate(dram)]
         m.d.comb += [target.i_strides[i].eq(stride) for i, stride in enumerate(chip)]
         m.d.comb += [source.i_base.eq(corner.address), target.i_base.eq(corner.target)]
-        for walk in (source, target):
-            m.d.comb += [walk.i_level.eq(rows.o_level), walk.i_ends.eq(rows.o_ends)]
         m.d.comb += rows.i_step.eq(self.i_start | (row_step & ~rows.o_done))
         for walk in (source, target):
-            m.d.comb += [walk.i_restart.eq(self.i_start), walk.i_step.eq(row_step)]
+            m.d.comb += [
+                walk.i_restart.eq(self.i_start),
+                walk.i_step.eq(row_step),
+                walk.i_ends.eq(rows.o_ends),
+            ]
         m.d.comb += [
             pieces.i_take.eq(self.i_start),
             pieces.i_element0.eq(corner.element0),

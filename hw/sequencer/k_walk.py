@@ -113,7 +113,6 @@ class KWalk(wiring.Component):
             self.o_groups.eq(Mux(self.i_last_tile, layer.k_groups_last, layer.k_groups)),
             nest.i_restart.eq(self.i_rests),
             nest.i_step.eq(self.i_begin | self.i_step),
-            address.i_level.eq(nest.o_level),
             address.i_ends.eq(nest.o_ends),
             address.i_step.eq(self.i_step),
             address.i_restart.eq(self.i_begin | (self.i_step & nest.o_done)),

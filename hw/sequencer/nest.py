@@ -114,29 +114,32 @@ class LoopNest(wiring.Component):
         """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        ends, moves = Signal(self.levels, init=-1), self.o_level
+        ends = Signal(self.levels, init=-1)
         coming = [self.o_coming[level] for level in range(self.levels)]
-        m.d.comb += [self.o_ends.eq(ends), self.o_done.eq(ends[-1])]
+        m.d.comb += [
+            self.o_ends.eq(ends),
+            self.o_level.eq(level_that_moves(ends)),
+            self.o_done.eq(ends[-1]),
+        ]
         with m.If(self.i_restart):
-            m.d.sync += [ends.eq(-1), moves.eq(0)]
+            m.d.sync += ends.eq(-1)
         for level in range(self.levels):
             # Iterations that are left, less three: negative if no other follows the next one.
             left = Signal(signed(self.bits + 1), name=f"left_{level}")
+            inner_ends = ends[level - 1] if level else 1
             m.d.comb += coming[level].eq(
                 Mux(
                     ends[level],
                     self.i_single[level],
-                    Mux(moves[level], left[-1], self.o_last[level]),
+                    Mux(inner_ends, left[-1], self.o_last[level]),
                 )
             )
             with m.If(self.i_step):
-                inner = Cat(coming[:level]).all() if level else 1
                 m.d.sync += [
                     self.o_last[level].eq(coming[level]),
-                    ends[level].eq(inner & coming[level]),
-                    moves[level].eq(inner & ~coming[level]),
+                    ends[level].eq(Cat(coming[: level + 1]).all()),
                 ]
-                with m.If(ends[level] | moves[level]):
+                with m.If(inner_ends):
                     m.d.sync += self.o_first[level].eq(ends[level])
                     m.d.sync += left.eq(
                         Mux(ends[level], self.i_counts[level], left)
@@ -144,6 +147,11 @@ class LoopNest(wiring.Component):
                     )
 
         return m
+
+
+def level_that_moves(ends: Value) -> Value:
+    """Give a bit for the loop that a step moves: the innermost one that does not end, if any."""
+    return Cat(1, ends[:-1]) & ~ends
 
 
 def drive_counts(m: Module, nest: LoopNest, counts: Mapping[Any, Count], *, settled: bool) -> None:

@@ -114,7 +114,6 @@ class OfmapRuns(wiring.Component):
             place.i_base.eq(self.i_base),
             place.i_restart.eq(self.i_begin),
             place.i_step.eq(self.i_step),
-            place.i_level.eq(nest.o_level),
             place.i_ends.eq(nest.o_ends),
             self.o_address.eq(place.o_address),
             self.o_pixels.eq(

@@ -252,7 +252,6 @@ class PassWalker(wiring.Component):
             offset.i_strides[PassLevel.S].eq(layer.k_stride_s),
             offset.i_strides[PassLevel.R].eq(layer.k_stride_r),
             offset.i_strides[PassLevel.GROUP].eq(layer.k_stride_group),
-            offset.i_level.eq(passes.o_level),
             offset.i_ends.eq(passes.o_ends),
             offset.i_step.eq(step),
             offset.i_restart.eq(self.i_begin | (step & passes.o_done)),

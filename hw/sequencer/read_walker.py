@@ -125,7 +125,6 @@ class ReadWalker(wiring.Component):
             corner.i_base.eq(layer.ifmap_address),
             corner.i_restart.eq(self.i_start),
             corner.i_step.eq(step),
-            corner.i_level.eq(nest.o_level),
             corner.i_ends.eq(nest.o_ends),
         ]
         m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]

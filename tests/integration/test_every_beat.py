@@ -1,6 +1,7 @@
 """A small layer, every beat of which is refused once, or never answered; then it runs exactly."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tests.integration.test_layers import assert_exact, device
 from tests.networks import TINY_NLR, TINY_OS, TINY_RS, network_of
 
 WATCHDOG_CYCLES = 300
+CONFIGS = [TINY, TINY_OS, TINY_NLR, TINY_RS, replace(TINY, name="tiny_sliced", axi_slices=True)]
 FAILURE = re.compile(r"^layer conv failed: (\w+) at 0x([0-9a-f]{8})$")
 
 
@@ -70,9 +72,7 @@ def write_bursts(program):
     return lambda address: any(first <= address < first + size for first, size in regions)
 
 
-@pytest.mark.parametrize(
-    "config", [TINY, TINY_OS, TINY_NLR, TINY_RS], ids=lambda config: config.name
-)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 @pytest.mark.parametrize("stalled", [False, True])
 def test_every_beat_may_be_refused(config, stalled):
     program, words = small_job(config)
@@ -102,9 +102,7 @@ def test_every_beat_may_be_refused(config, stalled):
             assert_exact(execute(Driver(engine), program, words))
 
 
-@pytest.mark.parametrize(
-    "config", [TINY, TINY_OS, TINY_NLR, TINY_RS], ids=lambda config: config.name
-)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_every_beat_may_stay_away_for_ever(config):
     program, words = small_job(config)
     with device(program) as engine:
