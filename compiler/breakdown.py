@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillflow.compiler.counts import OPERANDS, EnergyCosts
+from stillflow.compiler.counts import GLB_KINDS, OPERANDS, EnergyCosts
 from stillflow.hw.config import AcceleratorConfig
 
 LEVELS = ("alu", "spad", "noc", "glb", "dram")
-_GLB = ("glb_reads", "glb_writes", "glb_fills", "glb_spills")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,7 @@ def breakdown(entry: Mapping[str, Any], config: AcceleratorConfig, costs: Energy
         spad = entry[f"spad_reads_{operand}"] + entry[f"spad_writes_{operand}"]
         parts["spad", operand] = costs.spad * spad
         parts["noc", operand] = costs.noc * entry[f"noc_transfers_{operand}"]
-        parts["glb", operand] = costs.glb * sum(entry[f"{kind}_{operand}"] for kind in _GLB)
+        parts["glb", operand] = costs.glb * sum(entry[f"{kind}_{operand}"] for kind in GLB_KINDS)
     filters = entry["glb_fills_filter"] * (config.weight_bits // 8)
     moved = {
         "ifmap": entry["dram_read_bytes"] - filters,

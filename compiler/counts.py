@@ -8,8 +8,13 @@ from stillflow.compiler.graph import Layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
+from stillflow.hw.work import OnChip
 
 OPERANDS = ("ifmap", "filter", "psum")
+#: Kinds of accesses that cost as much as one of the global buffer.
+GLB_KINDS = (
+    "glb_reads", "glb_writes", "glb_fills", "glb_spills", "activation_reads", "activation_writes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,10 @@ class EnergyCosts:
 
 @dataclass(frozen=True, kw_only=True)
 class Accesses:
-    """Words that moved, by level and operand; ofmap words count as psums."""
+    """Words that moved, by level and operand; ofmap words count as psums.
+
+    ``activation_reads`` and ``activation_writes`` are those of the activation memory, whole beats.
+    """
 
     glb_reads_ifmap: int = 0
     glb_reads_filter: int = 0
@@ -51,6 +59,12 @@ class Accesses:
     glb_spills_ifmap: int = 0
     glb_spills_filter: int = 0
     glb_spills_psum: int = 0
+    activation_reads_ifmap: int = 0
+    activation_reads_filter: int = 0
+    activation_reads_psum: int = 0
+    activation_writes_ifmap: int = 0
+    activation_writes_filter: int = 0
+    activation_writes_psum: int = 0
     spad_reads_ifmap: int = 0
     spad_reads_filter: int = 0
     spad_reads_psum: int = 0
@@ -73,7 +87,11 @@ class Accesses:
 
 
 def accesses(
-    counters: Mapping[Counter, int], config: AcceleratorConfig, *, depthwise: bool = False
+    counters: Mapping[Counter, int],
+    config: AcceleratorConfig,
+    *,
+    depthwise: bool = False,
+    activations: tuple[int, int] = (0, 0),
 ) -> Accesses:
     """Word counts of a layer from its hardware counters.
 
@@ -90,6 +108,8 @@ def accesses(
 
     Output stationary: a PE writes its psum with every product and reads it with every product but
     the first, and once more when it leaves; the weights move from row to row.
+
+    ``activations`` are the words that are read from and written to the activation memory.
     """
     columns = config.m_block
     products = counters[Counter.MAC_LANES] * columns
@@ -126,6 +146,8 @@ def accesses(
         glb_fills_ifmap=counters[Counter.IFMAP_FILLS],
         glb_fills_filter=counters[Counter.FILTER_FILLS],
         glb_spills_psum=counters[Counter.OFMAP_SPILLS],
+        activation_reads_ifmap=activations[0],
+        activation_writes_psum=activations[1],
         noc_transfers_filter=shifts * (config.rows - 1) * columns,
     )
 
@@ -141,8 +163,12 @@ def used_positions(size: int, out: int, window: int, stride: int, dilation: int,
     return len(touched)
 
 
-def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
-    """Each ifmap, filter and ofmap element that is used, once, at its stored width."""
+def compulsory_bytes(layer: Layer, config: AcceleratorConfig, on_chip: OnChip | None = None) -> int:
+    """Each ifmap, filter and ofmap element that is used, once, at its stored width.
+
+    Of operands in the activation memory, nothing.
+    """
+    on_chip = on_chip or OnChip()
     shape = layer.shape
     top, left, _, _ = shape.pad
     dilation = shape.dilation
@@ -151,8 +177,9 @@ def compulsory_bytes(layer: Layer, config: AcceleratorConfig) -> int:
     ifmap = shape.N * shape.C * rows * columns
     channels = shape.M if isinstance(shape, ConvShape) else shape.C
     ofmap = shape.N * channels * shape.E * shape.F
-    if layer.joined is not None:
-        ifmap += ofmap  # the second tensor
+    residual = ofmap if layer.joined is not None and not on_chip.residual else 0
+    ifmap = residual + (0 if on_chip.ifmap else ifmap)
+    ofmap = 0 if on_chip.ofmap else ofmap
     if not isinstance(shape, ConvShape):
         return (ifmap + ofmap) * config.act_bytes
     filters = shape.M * (shape.C // shape.G) * shape.R * shape.S
@@ -169,7 +196,7 @@ def layer_macs(layer: Layer) -> int:
 
 def energy(macs: int, moved: Accesses, dram_words: int, costs: EnergyCosts) -> float:
     """Energy in MACs."""
-    glb = sum(moved.of(kind) for kind in ("glb_reads", "glb_writes", "glb_fills", "glb_spills"))
+    glb = sum(moved.of(kind) for kind in GLB_KINDS)
     spad = moved.of("spad_reads") + moved.of("spad_writes")
     return (
         macs

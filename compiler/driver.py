@@ -18,6 +18,7 @@ from stillflow.hw.descriptor import BYTES
 START, SOFT_RESET = 1, 2
 BUSY = 1
 DONE, FAILED = 1, 2
+MAX_CYCLES = 1 << 40  # how long a job may take
 
 
 class Transport(Protocol):
@@ -104,28 +105,43 @@ class Driver:
             self.transport.write_memory(address, content)
 
     def write_tensor(self, program: Program, name: str, words: NDArray[np.integer]) -> None:
-        """Copy a tensor [N, C, H, W] in its own dtype to DRAM."""
-        layout, address = program.layouts[name], program.addresses[name]
+        """Copy a tensor [N, C, H, W] in its own dtype to DRAM, or through it to the chip."""
+        layout, address = program.layouts[name], program.host_address(name)
         signed = to_signed(words)
         if layout.dense:
             self.transport.write_memory(address, store_tensor(signed, layout))
-            return
-        for number in range(layout.N):  # others lie between the images
-            content = store_tensor(signed[number : number + 1], layout)
-            self.transport.write_memory(address + number * layout.image_bytes, content)
+        else:  # others lie between the images
+            for number in range(layout.N):
+                content = store_tensor(signed[number : number + 1], layout)
+                self.transport.write_memory(address + number * layout.image_bytes, content)
+        self._copy(program, name, to_chip=True)
 
     def read_tensor(self, program: Program, name: str) -> NDArray[np.integer]:
-        """Copy a tensor [N, C, H, W] in its own dtype from DRAM."""
+        """Copy a tensor [N, C, H, W] in its own dtype from DRAM, or through it from the chip."""
+        self._copy(program, name, to_chip=False)
         layout = program.layouts[name]
-        content = self.transport.read_memory(program.addresses[name], layout.bytes)
+        content = self.transport.read_memory(program.host_address(name), layout.bytes)
         return from_signed(load_tensor(content, layout), program.network.tensors[name].dtype)
+
+    def clear_tensor(self, program: Program, name: str) -> None:
+        """Let a tensor, and what lies between its rows and images, be zero."""
+        size = program.layouts[name].bytes
+        self.transport.write_memory(program.host_address(name), bytes(size))
+        self._copy(program, name, to_chip=True)
+
+    def _copy(self, program: Program, name: str, *, to_chip: bool) -> None:
+        """Let the device copy a tensor of the activation memory, whole, to or from DRAM."""
+        if program.on_chip(name):
+            index = program.copies[program.whole(name)] + to_chip
+            self._start(program, range(index, index + 1))
+            self._finish(lambda _: f"copy of {name}", MAX_CYCLES)
 
     def run(
         self,
         program: Program,
         *,
         layers: range | None = None,
-        max_cycles: int = 1 << 40,
+        max_cycles: int = MAX_CYCLES,
         progress: Callable[[int], None] | None = None,
     ) -> JobCounters:
         """Run the loaded program, or some layers of it, once.
@@ -149,26 +165,41 @@ class Driver:
             If no interrupt comes.
         """
         layers = range(len(program.layers)) if layers is None else layers
+        self._start(program, layers)
+        self._finish(
+            lambda done: f"layer {program.layers[layers[min(done, len(layers) - 1)]].layer.name}",
+            max_cycles, progress,
+        )  # fmt: skip
+        return self._counters(program, layers)
+
+    def _start(self, program: Program, descriptors: range) -> None:
+        """Ring the doorbell for some descriptors."""
         if self.transport.read_csr(OFFSETS["STATUS"]) & BUSY:
             raise DeviceError("the device is busy with another job")
         write = self.transport.write_csr
-        write(OFFSETS["PROGRAM_ADDRESS"], program.program_address + BYTES * layers.start)
-        write(OFFSETS["PROGRAM_LENGTH"], len(layers))
+        write(OFFSETS["PROGRAM_ADDRESS"], program.program_address + BYTES * descriptors.start)
+        write(OFFSETS["PROGRAM_LENGTH"], len(descriptors))
         write(OFFSETS["RECORD_ADDRESS"], program.record_address)
         write(OFFSETS["IRQ_STATUS"], DONE | FAILED)
         write(OFFSETS["IRQ_ENABLE"], DONE | FAILED)
         write(OFFSETS["CONTROL"], START)
+
+    def _finish(
+        self,
+        what: Callable[[int], str],
+        max_cycles: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Wait for the interrupt; ``what`` names the job, or what it had done so many layers of."""
         self.transport.wait_irq(max_cycles, progress=progress)
         status = self.transport.read_csr(OFFSETS["IRQ_STATUS"])
-        write(OFFSETS["IRQ_STATUS"], DONE | FAILED)
+        self.transport.write_csr(OFFSETS["IRQ_STATUS"], DONE | FAILED)
         if status & FAILED:
             code = ErrorCode(self.transport.read_csr(OFFSETS["ERROR_CODE"]))
             address = self.transport.read_csr(OFFSETS["ERROR_ADDRESS"])
             # A layer's record is written when it counts as completed.
-            completed = min(self.transport.read_csr(OFFSETS["LAYER"]), len(layers) - 1)
-            failed = program.layers[layers[completed]].layer.name
-            raise DeviceError(f"layer {failed} failed: {code.name} at {address:#010x}")
-        return self._counters(program, layers)
+            done = self.transport.read_csr(OFFSETS["LAYER"])
+            raise DeviceError(f"{what(done)} failed: {code.name} at {address:#010x}")
 
     def _counters(self, program: Program, layers: range) -> JobCounters:
         total = {}

@@ -11,6 +11,7 @@ from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
 from stillflow.hw.timing import HAZARD, pass_guard, release_delay
+from stillflow.hw.work import OnChip
 
 
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
@@ -84,17 +85,25 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """DRAM bytes of a layer; of the ifmap with its padding."""
+    """Bytes of a layer to and from the chip's buffers; of the ifmap with its padding."""
 
     ifmap: int
     filters: int
     ofmap: int
     residual: int
+    on_chip: OnChip
 
     @property
-    def total(self) -> int:
-        """All bytes."""
-        return self.ifmap + self.filters + self.ofmap + self.residual
+    def local(self) -> tuple[int, int]:
+        """Bytes that are read from and written to the activation memory."""
+        ifmap = self.ifmap if self.on_chip.ifmap else 0
+        residual = self.residual if self.on_chip.residual else 0
+        return ifmap + residual, self.ofmap if self.on_chip.ofmap else 0
+
+    @property
+    def dram(self) -> int:
+        """Bytes to and from DRAM."""
+        return self.ifmap + self.filters + self.ofmap + self.residual - sum(self.local)
 
 
 def traffic(mapping: Mapping) -> Traffic:
@@ -111,6 +120,7 @@ def traffic(mapping: Mapping) -> Traffic:
         filters=mapping.filter_lines * config.filter_line_bytes * passes,
         ofmap=ofmap,
         residual=ofmap if w.joined else 0,
+        on_chip=w.on_chip,
     )
 
 
@@ -124,8 +134,11 @@ def spent_energy(
         Counter.FILTER_FILLS: moved.filters // (config.weight_bits // 8),
         Counter.OFMAP_SPILLS: moved.ofmap // config.act_bytes,
     }
-    words = accesses(counters, config, depthwise=mapping.work.depthwise)
-    return energy(0, words, moved.total // config.act_bytes, costs)
+    read, written = (part // config.act_bytes for part in moved.local)
+    words = accesses(
+        counters, config, depthwise=mapping.work.depthwise, activations=(read, written)
+    )
+    return energy(0, words, moved.dram // config.act_bytes, costs)
 
 
 def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[float, float]:
@@ -135,15 +148,15 @@ def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[fl
     """
     moved = traffic(mapping)
     memory = memory_cycles(mapping, moved)
-    least = {"cycles": memory, "energy": 0, "dram": moved.total}
+    least = {"cycles": memory, "energy": 0, "dram": moved.dram}
     if least[objective.minimise] > limit:
         return inf, inf
     cycles = estimate(mapping, memory)
     if objective.minimise == "cycles":
-        return cycles, moved.total
+        return cycles, moved.dram
     if objective.minimise == "energy":
         return spent_energy(mapping, moved, objective.costs), cycles
-    return moved.total, cycles
+    return moved.dram, cycles
 
 
 def least_cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
@@ -156,12 +169,12 @@ def least_cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
         ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes,
         filters=mapping.filter_lines * config.filter_line_bytes,
     )
-    cycles = max(compute_cycles(mapping, reductions=1), moved.total // config.axi_bytes)
+    cycles = max(compute_cycles(mapping, reductions=1), moved.dram // config.axi_bytes)
     if objective.minimise == "cycles":
-        return cycles, moved.total
+        return cycles, moved.dram
     if objective.minimise == "energy":
         return spent_energy(mapping, moved, objective.costs, reductions=1), cycles
-    return moved.total, cycles
+    return moved.dram, cycles
 
 
 def load_cycles(mapping: Mapping) -> int:
@@ -188,7 +201,9 @@ def memory_cycles(mapping: Mapping, moved: Traffic) -> int:
     filters = moved.filters // config.axi_bytes
     stores = moved.ofmap // min(config.axi_bytes, config.channel_block * config.act_bytes)
     residuals = moved.residual // config.axi_bytes
-    return max(moved.total // config.axi_bytes, loads + filters + stores + residuals)
+    if moved.on_chip.ofmap:
+        return max(moved.dram // config.axi_bytes, stores, loads + filters + residuals)
+    return max(moved.dram // config.axi_bytes, loads + filters + stores + residuals)
 
 
 def estimate(mapping: Mapping, memory: int) -> int:

@@ -54,15 +54,28 @@ def shared_places(
     """
     placed: list[tuple[int, int, str]] = []  # offset, end, name
     for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        first, last = lives[name]
-        offset = 0
-        for begin, end, other in sorted(placed):
-            apart = lives[other][1] < first or last < lives[other][0]
-            if apart or end <= offset:
-                continue
-            if begin >= offset + sizes[name]:
-                break
-            offset = -(-end // alignment) * alignment
+        offset = lowest_place(placed, lives, name, sizes[name], alignment=alignment)
         placed.append((offset, offset + sizes[name], name))
     total = max((end for _, end, _ in placed), default=0)
     return {name: offset for offset, _, name in placed}, total
+
+
+def lowest_place(
+    placed: list[tuple[int, int, str]],
+    lives: Mapping[str, tuple[int, int]],
+    name: str,
+    size: int,
+    *,
+    alignment: int,
+) -> int:
+    """Lowest offset for a tensor beside those that are placed: their offsets, ends and names."""
+    first, last = lives[name]
+    offset = 0
+    for begin, end, other in sorted(placed):
+        apart = lives[other][1] < first or last < lives[other][0]
+        if apart or end <= offset:
+            continue
+        if begin >= offset + size:
+            break
+        offset = -(-end // alignment) * alignment
+    return offset

@@ -5,22 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from stillflow.compiler.aligned import aligned
-from stillflow.compiler.filters import filter_stream
-from stillflow.compiler.finish import finish_fields, table_bytes
-from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, clip_range, requantised
+from stillflow.compiler.copies import copy_name, with_copies
+from stillflow.compiler.finish import table_bytes
+from stillflow.compiler.graph import Layer, Network
+from stillflow.compiler.layer_program import LayerProgram, compile_layer, plan_placed
 from stillflow.compiler.layouts import choose_layouts, margins_of
-from stillflow.compiler.limits import check_limits
-from stillflow.compiler.liveness import lifetimes, shared_places
-from stillflow.compiler.lower import lower, pack
+from stillflow.compiler.lower import pack
 from stillflow.compiler.mapper import choose_mapping
 from stillflow.compiler.objective import CYCLES, Objective
-from stillflow.compiler.parameters import check_widths, group_parameters, pool_parameters
-from stillflow.compiler.placement import Placement
-from stillflow.compiler.tensors import sign_offset
-from stillflow.compiler.work import Plan, plan_layer
+from stillflow.compiler.places import Allocator, choose_on_chip, place_tensors
+from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import RECORD_BYTES
-from stillflow.hw.descriptor import BYTES, Op
+from stillflow.hw.descriptor import BYTES
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.tensor import TensorLayout
 
@@ -30,28 +27,6 @@ LEAST_ALIGNMENT = RECORD_BYTES  # records may not lie anywhere else
 
 class CompileError(ValueError):
     """A network that cannot run on this accelerator; the message names the layer."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerProgram:
-    """One layer, compiled.
-
-    Parameters
-    ----------
-    layer : Layer
-        What it computes.
-    plan : Plan
-        Its work.
-    mapping : Mapping
-        Its nest.
-    descriptor : dict[str, int]
-        Fields of its descriptor.
-    """
-
-    layer: Layer
-    plan: Plan
-    mapping: Mapping
-    descriptor: dict[str, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,13 +46,16 @@ class Program:
     layouts : dict[str, TensorLayout]
         Of each tensor.
     addresses : dict[str, int]
-        DRAM byte address of each tensor.
+        Byte address of each tensor, in DRAM or in the activation memory.
     program_address, record_address : int
         Of the descriptors and of the counter records.
     segments : dict[int, bytes]
         Constant contents by address: descriptors and filter streams.
     size : int
         Bytes of DRAM in use, from address 0.
+    copies : dict[str, int]
+        For tensors in the activation memory, the number of the descriptor that copies it to DRAM;
+        the one behind copies it back. They are no layers of the network.
     """
 
     network: Network
@@ -90,19 +68,31 @@ class Program:
     record_address: int
     segments: dict[int, bytes]
     size: int
+    copies: dict[str, int]
 
+    def whole(self, name: str) -> str:
+        """Give the tensor that one lies in: itself, unless it is a part."""
+        part = self.network.tensors[name].part
+        return name if part is None else part.whole
 
-@dataclass
-class _Allocator:
-    """Hands out DRAM from address 0 upwards."""
+    def on_chip(self, name: str) -> bool:
+        """Whether a tensor is in the activation memory."""
+        return self.config.on_chip(self.addresses[name])
 
-    alignment: int
-    top: int = 0
+    def host_address(self, name: str) -> int:
+        """DRAM byte address at which the host finds a tensor, or its copy.
 
-    def take(self, size: int) -> int:
-        address = self.top
-        self.top += -(-size // self.alignment) * self.alignment
-        return address
+        Raises
+        ------
+        ValueError
+            If it has neither.
+        """
+        if not self.on_chip(name):
+            return self.addresses[name]
+        whole = self.whole(name)
+        if whole not in self.copies:
+            raise ValueError(f"{name} stays on chip")
+        return self.addresses[copy_name(whole)] + self.addresses[name] - self.addresses[whole]
 
 
 def compile_network(
@@ -130,7 +120,8 @@ def compile_network(
         False where only nests and addresses matter: no filter streams are made.
     reuse : bool
         Let tensors that are not needed at the same time share their places. Otherwise every tensor
-        can be read when the program has run.
+        in DRAM can be read when the program has run, and those in the activation memory, where
+        places are always shared, can be copied.
     alignment : int
         Of everything in DRAM: a power of two from `LEAST_ALIGNMENT` on. With less the program is
         smaller, and pages may cut bursts.
@@ -151,12 +142,17 @@ def compile_network(
     if not network.layers:
         raise CompileError(f"{network.name}: there must be at least one layer")
     network = aligned(network, config)
-    allocator = _Allocator(alignment)
-    program_address = allocator.take(BYTES * len(network.layers))
-    record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
     layouts = choose_layouts(network, config)
     margins = margins_of(network, layouts, config)
-    addresses = _places(network, layouts, config, margins, allocator, reuse=reuse)
+    on_chip = choose_on_chip(network, layouts, margins, config)
+    copied = () if reuse else tuple(on_chip)
+    everything = with_copies(network, copied)
+    layouts |= {copy_name(name): layouts[name] for name in copied}
+    allocator = Allocator(alignment)
+    program_address = allocator.take(BYTES * len(everything.layers))
+    record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
+    addresses = place_tensors(network, layouts, config, margins, on_chip, allocator, reuse=reuse)
+    addresses |= {copy_name(name): allocator.take(layouts[name].bytes) for name in copied}
     if choose is None:
         choose = partial(choose_mapping, objective=objective)
     segments: dict[int, bytes] = {}
@@ -164,15 +160,15 @@ def compile_network(
         segments[addresses[name] - margin] = bytes(margin)
         segments[addresses[name] + layouts[name].bytes] = bytes(margin)
     layers = []
-    for layer in network.layers:
+    for layer in everything.layers:
         if progress is not None:
             progress(layer.name)
         try:
             table = table_bytes(layer, config)
             table_address = allocator.take(len(table)) if table else 0
-            compiled, stream = _compile_layer(
-                layer, network, config, layouts, addresses, table_address, allocator.top, choose,
-                contents,
+            compiled, stream = compile_layer(
+                layer, everything, config, layouts, addresses, table_address, allocator.top,
+                choose, contents,
             )  # fmt: skip
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
@@ -181,48 +177,17 @@ def compile_network(
         size = compiled.mapping.filter_lines * config.filter_line_bytes
         segments[allocator.take(size)] = stream
         layers.append(compiled)
-    if allocator.top > 1 << config.address_bits:
-        bits = config.address_bits
+    bits = config.address_bits - (config.activation_kib > 0)
+    if allocator.top > 1 << bits:
         raise CompileError(f"{network.name}: {allocator.top} bytes exceed {bits} address bits")
     segments[program_address] = b"".join(pack(layer.descriptor) for layer in layers)
     return Program(
-        network=network, config=config, objective=objective, layers=tuple(layers),
-        layouts=layouts, addresses=addresses, program_address=program_address,
-        record_address=record_address, segments=segments, size=allocator.top,
+        network=network, config=config, objective=objective,
+        layers=tuple(layers[: len(network.layers)]), layouts=layouts, addresses=addresses,
+        program_address=program_address, record_address=record_address, segments=segments,
+        size=allocator.top,
+        copies={name: len(network.layers) + 2 * i for i, name in enumerate(copied)},
     )  # fmt: skip
-
-
-def _places(
-    network: Network,
-    layouts: dict[str, TensorLayout],
-    config: AcceleratorConfig,
-    margins: dict[str, int],
-    allocator: "_Allocator",
-    *,
-    reuse: bool,
-) -> dict[str, int]:
-    """Give every tensor its DRAM address; parts lie in what they make."""
-    tensors = network.tensors
-    sizes = {
-        name: layout.bytes + 2 * margins.get(name, 0)
-        for name, layout in layouts.items()
-        if tensors[name].part is None
-    }
-    if reuse:
-        offsets, total = shared_places(lifetimes(network), sizes, alignment=allocator.alignment)
-        base = allocator.take(total)
-        addresses = {name: base + offset + margins.get(name, 0) for name, offset in offsets.items()}
-    else:
-        addresses = {name: allocator.take(n) + margins.get(name, 0) for name, n in sizes.items()}
-    for name, layout in layouts.items():
-        if (part := tensors[name].part) is not None:
-            planes, rest = divmod(part.channel, config.channel_block)
-            assert rest == 0, "see stillflow.compiler.aligned"
-            addresses[name] = (
-                addresses[part.whole] + planes * layout.plane_bytes + part.row * layout.row_bytes
-                + part.column * layout.pixel * layout.element_bytes
-            )  # fmt: skip
-    return addresses
 
 
 def map_network(
@@ -237,55 +202,14 @@ def map_network(
     """
     network = aligned(network, config)
     layouts = choose_layouts(network, config)
+    margins = margins_of(network, layouts, config)
+    on_chip = choose_on_chip(network, layouts, margins, config)
+    addresses = place_tensors(
+        network, layouts, config, margins, on_chip, Allocator(ALIGNMENT), reuse=True
+    )
     for layer in network.layers:
-        plan = plan_layer(layer, layouts[layer.ifmap], config, layouts[layer.ofmap])
+        plan = plan_placed(layer, layouts, addresses, config)
         try:
             yield layer, choose_mapping(plan, config, objective=objective)
         except ValueError as error:
             raise CompileError(f"{layer.name}: {error}") from error
-
-
-def _compile_layer(
-    layer: Layer,
-    network: Network,
-    config: AcceleratorConfig,
-    layouts: dict[str, TensorLayout],
-    addresses: dict[str, int],
-    table_address: int,
-    filters_address: int,
-    choose: Callable[[Plan, AcceleratorConfig], Mapping],
-    contents: bool,
-) -> tuple[LayerProgram, bytes]:
-    source, target = network.tensors[layer.ifmap], network.tensors[requantised(layer)]
-    plan = plan_layer(layer, layouts[layer.ifmap], config, layouts[layer.ofmap])
-    w = plan.work
-    offset = sign_offset(target.dtype)
-    zero_in = source.zero_point - sign_offset(source.dtype)
-    zero_out = target.zero_point - offset
-    low, high = clip_range(target.dtype)
-    low, high = max(layer.act_min, low), min(layer.act_max, high)
-    op, pad = Op.ACCUMULATE, zero_in
-    if isinstance(layer, PoolLayer):
-        pad += layer.fill
-    if layer.op == "maxpool":
-        op, pad, zero_out = Op.MAXIMUM, -(1 << (config.act_bits - 1)), 0
-    mapping = choose(plan, config)
-    place = Placement(
-        ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
-        ifmap_layout=layouts[layer.ifmap], ofmap_layout=layouts[layer.ofmap], op=op,
-        pad_value=pad, zero_point=zero_out, act_min=low - offset, act_max=high - offset,
-        finish=finish_fields(layer, network.tensors, addresses, table_address),
-    )  # fmt: skip
-    descriptor = lower(mapping, plan, place)
-    pack(descriptor)
-    check_limits(layer, descriptor, config)
-    compiled = LayerProgram(layer=layer, plan=plan, mapping=mapping, descriptor=descriptor)
-    if not contents:
-        return compiled, b""
-    if isinstance(layer, ConvLayer):
-        filters, bias, scale = group_parameters(layer, plan, network.tensors)
-    else:
-        filters, bias, scale = pool_parameters(layer, plan, zero_in)
-    channels = layer.shape.C // layer.shape.G if isinstance(layer, ConvLayer) else 1
-    check_widths(bias, channels * w.R * w.S, config)
-    return compiled, filter_stream(mapping, filters, bias, scale)

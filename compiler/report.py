@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stillflow.compiler.cost.counters import activation_words
 from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.counts import EnergyCosts, accesses, compulsory_bytes, energy, layer_macs
 from stillflow.compiler.graph import Layer
@@ -54,8 +55,11 @@ def layer_entry(
     layer = compiled.layer
     macs = layer_macs(layer)
     cycles = counters[Counter.CYCLES]
-    ideal = max(macs / config.pes, compulsory_bytes(layer, config) / bytes_per_cycle)
-    moved = accesses(counters, config, depthwise=compiled.plan.work.depthwise)
+    work = compiled.plan.work
+    least = compulsory_bytes(layer, config, work.on_chip)
+    ideal = max(macs / config.pes, least / bytes_per_cycle)
+    activations = activation_words(compiled.mapping, compiled.descriptor)
+    moved = accesses(counters, config, depthwise=work.depthwise, activations=activations)
     read, written = counters[Counter.DRAM_READ_BYTES], counters[Counter.DRAM_WRITE_BYTES]
     return {
         "name": layer.name,

@@ -41,6 +41,9 @@ class AcceleratorConfig:
     axi_slices : bool
         Whether the AXI4 master's channels pass through register slices: no path through its ports,
         and two cycles more until the memory's answer.
+    activation_kib : int
+        Memory for tensors between layers, in KiB, apart from ``glb_kib``; 0 for none. It answers to
+        the upper half of the addresses, from ``activation_base`` on.
     ifmap_spad, filter_spad, psum_spad : int
         Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
     depthwise_chains : bool
@@ -75,6 +78,7 @@ class AcceleratorConfig:
     max_burst_beats: int = 16
     outstanding_reads: int = 32
     axi_slices: bool = False
+    activation_kib: int = 0
     ifmap_spad: int = 12
     filter_spad: int = 224
     psum_spad: int = 24
@@ -215,6 +219,20 @@ class AcceleratorConfig:
         """Ofmap pixels that are stored in one go, at most: a burst's worth."""
         burst = self.max_burst_beats * self.axi_bytes
         return max(1, min(burst // (self.channel_block * self.act_bytes), self.psum_depth // 2))
+
+    @lazy
+    def activation_lines(self) -> int:
+        """Lines of the activation memory, a beat each."""
+        return self.activation_kib * 1024 // self.axi_bytes
+
+    @lazy
+    def activation_base(self) -> int:
+        """Address of the activation memory's first byte."""
+        return 1 << (self.address_bits - 1)
+
+    def on_chip(self, address: int) -> bool:
+        """Whether an address is the activation memory's."""
+        return self.activation_kib > 0 and address >= self.activation_base
 
     @lazy
     def psum_bits(self) -> int:

@@ -41,7 +41,8 @@ def check(config: Any) -> None:
         raise ValueError(f"dataflow must be one of {known}, not {str(config.dataflow)!r}")
     for name, low, high in (
         ("rows", 1, 128), ("cols", 1, 128), ("acc_bits", 24, 48), ("glb_kib", 1, 1 << 16),
-        ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256), ("ifmap_spad", 1, 64),
+        ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256),
+        ("activation_kib", 0, 1 << 16), ("ifmap_spad", 1, 64),
         ("filter_spad", 2, 1024), ("psum_spad", 1, 64),
         ("address_bits", 16, 32), ("count_bits", 8, 16), ("counter_bits", 16, 48),
     ):  # fmt: skip
@@ -82,6 +83,11 @@ def check(config: Any) -> None:
     ):
         raise ValueError(
             f"glb_kib must be larger for {config.rows}x{config.cols} PEs, not {config.glb_kib!r}"
+        )
+    if config.activation_kib * 1024 > config.activation_base:
+        raise ValueError(
+            f"activation_kib must be at most {config.activation_base // 1024} "
+            f"with {config.address_bits} address bits, not {config.activation_kib!r}"
         )
     least = config.psum_depth.bit_length()
     if config.count_bits < least:

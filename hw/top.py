@@ -1,9 +1,10 @@
 """The accelerator: connects the blocks and decides nothing."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Member, Out
+from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.buffer.activations import ActivationMemory
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, Dataflow, ceil_log2
 from stillflow.hw.control.counters import Counters
@@ -14,8 +15,8 @@ from stillflow.hw.dataflow.no_local_reuse import NoLocalReuse
 from stillflow.hw.dataflow.output_stationary import OutputStationary
 from stillflow.hw.dataflow.row_stationary import RowStationary
 from stillflow.hw.dataflow.weight_stationary import WeightStationary
+from stillflow.hw.dma.axi_master import axi_ports, connect_axi
 from stillflow.hw.dma.reader import Reader
-from stillflow.hw.dma.register_slice import RegisterSlice
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.finish import Finisher
 from stillflow.hw.residual import Join, join_depth
@@ -29,34 +30,6 @@ DATAFLOWS = {
     Dataflow.NO_LOCAL_REUSE: NoLocalReuse,
     Dataflow.ROW_STATIONARY: RowStationary,
 }
-INCR, NORMAL_NON_CACHEABLE, UNPRIVILEGED = 1, 0b0011, 0
-
-
-def axi_ports(data_bits: int) -> dict[str, Member]:
-    """Members of the AXI4 master, in the names that tools infer as a bus."""
-    address = {"id": 1, "addr": 32, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
-    ports: dict[str, Member] = {}
-    for channel in ("aw", "ar"):
-        ports |= {f"m_axi_{channel}{name}": Out(bits) for name, bits in address.items()}
-        ports |= {f"m_axi_{channel}valid": Out(1), f"m_axi_{channel}ready": In(1)}
-    ports |= {
-        "m_axi_wdata": Out(data_bits),
-        "m_axi_wstrb": Out(data_bits // 8),
-        "m_axi_wlast": Out(1),
-        "m_axi_wvalid": Out(1),
-        "m_axi_wready": In(1),
-        "m_axi_bid": In(1),
-        "m_axi_bresp": In(2),
-        "m_axi_bvalid": In(1),
-        "m_axi_bready": Out(1),
-        "m_axi_rid": In(1),
-        "m_axi_rdata": In(data_bits),
-        "m_axi_rresp": In(2),
-        "m_axi_rlast": In(1),
-        "m_axi_rvalid": In(1),
-        "m_axi_rready": Out(1),
-    }
-    return ports
 
 
 class Accelerator(wiring.Component):
@@ -236,6 +209,8 @@ class Accelerator(wiring.Component):
                 (reader.ar_valid & reader.ar_ready)
                 | (writer.aw_valid & writer.aw_ready)
                 | writer.b_valid
+                | reader.o_beat
+                | writer.o_spill
             ),
             events.i_beat.eq(reader.o_beat),
             events.i_kind.eq(reader.o_kind),
@@ -247,52 +222,16 @@ class Accelerator(wiring.Component):
             events.i_layer_end.eq(job.o_layer_end),
         ]
 
-        self._connect_axi(m, reader, writer, job.o_clear)
-        return m
-
-    def _connect_axi(self, m: Module, reader: Reader, writer: Writer, clear: Signal) -> None:
-        constants = {
-            "id": 0,
-            "size": ceil_log2(self.config.axi_bytes),
-            "burst": INCR,
-            "cache": NORMAL_NON_CACHEABLE,
-            "prot": UNPRIVILEGED,
-        }
-        for channel in ("aw", "ar"):
-            for name, value in constants.items():
-                m.d.comb += getattr(self, f"m_axi_{channel}{name}").eq(value)
-        self._channel(m, "ar", {"addr": reader.ar_address, "len": reader.ar_len}, reader, clear)
-        self._channel(m, "aw", {"addr": writer.aw_address, "len": writer.aw_len}, writer, clear)
-        data = {"data": writer.w_data, "strb": writer.w_strb, "last": writer.w_last}
-        self._channel(m, "w", data, writer, clear)
-        self._channel(m, "r", {"data": reader.r_data, "resp": reader.r_resp}, reader, clear)
-        self._channel(m, "b", {"resp": writer.b_resp}, writer, clear)
-
-    def _channel(
-        self,
-        m: Module,
-        name: str,
-        fields: dict[str, Signal],
-        engine: Reader | Writer,
-        clear: Signal,
-    ) -> None:
-        """Connect a channel of an engine with its ports, through a slice if there are any."""
-        own = {key: getattr(engine, f"{name}_{key}") for key in ("valid", "ready")} | fields
-        ports = {key: getattr(self, f"m_axi_{name}{key}") for key in own}
-        source, sink = (ports, own) if name in ("r", "b") else (own, ports)
-        valid, ready = source["valid"], source["ready"]
-        payload: Value = Cat(source[field] for field in fields)
-        if self.config.axi_slices:
-            part = RegisterSlice(len(payload))
-            m.submodules[f"{name}_slice"] = ResetInserter(clear)(part)
+        if config.activation_kib:
+            m.submodules.activations = activations = ActivationMemory(config)
             m.d.comb += [
-                part.i.valid.eq(valid),
-                part.i.payload.eq(payload),
-                ready.eq(part.i.ready),
+                activations.i_read_en.eq(reader.o_local_en),
+                activations.i_read_line.eq(reader.o_local_line),
+                reader.i_local_data.eq(activations.o_data),
+                activations.i_write_mask.eq(writer.o_local_mask),
+                activations.i_write_line.eq(writer.o_local_line),
+                activations.i_data.eq(writer.o_local_data),
             ]
-            valid, ready, payload = part.o.valid, part.o.ready, Value.cast(part.o.payload)
-        m.d.comb += [
-            sink["valid"].eq(valid),
-            ready.eq(sink["ready"]),
-            Cat(sink[field] for field in fields).eq(payload),
-        ]
+
+        connect_axi(m, self, config, (reader, writer), job.o_clear)
+        return m

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnChip:
+    """Which operands of a layer are in the activation memory, not in DRAM."""
+
+    ifmap: bool = False
+    ofmap: bool = False
+    residual: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """A layer in the form that the hardware executes: convolution of channel planes.
 
@@ -30,6 +39,8 @@ class Work:
         Depthwise: channel planes of the last group.
     joined : bool
         Whether the words are joined with those of a second tensor.
+    on_chip : OnChip
+        What does not move between DRAM and chip.
     """
 
     G: int
@@ -50,3 +61,4 @@ class Work:
     depthwise: bool = False
     last_planes: int = 0
     joined: bool = False
+    on_chip: OnChip = OnChip()

@@ -47,12 +47,6 @@ def golden_outcome(program: Program, inputs: Mapping[str, Words]) -> Outcome:
     return Outcome(tensors=golden, golden=golden, counters=None)
 
 
-def _wipe(driver: Driver, program: Program, tensor: str) -> None:
-    # Nothing of an earlier run can pass for a result.
-    size = program.layouts[tensor].bytes
-    driver.transport.write_memory(program.addresses[tensor], bytes(size))
-
-
 def execute(
     driver: Driver,
     program: Program,
@@ -61,6 +55,10 @@ def execute(
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Run the loaded program once from one doorbell, and compute the golden tensors.
+
+    Tensors in the activation memory share their places: each layer that makes such a one runs once
+    more, by itself on the golden model's ifmaps, and its ofmap is copied out. What the doorbell's
+    run makes of them is seen in what is in DRAM.
 
     Parameters
     ----------
@@ -76,13 +74,29 @@ def execute(
     for name, words in inputs.items():
         driver.write_tensor(program, name, words)
     network = program.network
-    for layer in network.layers:
-        _wipe(driver, program, layer.ofmap)
+    stored = [layer.ofmap for layer in network.layers if not program.on_chip(layer.ofmap)]
+    for name in stored:
+        driver.clear_tensor(program, name)  # nothing of an earlier run can pass for a result
     counters = driver.run(program, progress=progress)
-    made = {layer.ofmap: driver.read_tensor(program, layer.ofmap) for layer in network.layers}
-    tensors = made | assembled(network, made)
+    made = {name: driver.read_tensor(program, name) for name in stored}
     golden = run_network(program.network, dict(inputs))
+    for index, layer in enumerate(network.layers):
+        if program.on_chip(layer.ofmap):
+            made[layer.ofmap], _ = _alone(driver, program, index, golden)
+    tensors = made | assembled(network, made)
     return Outcome(tensors=tensors, golden=golden, counters=counters.layers)
+
+
+def _alone(
+    driver: Driver, program: Program, index: int, golden: Mapping[str, Words]
+) -> tuple[Words, Mapping[Counter, int]]:
+    """Run a layer by itself on the golden model's ifmaps: its ofmap, and what it adds."""
+    layer = program.network.layers[index]
+    driver.clear_tensor(program, layer.ofmap)
+    for name in read_tensors(layer):
+        driver.write_tensor(program, name, golden[name])
+    counters = driver.run(program, layers=range(index, index + 1))
+    return driver.read_tensor(program, layer.ofmap), counters.layers[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,16 +113,10 @@ _inherited: list[_Work] = []
 
 def _run_layer(index: int) -> tuple[int, Words, Mapping[Counter, int]]:
     work = _inherited[-1]
-    program = work.program
-    layer = program.network.layers[index]
     with work.open_device() as device:
         driver = Driver(device)
-        driver.load(program)
-        _wipe(driver, program, layer.ofmap)
-        for name in read_tensors(layer):
-            driver.write_tensor(program, name, work.golden[name])
-        counters = driver.run(program, layers=range(index, index + 1))
-        return index, driver.read_tensor(program, layer.ofmap), counters.layers[0]
+        driver.load(work.program)
+        return index, *_alone(driver, work.program, index, work.golden)
 
 
 def execute_layers(

@@ -1,6 +1,7 @@
 """Every performance counter but the cycles, in closed form from the nest."""
 
 from collections.abc import Mapping as Fields
+from dataclasses import dataclass
 from itertools import product
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
@@ -10,6 +11,7 @@ from stillflow.hw.descriptor import BYTES
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.residual import TABLE_BYTES, join_depth
+from stillflow.hw.work import OnChip
 
 
 def predict_counters(
@@ -35,27 +37,58 @@ def predict_counters(
     config, w = mapping.config, mapping.work
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
-    ifmap_beats, fills = _ifmap(mapping, fields)
-    ofmap_elements = mapping.all_units * w.N * w.E * w.F * config.channel_block
+    moved = _tensor_beats(mapping, fields)
     array = array_counters(mapping)
-    other_bytes = TABLE_BYTES if fields["table"] else 0
+    fills = moved.fills
     if w.joined:
-        chunk = min(config.store_pixels, join_depth(config))
-        residual_beats = _ofmap_beats(mapping, fields, fields["residual_address"], chunk)
-        other_bytes += residual_beats * config.axi_bytes
+        elements = mapping.all_units * w.N * w.E * w.F * config.channel_block
         array[Counter.IFMAP_READS] += array[Counter.OFMAP_WRITES]
-        fills += ofmap_elements
-    ofmap_beats = _ofmap_beats(mapping, fields, fields["ofmap_address"], config.store_pixels)
+        fills += elements
+    table_bytes = TABLE_BYTES if fields["table"] else 0
+    read, written = moved.of(w.on_chip, on_chip=False)
     return array | {
-        Counter.DRAM_READ_BYTES: (
-            BYTES + ifmap_beats * config.axi_bytes + filter_bytes + other_bytes
-        ),
-        Counter.DRAM_WRITE_BYTES: ofmap_beats * config.axi_bytes + RECORD_BYTES * (1 + last),
+        Counter.DRAM_READ_BYTES: BYTES + read * config.axi_bytes + filter_bytes + table_bytes,
+        Counter.DRAM_WRITE_BYTES: written * config.axi_bytes + RECORD_BYTES * (1 + last),
         Counter.IFMAP_FILLS: fills,
         Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
-        Counter.OFMAP_SPILLS: ofmap_elements,
+        Counter.OFMAP_SPILLS: mapping.all_units * w.N * w.E * w.F * config.channel_block,
         Counter.LAYERS: 1,
     }
+
+
+def activation_words(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
+    """Words that a layer reads from and writes to the activation memory, in whole beats."""
+    on_chip = mapping.work.on_chip
+    if on_chip == OnChip():
+        return 0, 0
+    read, written = _tensor_beats(mapping, fields).of(on_chip, on_chip=True)
+    return read * mapping.config.axi_elements, written * mapping.config.axi_elements
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TensorBeats:
+    """Beats of a layer's tensors, and elements of the ifmap that are filled, with padding."""
+
+    ifmap: int
+    residual: int
+    ofmap: int
+    fills: int
+
+    def of(self, placed: OnChip, *, on_chip: bool) -> tuple[int, int]:
+        """Beats that are read and written on chip, or in DRAM."""
+        ifmap = self.ifmap if placed.ifmap == on_chip else 0
+        residual = self.residual if placed.residual == on_chip else 0
+        return ifmap + residual, self.ofmap if placed.ofmap == on_chip else 0
+
+
+def _tensor_beats(mapping: Mapping, fields: Fields[str, int]) -> _TensorBeats:
+    config, residual = mapping.config, 0
+    ifmap, fills = _ifmap(mapping, fields)
+    if mapping.work.joined:
+        chunk = min(config.store_pixels, join_depth(config))
+        residual = _ofmap_beats(mapping, fields, fields["residual_address"], chunk)
+    ofmap = _ofmap_beats(mapping, fields, fields["ofmap_address"], config.store_pixels)
+    return _TensorBeats(ifmap=ifmap, residual=residual, ofmap=ofmap, fills=fills)
 
 
 def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[Counter, int]:

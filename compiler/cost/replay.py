@@ -112,7 +112,9 @@ def _layer(
 
     walkers = [computer.walk(), writes(), loader.walk(mapping, fields, begin, computer.floor)]
     _run(memory, loader.beats, walkers, computer.floor)
-    return max(loader.done, computer.done, storer.done, memory.answered[-1] + 1)
+    return max(
+        loader.done, computer.done, storer.done, storer.ended[-1] + 1, memory.answered[-1] + 1
+    )
 
 
 def _run(

@@ -188,14 +188,15 @@ class Requests:
             if len(queue.heads) <= waits:
                 return False
             moves = max(moves, queue.heads[waits])
-        if kind != PADDING:
+        local = kind in (IFMAP, RESIDUAL) and self.config.on_chip(address)
+        if kind != PADDING and not local:
             moves = max(moves, self.cut)
             self.loaded = moves
-        queue.accept(moves, kind, beats, group_last)
+        queue.accept(moves, kind, beats, group_last, local=local)
         self.state.progress += 1
         self.at = at + 1
         self.moved = [self.moved[1], moves]
-        if kind in (IFMAP, RESIDUAL, TABLE):
+        if kind in (IFMAP, RESIDUAL, TABLE) and not local:
             place = self.bursts.place(address)
             send = max(self.loaded + CUT_DELAY, self.sent + 1)
             due = send + self.memory.latency

@@ -75,7 +75,7 @@ class Storer:
                             entries = chunk if unit == units - 1 else 0
                             atoms = chunk * entry_atoms
                             # A burst's address may hang on an answer that is still to come.
-                            while self._address_at(len(self.sent) + 1, 0) < 0:
+                            while self._address_at(len(self.sent) + 1, 0, address) < 0:
                                 yield
                             if not self._write_at_once(load, address, atoms, entry_atoms, entries):
                                 lane = address % config.axi_bytes // self.atom_bytes
@@ -88,14 +88,14 @@ class Storer:
                         start += chunk * self.unit_bytes
         self.done = at
 
-    def _address_at(self, burst: int, at: int) -> int:
+    def _address_at(self, burst: int, at: int, address: int) -> int:
         """Earliest cycle from ``at`` on in which a burst's address goes out; -1: not known yet."""
         if burst >= BEATS_AHEAD:
             if len(self.ended) <= burst - BEATS_AHEAD:
                 return -1
             at = max(at, self.ended[burst - BEATS_AHEAD] + 1)
         earlier = burst - OUTSTANDING_WRITES
-        if earlier >= 0:
+        if earlier >= 0 and not self.config.on_chip(address):
             if len(self.memory.answered) <= earlier:
                 return -1
             at = max(at, self.memory.answered[earlier] + 1)
@@ -112,7 +112,7 @@ class Storer:
         parts = self.bursts.sizes(self.bursts.place(address), -(-(lane + atoms) // per_beat))
         first = len(self.sent)
         for i in range(len(parts)):
-            if i >= BEATS_AHEAD or self._address_at(first + i, at + 2 + i) != at + 2 + i:
+            if i >= BEATS_AHEAD or self._address_at(first + i, at + 2 + i, address) != at + 2 + i:
                 return False
         end = at + 2 + atoms  # cycle of the last beat
         beat = at + 2 + per_beat - lane  # cycle of the first one, if it is not the last
@@ -123,7 +123,8 @@ class Storer:
                 beats = [*beats[:-1], end + 1]
             beat += part * per_beat
             self.ended.append(beats[-1] - 1)
-            self.memory.writes.append(WriteRun(at + 3 + i, beats))
+            if not self.config.on_chip(address):
+                self.memory.writes.append(WriteRun(at + 3 + i, beats))
         self.issued, self.issued_end = at + atoms, True
         self.out = [end]
         self.loaded, self.ready = at, at + atoms
@@ -150,7 +151,7 @@ class Storer:
         while True:
             seen = state.progress
             while sends < len(parts):
-                when = self._address_at(first + sends, clock)
+                when = self._address_at(first + sends, clock, address)
                 if when < 0:
                     break
                 self.sent.append(when)
@@ -162,7 +163,8 @@ class Storer:
                 moves[burst].append(out[-1] + 1)
                 if len(moves[burst]) == parts[burst]:
                     self.ended.append(out[-1])
-                    memory.writes.append(WriteRun(self.sent[first + burst] + 1, moves[burst]))
+                    if not self.config.on_chip(address):
+                        memory.writes.append(WriteRun(self.sent[first + burst] + 1, moves[burst]))
                     burst += 1
                 state.progress += 1
             if atom < atoms:

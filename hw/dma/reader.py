@@ -1,12 +1,13 @@
 """AXI4 read engine: segments in, beats to the buffers out."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
+from stillflow.hw.dma.activation_port import ActivationReads, line_of, on_chip
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import INBOX
@@ -20,7 +21,9 @@ class Reader(wiring.Component):
     gives it back); ifmap segments have their slot already, residual segments their entries.
     Beats never wait for anything but the padding in front of them, one beat a cycle. Two segments
     may wait in front of the queue; a segment's first address goes out three cycles after it came
-    at the earliest. ``i_segment.ready`` hangs on registers alone.
+    at the earliest. ``i_segment.ready`` hangs on registers alone. Ifmap and residual segments whose
+    address is the activation memory's come from there, in their place in the order: a cycle that
+    asks, then a beat a cycle.
 
     On an error response, ``o_error`` pulses with code and beat address, and from ``i_abort`` on
     nothing new is asked for: outstanding beats are dropped, and ``o_idle`` shows when none is left.
@@ -45,6 +48,8 @@ class Reader(wiring.Component):
         Ifmap and residual beats: element of lane 0, valid lanes; beats of a table: its element.
     o_group, o_residual : ``Out(1)``
         Pulse one cycle after the last beat of a plane group, of a filter block's residuals.
+    o_local_en, o_local_line, i_local_data
+        Activation memory, where there is one: a line comes one cycle later and holds.
     o_idle, o_error, o_error_code, o_error_address
     """
 
@@ -67,6 +72,9 @@ class Reader(wiring.Component):
     o_mask: Signal
     o_group: Signal
     o_residual: Signal
+    o_local_en: Signal
+    o_local_line: Signal
+    i_local_data: Signal
     o_idle: Signal
     o_error: Signal
     o_error_code: Signal
@@ -75,8 +83,14 @@ class Reader(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.freed_bits = ceil_log2(config.filter_lines + 1)
+        local = {
+            "o_local_en": Out(1),
+            "o_local_line": Out(ceil_log2(max(1, config.activation_lines))),
+            "i_local_data": In(config.axi_data_bits),
+        }
         super().__init__(
-            {
+            (local if config.activation_kib else {})
+            | {
                 "i_segment": In(stream.Signature(Segment(config))),
                 "i_clear": In(1),
                 "i_filter_freed": In(self.freed_bits),
@@ -118,7 +132,7 @@ class Reader(wiring.Component):
         # Request side: a segment goes to the queue and, if it asks for beats, to the splitter.
         m.submodules.inbox = inbox = SyncFIFO(width=Segment(config).size, depth=INBOX)
         segment = Segment(config)(inbox.r_data)
-        pads, moves, sent, room = signals("pads moves sent room")
+        asks, moves, sent, room = signals("asks moves sent room")
         is_filter, cut_is_filter = signals("is_filter cut_is_filter")  # the burst, the transfer
         free = Signal(range(config.filter_lines * line_beats + 1))
         m.d.comb += [
@@ -130,12 +144,12 @@ class Reader(wiring.Component):
             self.i_segment.ready.eq(inbox.w_rdy),
             inbox.w_en.eq(self.i_segment.valid & ~self.i_abort),
             inbox.w_data.eq(self.i_segment.p.as_value()),
-            pads.eq(segment.kind == SegmentKind.PADDING),
-            moves.eq(inbox.r_rdy & segments.w_rdy & (pads | splitter.o_ready) & ~self.i_abort),
+            asks.eq((segment.kind != SegmentKind.PADDING) & ~_is_local(config, segment)),
+            moves.eq(inbox.r_rdy & segments.w_rdy & (~asks | splitter.o_ready) & ~self.i_abort),
             inbox.r_en.eq(moves),
             segments.w_en.eq(moves),
             segments.w_data.eq(inbox.r_data),
-            splitter.i_load.eq(moves & ~pads),
+            splitter.i_load.eq(moves & asks),
             splitter.i_address.eq(Cat(Const(0, beat_shift), segment.address[beat_shift:])),
             splitter.i_beats.eq(segment.beats),
         ]
@@ -156,16 +170,17 @@ class Reader(wiring.Component):
         # Beat side.
         head = Segment(config)(segments.r_data)
         beat = Signal(config.length_bits)
-        is_padding = Signal()
-        last_beat = Signal()
+        is_padding, is_local, last_beat = signals("is_padding is_local last_beat")
+        shown, outside = self._local(m, head, is_local, last_beat)
         m.d.comb += [
             is_padding.eq(segments.r_rdy & (head.kind == SegmentKind.PADDING)),
-            self.r_ready.eq((segments.r_rdy & ~is_padding) | self.i_abort),
+            is_local.eq(segments.r_rdy & _is_local(config, head)),
+            self.r_ready.eq((segments.r_rdy & ~is_padding & ~is_local) | self.i_abort),
             self.o_beat.eq(
-                (is_padding | (segments.r_rdy & self.r_valid & ~self.r_resp[1])) & ~self.i_abort
+                (is_padding | shown | (segments.r_rdy & ~is_local & self.r_valid & ~self.r_resp[1]))
+                & ~self.i_abort
             ),
             self.o_kind.eq(head.kind),
-            self.o_data.eq(self.r_data),
             self.o_element.eq(head.element + beat * config.axi_elements),
             last_beat.eq(beat + 1 == head.beats),
         ]
@@ -190,9 +205,13 @@ class Reader(wiring.Component):
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [
             self.o_idle.eq((outstanding == 0) & splitter.o_idle),
-            self.o_error.eq(got & self.r_resp[1] & ~self.i_abort),
+            self.o_error.eq(((got & self.r_resp[1]) | outside) & ~self.i_abort),
             self.o_error_code.eq(
-                Mux(self.r_resp[0], ErrorCode.READ_DECERR.value, ErrorCode.READ_SLVERR.value)
+                Mux(
+                    outside | self.r_resp[0],
+                    ErrorCode.READ_DECERR.value,
+                    ErrorCode.READ_SLVERR.value,
+                )
             ),
             self.o_error_address.eq(
                 Cat(Const(0, beat_shift), (head.address[beat_shift:] + beat)[: 32 - beat_shift])
@@ -200,3 +219,28 @@ class Reader(wiring.Component):
         ]
 
         return m
+
+    def _local(
+        self, m: Module, head: data.View, is_local: Signal, last_beat: Signal
+    ) -> tuple[Value, Value]:
+        """Take the beats of segments in the activation memory: one is there, or lies outside."""
+        config = self.config
+        if not config.activation_kib:
+            m.d.comb += self.o_data.eq(self.r_data)
+            return Const(0), Const(0)
+        m.submodules.local = reads = ActivationReads(config)
+        m.d.comb += [
+            reads.i_valid.eq(is_local),
+            reads.i_line.eq(line_of(config, head.address)),
+            reads.i_last.eq(last_beat),
+            self.o_local_en.eq(reads.o_read_en),
+            self.o_local_line.eq(reads.o_read_line),
+            self.o_data.eq(Mux(is_local, self.i_local_data, self.r_data)),
+        ]
+        return reads.o_beat & ~reads.o_outside, reads.o_beat & reads.o_outside
+
+
+def _is_local(config: AcceleratorConfig, segment: data.View) -> Value:
+    """Whether a segment comes from the activation memory."""
+    kinds = (segment.kind == SegmentKind.IFMAP) | (segment.kind == SegmentKind.RESIDUAL)
+    return on_chip(config, segment.address) & kinds

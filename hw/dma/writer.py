@@ -1,16 +1,15 @@
 """AXI4 write engine: runs of ofmap pixels out of the ofmap buffer, and counter records."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.csr import Counter
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.dma.packer import Packer
+from stillflow.hw.dma.write_channels import WriteChannels, write_ports
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
 from stillflow.hw.words import StoreRun
 
 
@@ -23,6 +22,7 @@ class Writer(wiring.Component):
     ``i_run.ready`` hangs on registers and ``i_record.valid`` alone. A record (all counters, 64 bits
     each) is a run of its own and goes first. After ``i_abort`` the bursts
     whose address was sent end with all strobes off, and ``o_idle`` shows when all are answered.
+    What lies in the activation memory goes there (`WriteChannels`).
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ class Writer(wiring.Component):
     i_abort : ``In(1)``
     aw_*, w_*, b_*
         AXI4 channels.
+    o_local_mask, o_local_line, o_local_data
+        Activation memory, where there is one.
     o_idle : ``Out(1)``
         Nothing is left to write and every burst is answered.
     o_record_taken : ``Out(1)``
@@ -49,7 +51,7 @@ class Writer(wiring.Component):
     o_spill : ``Out(1)``
         A channel block was taken out of the buffer: for the counters.
     o_error, o_error_code, o_error_address
-        A response that is no OKAY, with the burst's address.
+        As `WriteChannels`.
     """
 
     i_run: stream.Interface
@@ -73,6 +75,9 @@ class Writer(wiring.Component):
     b_valid: Signal
     b_ready: Signal
     b_resp: Signal
+    o_local_mask: Signal
+    o_local_line: Signal
+    o_local_data: Signal
     o_idle: Signal
     o_record_taken: Signal
     o_spill: Signal
@@ -94,25 +99,10 @@ class Writer(wiring.Component):
                 "i_vector": In(config.m_block * config.act_bits),
                 "o_freed": Out(1),
                 "i_abort": In(1),
-                "aw_valid": Out(1),
-                "aw_ready": In(1),
-                "aw_address": Out(32),
-                "aw_len": Out(8),
-                "w_valid": Out(1),
-                "w_ready": In(1),
-                "w_data": Out(config.axi_data_bits),
-                "w_strb": Out(config.axi_bytes),
-                "w_last": Out(1),
-                "b_valid": In(1),
-                "b_ready": Out(1),
-                "b_resp": In(2),
-                "o_idle": Out(1),
                 "o_record_taken": Out(1),
                 "o_spill": Out(1),
-                "o_error": Out(1),
-                "o_error_code": Out(4),
-                "o_error_address": Out(32),
             }
+            | write_ports(config)
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -124,10 +114,10 @@ class Writer(wiring.Component):
 
         m.submodules.splitter = splitter = BurstSplitter(config)
         m.submodules.packer = packer = Packer(config)
-        m.submodules.plans = plans = SyncFIFO(width=9, depth=BEATS_AHEAD)
+        m.submodules.channels = channels = WriteChannels(config)
 
         # Runs and records, to both sides at once; one waits until they are ready.
-        free, sent, waits, comes, load = signals("free sent waits comes load")
+        free, waits, comes, load = signals("free waits comes load")
         is_record, waits_record = signals("is_record waits_record")
         next_run, waiting, came = signals("next_run waiting came", StoreRun(config))
         run, record = self.i_run, self.i_record
@@ -169,73 +159,24 @@ class Writer(wiring.Component):
         with m.If(~waits):
             m.d.sync += [waiting.eq(came), waits_record.eq(record.valid)]
 
-        outstanding = self._responses(m, sent, splitter.o_address)
-        self._addresses(m, splitter, plans, sent, outstanding)
-        self._data(m, packer.o_beat, plans)
+        m.d.comb += [
+            channels.i_valid.eq(splitter.o_valid),
+            channels.i_address.eq(splitter.o_address),
+            channels.i_beats.eq(splitter.o_beats),
+            channels.i_abort.eq(self.i_abort),
+            splitter.i_next.eq(channels.o_next),
+            splitter.i_clear.eq(channels.o_clear),
+        ]
+        wiring.connect(m, packer.o_beat, channels.i_beat)
+        for name, member in write_ports(config).items():
+            if name == "o_idle":
+                continue
+            own, part = getattr(self, name), getattr(channels, name)
+            m.d.comb += own.eq(part) if member.flow == Out else part.eq(own)
         rests = packer.o_idle & ~waits
-        m.d.comb += self.o_record_taken.eq(rests)
-        m.d.comb += self.o_idle.eq(rests & splitter.o_idle & ~plans.r_rdy & (outstanding == 0))
+        m.d.comb += [
+            self.o_record_taken.eq(rests),
+            self.o_idle.eq(rests & splitter.o_idle & channels.o_idle),
+        ]
 
         return m
-
-    def _addresses(
-        self,
-        m: Module,
-        splitter: BurstSplitter,
-        plans: SyncFIFO,
-        sent: Signal,
-        outstanding: Signal,
-    ) -> None:
-        # An address that is valid stays until it is taken, abort or not (AXI4, A3.2.1).
-        held = Signal()
-        room = plans.w_rdy & (outstanding != OUTSTANDING_WRITES)
-        m.d.comb += [
-            self.aw_valid.eq(splitter.o_valid & room & (~self.i_abort | held)),
-            self.aw_address.eq(splitter.o_address),
-            self.aw_len.eq(splitter.o_beats - 1),
-            sent.eq(self.aw_valid & self.aw_ready),
-            splitter.i_next.eq(sent),
-            splitter.i_clear.eq(self.i_abort & (sent | ~self.aw_valid)),
-            plans.w_en.eq(sent),
-            plans.w_data.eq(splitter.o_beats),
-        ]
-        m.d.sync += held.eq(self.aw_valid & ~self.aw_ready)
-
-    def _data(self, m: Module, beats: stream.Interface, plans: SyncFIFO) -> None:
-        # After an abort the bursts that were announced end with zeros, all strobes off; a beat
-        # that is valid already stays as it is.
-        beat = Signal(9)
-        held = Signal()
-        moved = self.w_valid & self.w_ready
-        silent = self.i_abort & ~held
-        m.d.comb += [
-            self.w_valid.eq(plans.r_rdy & (beats.valid | self.i_abort)),
-            self.w_data.eq(Mux(silent, 0, beats.p.data)),
-            self.w_strb.eq(Mux(silent, 0, beats.p.strobes)),
-            self.w_last.eq(beat + 1 == plans.r_data),
-            beats.ready.eq(moved),
-            plans.r_en.eq(moved & self.w_last),
-        ]
-        m.d.sync += held.eq(self.w_valid & ~self.w_ready & ~silent)
-        with m.If(moved):
-            m.d.sync += beat.eq(Mux(self.w_last, 0, beat + 1))
-
-    def _responses(self, m: Module, sent: Signal, address: Value) -> Signal:
-        m.submodules.answers = answers = SyncFIFOBuffered(
-            width=self.config.address_bits, depth=OUTSTANDING_WRITES
-        )
-        outstanding = Signal(range(OUTSTANDING_WRITES + 1))
-        answered = self.b_valid & (outstanding != 0)
-        m.d.sync += outstanding.eq(outstanding + sent - answered)
-        m.d.comb += [
-            self.b_ready.eq(1),
-            answers.w_en.eq(sent),
-            answers.w_data.eq(address),
-            answers.r_en.eq(answered),
-            self.o_error.eq(answered & self.b_resp[1] & ~self.i_abort),
-            self.o_error_code.eq(
-                Mux(self.b_resp[0], ErrorCode.WRITE_DECERR.value, ErrorCode.WRITE_SLVERR.value)
-            ),
-            self.o_error_address.eq(answers.r_data),
-        ]
-        return outstanding

@@ -69,7 +69,9 @@ def check(config, network, program, words):
         program_address=program.program_address, record_address=program.record_address,
         latency=TIMING.latency, bytes_per_cycle=TIMING.bytes_per_cycle,
     )  # fmt: skip
-    assert outcome.counters == tuple(predicted)
+    assert outcome.counters is not None
+    for layer, found, expected in zip(network.layers, outcome.counters, predicted, strict=True):
+        assert found == expected, layer.name
 
 
 @pytest.mark.slow
@@ -87,5 +89,14 @@ def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
 def test_register_slices_take_two_cycles_and_change_no_bit(dataflow, need_simulator):
     need_simulator("verilator")
     config = replace(TINY, dataflow=dataflow, axi_slices=True)
+    for network, words in networks(config):
+        check(config, network, compile_network(network, config), words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", Dataflow)
+def test_tensors_on_chip_take_no_dram_and_change_no_bit(dataflow, need_simulator):
+    need_simulator("verilator")
+    config = replace(TINY, dataflow=dataflow, activation_kib=4)
     for network, words in networks(config):
         check(config, network, compile_network(network, config), words)
