@@ -42,7 +42,7 @@ class Counter(IntEnum):
     PSUM_READS = 7  # psum words
     PSUM_WRITES = 8
     OFMAP_WRITES = 9  # requantised words into the ofmap buffer
-    OFMAP_SPILLS = 10  # ... out of it to DRAM
+    OFMAP_SPILLS = 10  # ... out of it, to be stored
     CHAIN_SHIFTS = 11  # cycles in which the weight chain moved; rs: weights written into PEs
     WEIGHT_SWAPS = 12  # weight blocks made active; rs: activations written into PEs
     MAC_CYCLES = 13  # cycles in which an ifmap vector met the weights

@@ -41,6 +41,7 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 max_burst_beats=random.choice([1, 3, 8, 16, 16]),
                 outstanding_reads=random.choice([2, 3, 8, 32]),
                 axi_slices=random.random() < SLICED,
+                activation_kib=random.choice([0, 0, 1, 16]),
                 address_bits=random.choice([27, 32]),
                 count_bits=random.choice([13, 16]),
                 counter_bits=random.choice([33, 48]),

@@ -15,7 +15,7 @@ def entry(**values):
 
 def test_each_access_counts_at_its_level_for_its_operand():
     costs = EnergyCosts(spad=2, noc=3, glb=5, dram=7)
-    level_of = {"glb": ("glb", 5), "spa": ("spad", 2), "noc": ("noc", 3)}
+    level_of = {"glb": ("glb", 5), "act": ("glb", 5), "spa": ("spad", 2), "noc": ("noc", 3)}
     for name in NAMES:
         found = breakdown(entry(**{name: 10}), TINY, costs)
         level, cost = level_of[name[:3]]

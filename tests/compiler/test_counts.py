@@ -15,6 +15,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.presets import TINY
+from stillflow.hw.work import OnChip
 from tests.networks import ODD, ODD_NLR, ODD_RS, WIDE
 
 OPERANDS = ("ifmap", "filter", "psum")
@@ -71,6 +72,7 @@ def test_row_stationary_reads_three_scratchpads_and_writes_one_with_every_produc
 
 def test_each_kind_is_the_sum_of_its_operands_under_the_names_of_the_interface():
     kinds = ("glb_reads", "glb_writes", "glb_fills", "glb_spills")
+    kinds += ("activation_reads", "activation_writes")
     kinds += ("spad_reads", "spad_writes", "noc_transfers")
     names = [f"{kind}_{operand}" for kind in kinds for operand in OPERANDS]
     values = {name: 1 << bit for bit, name in enumerate(names)}
@@ -124,8 +126,20 @@ def test_pooling_has_no_macs():
 def test_energy_weighs_each_level():
     names = Accesses().as_report()
     ones = Accesses(**{name: 1 for name in names if name.endswith(OPERANDS)})
-    # Two spad, one NoC and four buffer counts of three operands each.
-    assert energy(1000, ones, 10, EnergyCosts()) == 1000 + 2 * 3 + 2 * 3 + 6 * 4 * 3 + 200 * 10
+    # Two spad, one NoC, four buffer and two activation counts of three operands each.
+    assert energy(1000, ones, 10, EnergyCosts()) == 1000 + 2 * 3 + 2 * 3 + 6 * 6 * 3 + 200 * 10
     costs = EnergyCosts(spad=3, noc=5, glb=7, dram=11)
-    assert energy(0, ones, 10, costs) == 3 * 6 + 5 * 3 + 7 * 12 + 11 * 10
+    assert energy(0, ones, 10, costs) == 3 * 6 + 5 * 3 + 7 * 18 + 11 * 10
     assert energy(7, Accesses(), 0, EnergyCosts()) == 7
+
+
+def test_what_is_on_chip_is_no_compulsory_traffic():
+    shape = ConvShape(N=2, C=30, M=7)
+    layer = layer_of(shape, TINY, "fc")
+    for on_chip, words in (
+        (OnChip(ifmap=True), 210 + 14),
+        (OnChip(ofmap=True), 60 + 210),
+        (OnChip(residual=True), 60 + 210 + 14),  # there is none
+        (OnChip(ifmap=True, ofmap=True), 210),
+    ):
+        assert compulsory_bytes(layer, TINY, on_chip) == words

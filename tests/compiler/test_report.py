@@ -21,6 +21,7 @@ TABLE = Workload(
     ),
 )
 COUNTS = ["glb_reads", "glb_writes", "glb_fills", "glb_spills"]
+COUNTS += ["activation_reads", "activation_writes"]
 COUNTS += ["spad_reads", "spad_writes", "noc_transfers"]
 COUNTS += [f"{kind}_{operand}" for kind in COUNTS for operand in ("ifmap", "filter", "psum")]
 SUMS = ["macs", "cycles", "predicted_cycles", "ideal_cycles", "dram_read_bytes", "dram_write_bytes"]

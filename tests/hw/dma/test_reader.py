@@ -25,10 +25,18 @@ CONFIGS = [
     config_of(4, 16, 4, 32, max_burst_beats=16, outstanding_reads=8),  # four beats a line
     config_of(2, 4, 4, 128, max_burst_beats=8, outstanding_reads=2),
     config_of(4, 4, 2, 64, act_bits=16, acc_bits=48, outstanding_reads=256),
+    config_of(4, 4, 2, 64, activation_kib=3, outstanding_reads=4),
+    config_of(2, 4, 4, 128, activation_kib=1, max_burst_beats=8, outstanding_reads=2),
 ]
 
 #: Kinds whose beats say where they go.
 PLACED = (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL)
+#: Kinds that the activation memory may hold.
+KEPT = (SegmentKind.IFMAP, SegmentKind.RESIDUAL)
+
+
+def is_local(beat, config):
+    return beat["kind"] in KEPT and config.on_chip(beat["address"])
 
 
 def draw_segments(random, config):
@@ -47,6 +55,9 @@ def draw_segments(random, config):
             "element": random.randrange(config.ifmap_elements),
             "group_last": random.random() < 0.4,
         }
+        if config.activation_kib and kind in KEPT and random.random() < 0.6:
+            line = random.randrange(config.activation_lines - segment["beats"] + 1)
+            segment["address"] = config.activation_base + line * size
         if kind == SegmentKind.FILTER:
             segment["beats"] *= line_beats
             segment["group_last"] = False
@@ -82,7 +93,11 @@ def run_reader(config, random, fails_at=None, response=2):
     dut = Reader(config)
     segments = draw_segments(random, config)
     wanted = [beat for segment in segments for beat in beats_of(segment, config)]
-    reads = [beat for beat in wanted if beat["kind"] != SegmentKind.PADDING]
+    reads = [
+        beat
+        for beat in wanted
+        if beat["kind"] != SegmentKind.PADDING and not is_local(beat, config)
+    ]
     if fails_at is not None:
         if not reads:
             return
@@ -130,11 +145,12 @@ def run_reader(config, random, fails_at=None, response=2):
             if ctx.get(dut.o_beat):
                 beat = expected.popleft()
                 is_padding = beat["kind"] == SegmentKind.PADDING
-                assert answers != is_padding
+                local = is_local(beat, config)
+                assert answers != (is_padding or local)
                 assert SegmentKind(ctx.get(dut.o_kind)) == beat["kind"]
                 if not is_padding:
                     assert ctx.get(dut.o_data) == word_at(beat["address"], config)
-                    answered += 1
+                    answered += not local
                 if beat["kind"] in PLACED:
                     assert ctx.get(dut.o_mask) == beat["mask"]
                     assert ctx.get(dut.o_element) == beat["element"]
@@ -153,7 +169,12 @@ def run_reader(config, random, fails_at=None, response=2):
             if sending and ctx.get(dut.i_segment.ready):
                 waiting.popleft()
                 sending = False
+            asks = bool(config.activation_kib) and ctx.get(dut.o_local_en)
+            line = ctx.get(dut.o_local_line) if asks else 0
             await ctx.tick()
+            if asks:
+                place = config.activation_base + line * config.axi_bytes
+                ctx.set(dut.i_local_data, word_at(place, config))
             lines_freed += freed
         ctx.set(dut.i_segment.valid, 0)
         assert ctx.get(dut.o_group) | ctx.get(dut.o_residual) == group
@@ -265,3 +286,53 @@ def test_beats_stream_without_a_gap_when_the_memory_does(latency):
 
     bench.run(dut, send, memory)
     assert seen[-1] - seen[0] == 53
+
+
+def test_local_beats_follow_each_other_behind_a_cycle_that_asks():
+    config = config_of(4, 4, 2, 64, activation_kib=1)
+    dut = Reader(config)
+    segments = [
+        {"kind": SegmentKind.IFMAP, "address": config.activation_base + 64 * i, "beats": 5}
+        for i in range(4)
+    ]
+    seen = []
+
+    async def send(ctx):
+        await bench.put_all(ctx, dut.i_segment, segments)
+
+    async def watch(ctx):
+        for cycle in range(60):
+            if ctx.get(dut.o_beat):
+                seen.append(cycle)
+            assert not ctx.get(dut.ar_valid)
+            await ctx.tick()
+
+    bench.run(dut, send, watch)
+    assert [cycle - seen[0] for cycle in seen] == [6 * i + k for i in range(4) for k in range(5)]
+
+
+def test_a_beat_behind_the_activation_memory_is_an_error():
+    config = config_of(4, 4, 2, 64, activation_kib=1)
+    dut = Reader(config)
+    end = config.activation_base + 1024
+    found = []
+
+    async def drive(ctx):
+        ctx.set(dut.i_segment.payload,
+                {"kind": SegmentKind.IFMAP, "address": end - 16, "beats": 4})  # fmt: skip
+        ctx.set(dut.i_segment.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i_segment.valid, 0)
+        for _ in range(20):
+            if ctx.get(dut.o_error):
+                code, address = ctx.get(dut.o_error_code), ctx.get(dut.o_error_address)
+                found.append((ErrorCode(code), address))
+                assert not ctx.get(dut.o_beat)
+                ctx.set(dut.i_abort, 1)
+            elif ctx.get(dut.o_beat):
+                found.append("beat")
+            await ctx.tick()
+        assert ctx.get(dut.o_idle)
+
+    bench.run(dut, drive)
+    assert found == ["beat", "beat", (ErrorCode.READ_DECERR, end)]

@@ -25,6 +25,10 @@ CONFIGS = {
     "beats of 64 channel blocks": config_of(1, 1, 4, 512, max_burst_beats=3),
     "four beats a channel block": config_of(16, 16, 4, 32, max_burst_beats=16),
     "seven channel blocks an entry": config_of(12, 14, 8, 64, max_burst_beats=5),
+    "an activation memory": config_of(4, 8, 4, 64, max_burst_beats=4, activation_kib=8),
+    "an activation memory of 16 bits": config_of(
+        4, 8, 4, 64, act_bits=16, acc_bits=48, activation_kib=8
+    ),
     "16 bits, two beats a channel block": config_of(4, 8, 4, 32, act_bits=16, acc_bits=48),
 }
 
@@ -34,6 +38,7 @@ def draw_runs(random, config):
     unit = config.channel_block * config.act_bytes
     atom = min(unit, config.axi_bytes)
     jobs, address = [], random.randrange(0, 8192, atom)
+    local = config.activation_base + random.randrange(0, 1024, atom)
     for _ in range(random.randint(1, 9)):
         if random.random() < 0.2:
             address = -(-address // RECORD_BYTES) * RECORD_BYTES
@@ -49,6 +54,10 @@ def draw_runs(random, config):
             "release": random.random() < 0.5,
         }
         jobs.append({"run": run})
+        if config.activation_kib and random.random() < 0.5:
+            run["address"] = local
+            local += pixels * unit + random.randrange(0, 60, atom)
+            continue
         address += pixels * unit + random.choice([0, 0, atom, 4096, random.randrange(0, 600, atom)])
     return jobs
 
@@ -107,6 +116,7 @@ def run_writer(config, random, fails_at=None, response=2):
                 assert ctx.get(dut.o_error_address) == memory.answers[0]
             answered += memory.answering
             memory.sample()
+            sample_local(ctx, dut, memory.bytes)
             port = dut.i_record if "record" in job else dut.i_run
             if offered and ctx.get(port.ready):
                 write_job(waiting.popleft(), config, entries, counters, wanted)
@@ -129,6 +139,17 @@ def run_writer(config, random, fails_at=None, response=2):
     bench.run(dut, drive, cycles=30_000)
 
 
+def sample_local(ctx, dut, memory):
+    """Keep what goes to the activation memory in this cycle."""
+    config = dut.config
+    mask = ctx.get(dut.o_local_mask) if config.activation_kib else 0
+    content = ctx.get(dut.o_local_data).to_bytes(config.axi_bytes, "little") if mask else b""
+    for byte in range(len(content)):
+        if mask >> byte // config.act_bytes & 1:
+            line = ctx.get(dut.o_local_line)
+            memory[config.activation_base + line * config.axi_bytes + byte] = content[byte]
+
+
 async def drain(ctx, dut, memory, random):
     """Abort: no new address, bursts end without a byte, then the engine is idle."""
     ctx.set(dut.i_abort, 1)
@@ -137,6 +158,7 @@ async def drain(ctx, dut, memory, random):
     for cycle in range(2000):
         memory.drive(random.choice([0, 2]))
         asked, may_ask = len(memory.addresses), "aw" in memory.held
+        assert not (dut.config.activation_kib and ctx.get(dut.o_local_mask))
         assert not ctx.get(dut.o_error)
         assert not (ctx.get(dut.o_idle) and memory.open())
         memory.sample()
@@ -214,3 +236,32 @@ def test_a_beat_leaves_every_cycle_when_the_memory_is_ready(name):
 
     bench.run(dut, send, memory)
     assert beats == list(range(beats[0], beats[0] + len(beats)))
+
+
+def test_a_beat_behind_the_activation_memory_is_an_error():
+    config = CONFIGS["an activation memory"]
+    dut = Writer(config)
+    end = config.activation_base + 8 * 1024
+    run = {"address": end - 8, "pixels": 4, "entry": 0, "unit": 0, "release": 1}
+    lines, errors = [], []
+
+    async def drive(ctx):
+        ctx.set(dut.i_ring, config.psum_depth)
+        ctx.set(dut.i_run.payload, run)
+        ctx.set(dut.i_run.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i_run.valid, 0)
+        for _ in range(30):
+            if ctx.get(dut.o_local_mask):
+                lines.append(ctx.get(dut.o_local_line))
+            if ctx.get(dut.o_error):
+                code, address = ctx.get(dut.o_error_code), ctx.get(dut.o_error_address)
+                errors.append((ErrorCode(code), address))
+                ctx.set(dut.i_abort, 1)
+            assert not ctx.get(dut.aw_valid)
+            await ctx.tick()
+        assert ctx.get(dut.o_idle)
+
+    bench.run(dut, drive)
+    assert lines == [config.activation_lines - 1]
+    assert errors == [(ErrorCode.WRITE_DECERR, end)]
