@@ -163,29 +163,47 @@ def used_positions(size: int, out: int, window: int, stride: int, dilation: int,
     return len(touched)
 
 
-def compulsory_bytes(layer: Layer, config: AcceleratorConfig, on_chip: OnChip | None = None) -> int:
-    """Each ifmap, filter and ofmap element that is used, once, at its stored width.
+@dataclass(frozen=True, kw_only=True)
+class Compulsory:
+    """Bytes that a layer cannot do without: each element that is used, once, at its stored width.
 
-    Of operands in the activation memory, nothing.
+    Parameters
+    ----------
+    dram : int
+        Between DRAM and chip.
+    local_reads, local_writes : int
+        Out of the activation memory and into it.
     """
+
+    dram: int
+    local_reads: int = 0
+    local_writes: int = 0
+
+
+def compulsory_bytes(
+    layer: Layer, config: AcceleratorConfig, on_chip: OnChip | None = None
+) -> Compulsory:
+    """Bytes of the ifmap, the filters, the ofmap and a second tensor, where they lie."""
     on_chip = on_chip or OnChip()
     shape = layer.shape
     top, left, _, _ = shape.pad
     dilation = shape.dilation
     rows = used_positions(shape.H, shape.E, shape.R, shape.stride[0], dilation[0], top)
     columns = used_positions(shape.W, shape.F, shape.S, shape.stride[1], dilation[1], left)
-    ifmap = shape.N * shape.C * rows * columns
     channels = shape.M if isinstance(shape, ConvShape) else shape.C
-    ofmap = shape.N * channels * shape.E * shape.F
-    residual = ofmap if layer.joined is not None and not on_chip.residual else 0
-    ifmap = residual + (0 if on_chip.ifmap else ifmap)
-    ofmap = 0 if on_chip.ofmap else ofmap
-    if not isinstance(shape, ConvShape):
-        return (ifmap + ofmap) * config.act_bytes
-    filters = shape.M * (shape.C // shape.G) * shape.R * shape.S
-    if not layer_macs(layer):  # its weights choose channels
-        filters = 0
-    return (ifmap + ofmap) * config.act_bytes + filters * config.weight_bits // 8
+    ofmap = shape.N * channels * shape.E * shape.F * config.act_bytes
+    reads = {False: 0, True: 0}  # by whether it is on chip
+    reads[on_chip.ifmap] += shape.N * shape.C * rows * columns * config.act_bytes
+    reads[on_chip.residual] += ofmap if layer.joined is not None else 0
+    filters = 0
+    if isinstance(shape, ConvShape) and layer_macs(layer):  # others' weights choose channels
+        weights = shape.M * (shape.C // shape.G) * shape.R * shape.S
+        filters = weights * config.weight_bits // 8
+    return Compulsory(
+        dram=reads[False] + filters + (0 if on_chip.ofmap else ofmap),
+        local_reads=reads[True],
+        local_writes=ofmap if on_chip.ofmap else 0,
+    )
 
 
 def layer_macs(layer: Layer) -> int:

@@ -57,7 +57,11 @@ def layer_entry(
     cycles = counters[Counter.CYCLES]
     work = compiled.plan.work
     least = compulsory_bytes(layer, config, work.on_chip)
-    ideal = max(macs / config.pes, least / bytes_per_cycle)
+    ideal = max(
+        macs / config.pes,
+        least.dram / bytes_per_cycle,
+        max(least.local_reads, least.local_writes) / config.axi_bytes,
+    )
     activations = activation_words(compiled.mapping, compiled.descriptor)
     moved = accesses(counters, config, depthwise=work.depthwise, activations=activations)
     read, written = counters[Counter.DRAM_READ_BYTES], counters[Counter.DRAM_WRITE_BYTES]

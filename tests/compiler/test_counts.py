@@ -2,6 +2,7 @@ import pytest
 
 from stillflow.compiler.counts import (
     Accesses,
+    Compulsory,
     EnergyCosts,
     accesses,
     compulsory_bytes,
@@ -105,7 +106,8 @@ def test_each_kind_is_the_sum_of_its_operands_under_the_names_of_the_interface()
 def test_compulsory_bytes_count_what_is_used_once_at_its_width(shape, kind, ifmap, filters, ofmap):
     for config, act, weight in ((TINY, 1, 1), (ODD, 1, 2), (WIDE, 2, 2)):
         layer = layer_of(shape, config, kind)
-        assert compulsory_bytes(layer, config) == act * (ifmap + ofmap) + weight * filters
+        expected = act * (ifmap + ofmap) + weight * filters
+        assert compulsory_bytes(layer, config) == Compulsory(dram=expected)
 
 
 def test_positions_outside_the_ifmap_are_not_used():
@@ -133,13 +135,13 @@ def test_energy_weighs_each_level():
     assert energy(7, Accesses(), 0, EnergyCosts()) == 7
 
 
-def test_what_is_on_chip_is_no_compulsory_traffic():
-    shape = ConvShape(N=2, C=30, M=7)
-    layer = layer_of(shape, TINY, "fc")
-    for on_chip, words in (
-        (OnChip(ifmap=True), 210 + 14),
-        (OnChip(ofmap=True), 60 + 210),
-        (OnChip(residual=True), 60 + 210 + 14),  # there is none
-        (OnChip(ifmap=True, ofmap=True), 210),
+def test_what_is_on_chip_is_no_traffic_to_dram():
+    layer = layer_of(ConvShape(N=2, C=30, M=7), TINY, "fc")
+    for on_chip, dram, reads, writes in (
+        (OnChip(ifmap=True), 210 + 14, 60, 0),
+        (OnChip(ofmap=True), 60 + 210, 0, 14),
+        (OnChip(residual=True), 60 + 210 + 14, 0, 0),  # there is none
+        (OnChip(ifmap=True, ofmap=True), 210, 60, 14),
     ):
-        assert compulsory_bytes(layer, TINY, on_chip) == words
+        expected = Compulsory(dram=dram, local_reads=reads, local_writes=writes)
+        assert compulsory_bytes(layer, TINY, on_chip) == expected

@@ -72,7 +72,7 @@ def test_figures_of_a_layer_follow_from_its_counters(config, bytes_per_cycle):
         assert entry["macs"] == macs
         assert entry["cycles"] == counted[Counter.CYCLES]
         assert entry["predicted_cycles"] == foreseen[Counter.CYCLES]
-        moved = compulsory_bytes(layer, config) / bytes_per_cycle
+        moved = compulsory_bytes(layer, config).dram / bytes_per_cycle
         assert entry["ideal_cycles"] == max(macs / config.pes, moved)
         assert entry["roofline_efficiency"] == entry["ideal_cycles"] / entry["cycles"]
         assert entry["utilization"] == macs / (entry["cycles"] * config.pes)
