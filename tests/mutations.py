@@ -208,8 +208,8 @@ COUNTERS = tuple(
     for name, amount in _AMOUNTS.items()
 )  # fmt: skip
 _FORMULAS = {
-    "DRAM_READ_BYTES": "(",
-    "DRAM_WRITE_BYTES": "ofmap_beats * config.axi_bytes",
+    "DRAM_READ_BYTES": "BYTES",
+    "DRAM_WRITE_BYTES": "written * config.axi_bytes",
     "IFMAP_READS": "lanes",
     "IFMAP_FILLS": "fills",
     "FILTER_READS": "lines * columns",
@@ -217,7 +217,7 @@ _FORMULAS = {
     "PSUM_READS": "psums",
     "PSUM_WRITES": "psums",
     "OFMAP_WRITES": "visits * pixels * columns",
-    "OFMAP_SPILLS": "ofmap_elements",
+    "OFMAP_SPILLS": "elements",
     "CHAIN_SHIFTS": "shifts",
     "WEIGHT_SWAPS": "steps",
     "MAC_CYCLES": "vectors",
@@ -299,11 +299,25 @@ ENDINGS = (
     _m("join, late entry", "hw/buffer/ofmap.py",
        "Mux(self.i_late, late_entry, entry)", "entry", f"{_JOINED} -k tiny and shortcut"),
     _m("join, cost of fills", "compiler/cost/counters.py",
-       "fills += ofmap_elements", "fills += 1 + ofmap_elements", f"{_JOINED} -k shortcut"),
+       "fills += elements", "fills += 1 + elements", f"{_JOINED} -k shortcut"),
     _m("join, cost of room", "compiler/cost/load.py",
        "freed + ENTRY_DELAY", "freed", f"{_JOINED} -k normalisation"),
-    _m("parts, addresses", "compiler/program.py",
+    _m("parts, addresses", "compiler/places.py",
        "part.column * layout.pixel * layout.element_bytes", "0", f"{_JOINED} -k averages"),
 )  # fmt: skip
 
-MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS, *ENDINGS)
+_ON_CHIP = "tests/integration/test_on_chip.py -k change_no_bit and ws"
+#: In tensors that stay on chip.
+LOCAL = (
+    _m("on chip, cost of a segment", "compiler/cost/beats.py",
+       "local * LOCAL_DELAY", "0", _ON_CHIP),
+    _m("on chip, cost of writes", "compiler/cost/replay.py",
+       "storer.ended[-1] + 1", "0", _ON_CHIP),
+    _m("on chip, counted as DRAM", "compiler/cost/counters.py",
+       "moved.of(w.on_chip, on_chip=False)", "moved.of(OnChip(), on_chip=False)", _ON_CHIP),
+    _m("on chip, lives", "compiler/liveness.py",
+       "lives[other][1] < first or", "lives[other][1] <= first or",
+       "tests/compiler/test_on_chip.py"),
+)  # fmt: skip
+
+MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS, *ENDINGS, *LOCAL)

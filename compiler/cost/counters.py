@@ -39,9 +39,9 @@ def predict_counters(
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
     moved = _tensor_beats(mapping, fields)
     array = array_counters(mapping)
+    elements = mapping.all_units * w.N * w.E * w.F * config.channel_block  # of the ofmap
     fills = moved.fills
     if w.joined:
-        elements = mapping.all_units * w.N * w.E * w.F * config.channel_block
         array[Counter.IFMAP_READS] += array[Counter.OFMAP_WRITES]
         fills += elements
     table_bytes = TABLE_BYTES if fields["table"] else 0
@@ -51,7 +51,7 @@ def predict_counters(
         Counter.DRAM_WRITE_BYTES: written * config.axi_bytes + RECORD_BYTES * (1 + last),
         Counter.IFMAP_FILLS: fills,
         Counter.FILTER_FILLS: filter_bytes // (config.weight_bits // 8),
-        Counter.OFMAP_SPILLS: mapping.all_units * w.N * w.E * w.F * config.channel_block,
+        Counter.OFMAP_SPILLS: elements,
         Counter.LAYERS: 1,
     }
 

@@ -17,6 +17,11 @@ def test_presets_are_clean(name, flow):
     lint(verilog_files(replace(PRESETS[name], dataflow=flow)))
 
 
+@pytest.mark.parametrize("name", ["tiny", "edge16"])
+def test_an_activation_memory_is_clean(name):
+    lint(verilog_files(replace(PRESETS[name], activation_kib=16)))
+
+
 def changed(tmp_path, old, new):
     """Files of `TINY` with one replacement."""
     files = []
