@@ -13,6 +13,7 @@ from onnx import helper
 
 from stillflow.compiler.frontend.read import set_batch
 from stillflow.compiler.graph import ConvLayer, Network, requantised
+from stillflow.sim.session import open_session
 
 Arrays = Mapping[str, NDArray[Any]]
 _GIVEN = "{}#given"
@@ -80,7 +81,7 @@ class Oracle:
                 for name, value in self._run_whole(inputs).items()
                 if name in self.network.tensors and self._is_words(name, value)
             }
-            self._cut = _session(self._cut_model())
+            self._cut = open_session(self._cut_model())
         given = {
             _GIVEN.format(name): golden[name].reshape(shape) for name, shape in self._shapes.items()
         }
@@ -141,7 +142,7 @@ class Oracle:
             model.CopyFrom(self._model)
             computed = (name for node in model.graph.node for name in node.output)
             _expose(model, [name for name in computed if name in self.network.tensors])
-            self._whole = _session(model)
+            self._whole = open_session(model)
         return _run(self._whole, inputs)
 
     def _is_words(self, name: str, value: NDArray[Any]) -> bool:
@@ -175,15 +176,6 @@ def _expose(model: onnx.ModelProto, names: Iterable[str]) -> None:
     for name in names:
         if name not in outputs:
             model.graph.output.append(onnx.ValueInfoProto(name=name))
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: Arrays) -> dict[str, NDArray[Any]]:

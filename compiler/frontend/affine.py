@@ -85,7 +85,7 @@ def fold(source: Convolution, factor: Factors, offset: Factors) -> Convolution:
             words=(words * kept.reshape(-1, *[1] * (words.ndim - 1))).astype(np.int8),
             scale=scaled.astype(np.float32),
         ),
-        bias=source.bias * kept + np.rint(offset / step).astype(np.int64),
+        bias=replace(source.bias, steps=source.bias.steps * kept + offset / step),
         inexact=True,
     )
 

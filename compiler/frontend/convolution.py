@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.builder import NetworkBuilder
 from stillflow.compiler.frontend.endings import take_padding
@@ -18,6 +17,7 @@ from stillflow.compiler.frontend.values import (
     seen_as,
 )
 from stillflow.compiler.frontend.weights import (
+    Bias,
     Filters,
     integer_bias,
     real_bias,
@@ -43,7 +43,7 @@ class Convolution(Source):
         Tensor that it reads.
     filters : Filters
         Words int8[M, C / G, R, S], with their scales.
-    bias : int64[M]
+    bias : Bias
         Added to the psums.
     step : float
         Scale of the ifmap.
@@ -58,7 +58,7 @@ class Convolution(Source):
     shape: ConvShape
     ifmap: str
     filters: Filters
-    bias: NDArray[np.int64]
+    bias: Bias
     step: float
     folded: tuple[str, ...] = ()
     inexact: bool = False
@@ -78,13 +78,13 @@ class Convolution(Source):
                 ifmap=self.ifmap,
                 ofmap=tensor,
                 filters=self.filters.words,
-                bias=self.bias,
+                bias=np.rint(self.bias.steps).astype(np.int64),
                 scale=self.filters.requant_scale(
                     builder.quantisation(self.ifmap), output.quantisation
                 ),
                 act_min=low,
                 act_max=high,
-                tolerance=int(self.inexact),
+                tolerance=int(self.inexact or self.bias.real),
                 fused=(*self.folded, *output.fused),
             )
         )
@@ -114,7 +114,7 @@ def lower_qlinear_conv(lowering: Lowering, node: Node) -> None:
 
 
 def _convolution(
-    lowering: Lowering, node: Node, ifmap: Words, filters: Filters, bias: NDArray[np.int64]
+    lowering: Lowering, node: Node, ifmap: Words, filters: Filters, bias: Bias
 ) -> Convolution:
     plane_of(lowering, node, ifmap)
     tensor, before = take_padding(lowering.builder, ifmap.tensor)

@@ -1,13 +1,13 @@
 """Fully connected layers: Gemm, MatMul, and their quantised forms QGemm and QLinearMatMul."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stillflow.compiler.frontend.convolution import Convolution
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Real, Words
 from stillflow.compiler.frontend.weights import (
+    Bias,
     Filters,
     integer_bias,
     real_bias,
@@ -33,7 +33,7 @@ def lower_matmul(lowering: Lowering, node: Node) -> None:
     """MatMul with constant weights behind it: words in, a real value out."""
     ifmap = lowering.words(node, 0)
     filters = real_filters(lowering, node, 1, axis=1)
-    bias = np.zeros(filters.scale.size, np.int64)
+    bias = Bias(steps=np.zeros(filters.scale.size))
     _produce(lowering, node, _product(lowering, node, ifmap, filters, bias, False))
 
 
@@ -56,7 +56,7 @@ def lower_qlinear_matmul(lowering: Lowering, node: Node) -> None:
     ifmap = lowering.words(node, 0)
     lowering.builder.settle(ifmap.tensor, lowering.quantisation(node, 1, 2))
     filters = signed_filters(node, node.input(3), lowering.scaled(node, 3, 4, 5, 1), 1)
-    bias = np.zeros(filters.scale.size, np.int64)
+    bias = Bias(steps=np.zeros(filters.scale.size))
     source = _product(lowering, node, ifmap, filters, bias, False)
     _quantise(lowering, node, source, 6, 7)
 
@@ -72,7 +72,7 @@ def _product(
     node: Node,
     ifmap: Words,
     filters: Filters,
-    bias: NDArray[np.int64],
+    bias: Bias,
     transposed: bool,
 ) -> Convolution:
     """Fully connected layer over the whole plane: a flatten in between is only a view."""

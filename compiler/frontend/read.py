@@ -65,15 +65,20 @@ def initializer_array(tensor: onnx.TensorProto, path: Path) -> NDArray[np.generi
 def set_batch(graph: onnx.GraphProto, path: Path, batch: int | None) -> None:
     """Set the first axis of every graph input: a symbolic one to 1, any if ``batch`` is given.
 
+    A constant shape that an activation is seen with, and that begins with the model's own batch,
+    begins with ``batch`` then.
+
     Raises
     ------
     FrontendError
         If another axis is symbolic.
     """
+    own: set[int] = set()
     for value in activations(graph):
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             fixed = dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0
             if axis == 0 and (batch is not None or not fixed):
+                own |= {dim.dim_value} if fixed else set()
                 dim.dim_value = 1 if batch is None else batch
             elif not fixed:
                 raise FrontendError(
@@ -85,3 +90,25 @@ def set_batch(graph: onnx.GraphProto, path: Path, batch: int | None) -> None:
         del graph.value_info[:]
         for output in graph.output:
             output.type.tensor_type.ClearField("shape")
+        if len(own) == 1:
+            _set_reshapes(graph, path, own.pop(), batch)
+
+
+def _set_reshapes(graph: onnx.GraphProto, path: Path, own: int, batch: int) -> None:
+    """Let constant shapes of activations that begin with ``own`` begin with ``batch``."""
+    shapes = {tensor.name: tensor for tensor in graph.initializer}
+    computed = {value.name for value in activations(graph)}
+    for number, node in enumerate(graph.node):
+        if node.op_type == "Constant":
+            tensors = [a.t for a in node.attribute if a.name == "value"]
+            shapes |= dict(zip(node.output, tensors, strict=False))
+        if computed.isdisjoint(node.input):
+            continue
+        computed.update(node.output)
+        if node.op_type != "Reshape" or shapes.keys().isdisjoint(node.input[1:]):
+            continue
+        shape = initializer_array(shapes[node.input[1]], path).copy()
+        if shape.size and shape.flat[0] == own:
+            shape.flat[0] = batch
+            node.input[1] = f"{node.input[1]}#{number}"
+            graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))

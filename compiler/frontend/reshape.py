@@ -20,18 +20,18 @@ def lower_flatten(lowering: Lowering, node: Node) -> None:
 
 
 def lower_reshape(lowering: Lowering, node: Node) -> None:
-    """Reshape to a constant shape."""
-    value = lowering.computed(node, 0)
+    """Reshape to a constant shape, of constants too."""
+    shape = _shape_of(lowering.value(node, 0))
     wanted = [int(size) for size in lowering.array(node, 1).reshape(-1)]
     if not node.integer("allowzero", 0):
         for axis, size in enumerate(wanted):
-            if size == 0 and axis < len(value.shape):
-                wanted[axis] = value.shape[axis]
+            if size == 0 and axis < len(shape):
+                wanted[axis] = shape[axis]
     if wanted.count(-1) == 1:
         rest = prod(size for size in wanted if size != -1)
         if rest > 0:
-            wanted[wanted.index(-1)] = prod(value.shape) // rest
-    lowering.bind(node.output, reshaped(value, tuple(wanted), node.output))
+            wanted[wanted.index(-1)] = prod(shape) // rest
+    _see(lowering, node, tuple(wanted))
 
 
 def lower_identity(lowering: Lowering, node: Node) -> None:

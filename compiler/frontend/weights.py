@@ -31,6 +31,22 @@ class Filters:
         return np.float32(ifmap.scale) * self.scale / np.float32(ofmap.scale)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bias:
+    """What is added to the psums of each filter.
+
+    Parameters
+    ----------
+    steps : float64[M]
+        In steps of a psum; to be rounded where the layer is complete.
+    real : bool
+        Whether it was given as real values, so that ONNX Runtime may add those instead.
+    """
+
+    steps: NDArray[np.float64]
+    real: bool = False
+
+
 def real_filters(lowering: Lowering, node: Node, index: int, axis: int) -> Filters:
     """Weights behind a DequantizeLinear; ``axis`` counts the filters."""
     value = lowering.value(node, index)
@@ -77,34 +93,45 @@ def signed_filters(node: Node, name: str, constant: ScaledConstant, axis: int) -
 
 def real_bias(
     lowering: Lowering, node: Node, index: int, ifmap: Quantisation, filters: Filters
-) -> NDArray[np.int64]:
-    """Bias behind a DequantizeLinear with scale ifmap scale * filter scale: int64[M]."""
+) -> Bias:
+    """Bias of an operator on real values, in steps of ifmap scale * filter scale.
+
+    Either int32 behind a DequantizeLinear with that scale, or float32, as training with
+    quantisation in the loop leaves it.
+    """
     count = filters.scale.size
     if not node.has(index):
-        return np.zeros(count, np.int64)
+        return Bias(steps=np.zeros(count))
     value = lowering.value(node, index)
     name = node.input(index)
+    if isinstance(value, Constant) and value.array.dtype == np.float32:
+        real = _spread(node, name, value.array, count)
+        if not np.all(np.isfinite(real)):
+            raise node.error(f"bias {name!r} must be finite")
+        return Bias(steps=real / (ifmap.scale * filters.scale.astype(np.float64)), real=True)
     if not isinstance(value, ScaledConstant) or value.words.dtype != np.int32:
-        raise node.error(f"bias {name!r} must be a constant int32 behind a DequantizeLinear")
+        raise node.error(
+            f"bias {name!r} must be a constant, float32 or int32 behind a DequantizeLinear"
+        )
     if np.any(value.zero_point):
         raise node.error(f"bias {name!r} must have zero point 0")
     expected = np.float32(ifmap.scale) * filters.scale
     if not np.allclose(np.broadcast_to(value.scale, count), expected, rtol=1e-5, atol=0):
         raise node.error(f"bias {name!r} must have the scale of ifmap times weights")
-    return _spread(node, name, value.words, count)
+    return Bias(steps=_spread(node, name, value.words, count))
 
 
-def integer_bias(lowering: Lowering, node: Node, index: int, count: int) -> NDArray[np.int64]:
-    """Bias of a QOperator node: int64[M]."""
+def integer_bias(lowering: Lowering, node: Node, index: int, count: int) -> Bias:
+    """Bias of a QOperator node."""
     if not node.has(index):
-        return np.zeros(count, np.int64)
+        return Bias(steps=np.zeros(count))
     words = lowering.array(node, index)
     if words.dtype != np.int32:
         raise node.error(f"bias {node.input(index)!r} must be int32, not {words.dtype}")
-    return _spread(node, node.input(index), words, count)
+    return Bias(steps=_spread(node, node.input(index), words, count))
 
 
-def _spread(node: Node, name: str, words: NDArray[np.generic], count: int) -> NDArray[np.int64]:
-    if words.size not in (1, count):
-        raise node.error(f"bias {name!r} must have {count} numbers, not {words.size}")
-    return np.broadcast_to(words.reshape(-1), count).astype(np.int64)
+def _spread(node: Node, name: str, numbers: NDArray[np.generic], count: int) -> NDArray[np.float64]:
+    if numbers.size not in (1, count):
+        raise node.error(f"bias {name!r} must have {count} numbers, not {numbers.size}")
+    return np.broadcast_to(numbers.reshape(-1), count).astype(np.float64)

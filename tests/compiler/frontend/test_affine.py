@@ -75,6 +75,40 @@ def test_batch_normalisation_behind_a_convolution_costs_nothing(models, compare)
     assert layer.tolerance == 1
 
 
+def test_a_batch_normalisation_left_by_training_costs_nothing(models, compare):
+    """PyTorch scales weights for it before it quantises them, and divides psums again."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["f", "s", "z"], ["q.w"], "quantise w", axis=0),
+        helper.make_node("DequantizeLinear", ["q.w", "s", "z"], ["w"], "dequantise w", axis=0),
+        helper.make_node("Conv", ["d", "w", "none"], ["c"], "conv"),
+        helper.make_node("Div", ["c", "factor"], ["e"], "divide"),
+        helper.make_node("BatchNormalization", ["e", *moments(7)], ["b"], "bn"),
+        helper.make_node("Relu", ["b"], ["r"], "relu"),
+    ]
+    constants = {
+        "f": vary(7, 4, 3, 3), "s": np.abs(vary(7)) / 64 + np.float32(0.01),
+        "z": np.zeros(7, np.int8), "none": np.zeros(7, np.float32),
+        "factor": moments(7)["gamma"].reshape(1, 7, 1, 1), **moments(7),
+    }  # fmt: skip
+    path = models.between(nodes, SHAPE, constants=constants, x=(0.25, np.uint8(128)))
+    (layer,) = compare(path, {"x": noise()}, rounded=None).layers
+    assert layer.fused == ("divide", "bn", "relu")
+
+
+def test_offsets_behind_a_float_bias_are_rounded_once(models, compare):
+    nodes = [
+        helper.make_node("Conv", ["d", "w", "bias"], ["c"], "conv"),
+        helper.make_node("Add", ["c", "more"], ["r"], "add"),
+    ]
+    words = np.random.default_rng(4).integers(-64, 64, (7, 4, 3, 3)).astype(np.int8)
+    step = np.float32(0.25 * 0.01)
+    part = np.full((7, 1, 1), 0.4 * step, np.float32)
+    constants = {"bias": part.reshape(7), "more": part}
+    path = models.between(nodes, SHAPE, {"w": (words, 0.01, None, 0)}, constants)
+    (layer,) = compare(path, {"x": noise()}, rounded=None).layers
+    assert set(layer.bias) == {1}
+
+
 def test_weights_that_cannot_change_sign_are_refused(models):
     nodes = [
         helper.make_node("Conv", ["d", "w"], ["c"], "conv"),

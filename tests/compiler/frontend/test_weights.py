@@ -62,13 +62,55 @@ def test_scales_along_another_axis_are_refused(models):
     )
 
 
-def test_a_float_bias_is_refused(models):
+def test_a_bias_of_another_type_is_refused(models):
     conv_error(
         models,
-        r"bias 'b' must be a constant int32 behind a DequantizeLinear",
+        r"bias 'b' must be a constant, float32 or int32 behind a DequantizeLinear",
         inputs=("d", "w", "b"),
-        constants={"b": np.ones(4, np.float32)},
+        weights={"b": (np.ones(4, np.int8), 0.125, None, 0)},
     )
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_a_float_bias_that_is_not_finite_is_refused(models, number):
+    conv_error(
+        models,
+        r"bias 'b' must be finite",
+        inputs=("d", "w", "b"),
+        constants={"b": np.full(4, number, np.float32)},
+    )
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_float_bias_of_a_product_matches_onnx_runtime(models, compare, transposed):
+    rng = np.random.default_rng(20)
+    words = rng.integers(-64, 64, (6, 9) if transposed else (9, 6)).astype(np.int8)
+    gemm = helper.make_node("Gemm", ["d", "w", "b"], ["r"], "gemm", transB=transposed)
+    path = models.between(
+        [gemm],
+        (5, 9),
+        {"w": (words, rng.uniform(0.01, 0.02, 6), np.zeros(6, np.int8), 1 - transposed)},
+        {"b": rng.normal(0, 4, 6).astype(np.float32)},
+    )
+    x = rng.normal(0, 12, (5, 9)).astype(np.float32)
+    (layer,) = compare(path, {"x": x}, rounded=None).layers
+    assert layer.tolerance == 1
+
+
+def test_a_float_bias_is_rounded_to_steps_of_a_psum(models, compare):
+    """As PyTorch exports what it trained with quantisation in the loop."""
+    rng = np.random.default_rng(19)
+    words = rng.integers(-64, 64, (4, 2, 3, 3)).astype(np.int8)
+    scale = rng.uniform(0.005, 0.01, 4).astype(np.float32)
+    bias = rng.normal(0, 8, 4).astype(np.float32)
+    conv = helper.make_node("Conv", ["d", "w", "b"], ["r"], "conv")
+    path = models.between(
+        [conv], (3, 2, 9, 9), {"w": (words, scale, np.zeros(4, np.int8), 0)}, {"b": bias}
+    )
+    x = rng.normal(0, 12, (3, 2, 9, 9)).astype(np.float32)
+    (layer,) = compare(path, {"x": x}, rounded=None).layers
+    np.testing.assert_array_equal(layer.bias, np.rint(bias / (0.25 * scale.astype(np.float64))))
+    assert layer.tolerance == 1
 
 
 def test_a_bias_of_another_scale_is_refused(models):
