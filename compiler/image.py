@@ -25,9 +25,10 @@ def program_image(program: Program) -> bytes:
     return bytes(image)
 
 
-def _tensor(tensor: Tensor, layout: TensorLayout, address: int) -> dict[str, Any]:
+def _tensor(tensor: Tensor, layout: TensorLayout, address: int, on_chip: bool) -> dict[str, Any]:
     return {
         "address": address,
+        "on_chip": on_chip,  # the host cannot reach it
         "bytes": layout.bytes,
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
@@ -56,7 +57,9 @@ def memory_map(program: Program) -> dict[str, Any]:
         "inputs": [asdict(port) for port in network.inputs],
         "outputs": [asdict(port) for port in network.outputs],
         "tensors": {
-            name: _tensor(tensor, program.layouts[name], program.addresses[name])
+            name: _tensor(
+                tensor, program.layouts[name], program.addresses[name], program.on_chip(name)
+            )
             for name, tensor in network.tensors.items()
             if name in program.addresses
         },

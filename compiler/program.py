@@ -102,6 +102,7 @@ def compile_network(
     objective: Objective = CYCLES,
     contents: bool = True,
     reuse: bool = False,
+    on_chip: bool = True,
     alignment: int = ALIGNMENT,
     progress: Callable[[str], None] | None = None,
     choose: Callable[[Plan, AcceleratorConfig], Mapping] | None = None,
@@ -122,6 +123,8 @@ def compile_network(
         Let tensors that are not needed at the same time share their places. Otherwise every tensor
         in DRAM can be read when the program has run, and those in the activation memory, where
         places are always shared, can be copied.
+    on_chip : bool
+        Let tensors stay in the activation memory, if there is one.
     alignment : int
         Of everything in DRAM: a power of two from `LEAST_ALIGNMENT` on. With less the program is
         smaller, and pages may cut bursts.
@@ -144,14 +147,14 @@ def compile_network(
     network = aligned(network, config)
     layouts = choose_layouts(network, config)
     margins = margins_of(network, layouts, config)
-    on_chip = choose_on_chip(network, layouts, margins, config)
-    copied = () if reuse else tuple(on_chip)
+    kept = choose_on_chip(network, layouts, margins, config) if on_chip else {}
+    copied = () if reuse else tuple(kept)
     everything = with_copies(network, copied)
     layouts |= {copy_name(name): layouts[name] for name in copied}
     allocator = Allocator(alignment)
     program_address = allocator.take(BYTES * len(everything.layers))
     record_address = allocator.take(RECORD_BYTES * (len(network.layers) + 1))
-    addresses = place_tensors(network, layouts, config, margins, on_chip, allocator, reuse=reuse)
+    addresses = place_tensors(network, layouts, config, margins, kept, allocator, reuse=reuse)
     addresses |= {copy_name(name): allocator.take(layouts[name].bytes) for name in copied}
     if choose is None:
         choose = partial(choose_mapping, objective=objective)

@@ -161,9 +161,9 @@ class Bench:
 
     # -- jobs ------------------------------------------------------------------------------------
 
-    def compile(self, case: Case) -> Job:
+    def compile(self, case: Case, *, on_chip: bool = True) -> Job:
         """Compile a case for this accelerator and compute what must come out."""
-        program = compile_network(case.network, self.config)
+        program = compile_network(case.network, self.config, on_chip=on_chip)
         assert program.size <= MEMORY_BYTES
         return Job(case=case, program=program, golden=run_network(case.network, case.inputs))
 
@@ -213,8 +213,8 @@ class Bench:
         return counters
 
     def check_tensors(self, job: Job) -> None:
-        """Compare every ofmap word with the golden model."""
-        for name in (layer.ofmap for layer in job.case.network.layers):
+        """Compare every ofmap word in DRAM with the golden model."""
+        for name in _stored(job):
             found = self.driver.read_tensor(job.program, name)
             wrong = int((found != job.golden[name]).sum())
             assert not wrong, f"{job.case.network.name}: {wrong} of {found.size} words of {name}"
@@ -245,9 +245,9 @@ class Bench:
         records = program.record_address
         count = len(program.layers) + 1  # one before the first layer
         ranges = [(records, records + RECORD_BYTES * count)]
-        for layer in job.case.network.layers:
-            start = program.addresses[layer.ofmap]
-            ranges.append((start, start + program.layouts[layer.ofmap].bytes))
+        for name in _stored(job):
+            start = program.addresses[name]
+            ranges.append((start, start + program.layouts[name].bytes))
         return ranges
 
     def _check_elsewhere(self, job: Job, before: bytes) -> None:
@@ -257,6 +257,12 @@ class Bench:
         if after != expected:
             first = next(i for i, word in enumerate(after) if word != expected[i])
             raise AssertionError(f"DRAM changed outside ofmaps and records, first at {first:#x}")
+
+
+def _stored(job: Job) -> list[str]:
+    """Ofmaps that go to DRAM."""
+    ofmaps = (layer.ofmap for layer in job.case.network.layers)
+    return [name for name in ofmaps if not job.program.on_chip(name)]
 
 
 def _offset(register: int | str) -> int:

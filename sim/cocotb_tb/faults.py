@@ -18,11 +18,11 @@ from stillflow.sim.cocotb_tb.transport import JOB_CYCLES
 
 
 async def begin_bench(dut: Any, network: str = "chain", *, stalls: int = 0) -> tuple[Bench, Job]:
-    """Start a bench, with seeded stalls unless 0, and compile a network."""
+    """Start a bench, with seeded stalls unless 0, and compile a network; all of it in DRAM."""
     bench = await Bench.start(dut)
     if stalls:
         bench.dram.stall(1000 * bench.seed + stalls, highest=0.8)
-    return bench, bench.compile(make_case(network, seed=bench.seed))
+    return bench, bench.compile(make_case(network, seed=bench.seed), on_chip=False)
 
 
 def read_targets(job: Job) -> dict[str, tuple[int, int]]:
