@@ -10,7 +10,7 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
-from stillflow.hw.timing import HAZARD, pass_guard, release_delay
+from stillflow.hw.timing import hazard, pass_guard, release_delay
 from stillflow.hw.work import OnChip
 
 
@@ -65,7 +65,7 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     if mapping.pe_set:
         return set_cycles(mapping, mapping.pe_set)
     config, w = mapping.config, mapping.work
-    floor = max(config.rows, HAZARD)
+    floor = max(config.rows, hazard(config))
     parameters = config.bias_lines + config.scale_lines + 2
     chunks, total = mapping.chunks, 0
     for times, images, rows, columns in mapping.tile_sizes:

@@ -41,9 +41,11 @@ class AcceleratorConfig:
     axi_slices : bool
         Whether the AXI4 master's channels pass through register slices: no path through its ports,
         and two cycles more until the memory's answer.
+    operand_registers : bool
+        Whether operands pass a register behind each buffer's memory and one in front of each
+        multiplier: shorter paths, and two or three cycles more from a pixel to its ofmap words.
     activation_kib : int
-        Memory for tensors between layers, in KiB, apart from ``glb_kib``; 0 for none. It answers to
-        the upper half of the addresses, from ``activation_base`` on.
+        Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.
     ifmap_spad, filter_spad, psum_spad : int
         Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
     depthwise_chains : bool
@@ -78,6 +80,7 @@ class AcceleratorConfig:
     max_burst_beats: int = 16
     outstanding_reads: int = 32
     axi_slices: bool = False
+    operand_registers: bool = False
     activation_kib: int = 0
     ifmap_spad: int = 12
     filter_spad: int = 224

@@ -23,7 +23,8 @@ class Datapath(wiring.Component):
     With a step's start in cycle ``s`` and its first vector in ``s + 1``: lane offsets change after
     ``s``, activations meet the weights in ``s + 4``, weights change after ``s + 3``. A line command
     in cycle ``w`` moves its lane offset at once and its weights in ``w + 3``. So a block whose last
-    command came before ``s`` is whole, and the next one may begin in ``s`` itself.
+    command came before ``s`` is whole, and the next one may begin in ``s`` itself. With
+    ``operand_registers`` all this but the lane offsets is as much later for weights as for vectors.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ class Datapath(wiring.Component):
         # Weight lines.
         command = self.i_command
         read = LineCommand(config)(delayed(m, command.as_value(), COMMAND_DELAY, "command"))
-        line = LineCommand(config)(delayed(m, read.as_value(), 1, "line"))
+        line = LineCommand(config)(delayed(m, read.as_value(), filters.latency, "line"))
         m.d.comb += [
             ifmap.i_lane_shift.eq(command.valid & (command.kind == LineKind.WEIGHT)),
             ifmap.i_lane_offset.eq(command.lane_offset),
@@ -144,12 +145,12 @@ class Datapath(wiring.Component):
             array.i_acts.eq(ifmap.o_acts),
             array.i_depthwise.eq(self.i_depthwise),
             array.i_stream.eq(
-                delayed(m, self.i_vector.valid & self.i_depthwise, ifmap.READ_LATENCY, "stream")
+                delayed(m, self.i_vector.valid & self.i_depthwise, ifmap.latency, "stream")
             ),
-            array.i_swap.eq(delayed(m, self.i_start, COMMAND_DELAY + 1, "swap")),
+            array.i_swap.eq(delayed(m, self.i_start, COMMAND_DELAY + filters.latency, "swap")),
             accumulator.i_sums.eq(array.o_sums),
         ]
-        to_psum = ifmap.READ_LATENCY - 1 + array.latency
+        to_psum = ifmap.latency - 1 + array.latency
         vector = Vector(config)(delayed(m, self.i_vector.as_value(), to_psum, "vector"))
         marks = connect_psums(m, vector, accumulator, post)
         m.d.comb += [

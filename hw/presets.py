@@ -26,10 +26,10 @@ ICEBREAKER = replace(
     depthwise_chains=False, finisher=False, requant_serial=True,
 )  # fmt: skip
 TANGNANO9K = replace(ICEBREAKER, name="tangnano9k", address_bits=16)
-ARTY_A7_100 = replace(EDGE8, name="arty_a7_100", axi_slices=True)
+ARTY_A7_100 = replace(EDGE8, name="arty_a7_100", axi_slices=True, operand_registers=True)
 ARTY_Z7 = replace(ARTY_A7_100, name="arty_z7")
-ULX3S = replace(EDGE8, name="ulx3s", axi_slices=True)
-ORANGECRAB = replace(TINY, name="orangecrab", axi_slices=True)
+ULX3S = replace(ARTY_A7_100, name="ulx3s")
+ORANGECRAB = replace(TINY, name="orangecrab", axi_slices=True, operand_registers=True)
 
 _EVERY = (
     TINY, EDGE8, EDGE16, EDGE32, EYERISS,

@@ -2,7 +2,6 @@
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 
-HAZARD = 3  # cycles until a pixel's psum may be added to again
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates on their way out
 BEATS_AHEAD = 4  # beats and bursts that wait to be written
 OUTSTANDING_WRITES = 16
@@ -20,6 +19,21 @@ def slice_delay(config: AcceleratorConfig) -> int:
     return 2 if config.axi_slices else 0
 
 
+def operand_delay(config: AcceleratorConfig) -> int:
+    """Cycles that registers add to the way out of a memory, or through a multiplier."""
+    return int(config.operand_registers)
+
+
+def hazard(config: AcceleratorConfig) -> int:
+    """Cycles until a pixel's psum may be added to again."""
+    return 3 + operand_delay(config)
+
+
+def ifmap_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a vector's address to its activations at the array."""
+    return 3 + operand_delay(config)
+
+
 def step_guard(config: AcceleratorConfig) -> int:
     """Cycles from a step's start until its biases and scales are taken over."""
     return 4 + ceil_log2(config.rows)
@@ -35,7 +49,7 @@ def drain_latency(config: AcceleratorConfig) -> int:
 
 def least_period(config: AcceleratorConfig) -> int:
     """Fewest cycles of a step where psums stay, parameters apart: a vector for each row."""
-    return max(config.rows, HAZARD)
+    return max(config.rows, hazard(config))
 
 
 def pass_guard(config: AcceleratorConfig) -> int:

@@ -14,7 +14,9 @@ def single(words: Words) -> str | None:
     if max(words.a_bits, words.b_bits) > BITS:
         return None
     parameters = {"REG_OUTPUT_CLK": '"CLK0"', "REG_OUTPUT_CE": '"CE0"'}
-    if words.holds:
+    if words.registered:
+        parameters |= {"REG_INPUTA_CLK": '"CLK0"', "REG_INPUTA_CE": '"CE0"'}
+    if words.registered or words.holds:
         parameters |= {"REG_INPUTB_CLK": '"CLK0"', "REG_INPUTB_CE": '"CE1"'}
     ports = {"CLK0": "clk", "CE0": "1'b1", "CE1": "i_load" if words.holds else "1'b1",
              "RST0": "1'b0", "SIGNEDA": "1'b1", "SIGNEDB": "1'b1",

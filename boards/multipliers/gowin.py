@@ -1,7 +1,7 @@
 """Gowin: one product in a ``MULT9X9``, or a ``MULT18X18`` where words are wider.
 
-Gowin UG287. The registers of a primitive share their enable: that of the product is inside, an
-operand that stays has its register outside.
+Gowin UG287. The registers of a primitive share their enable: an operand that stays has its register
+outside, all others are inside.
 """
 
 from stillflow.boards.multipliers.text import Words, extended, instance
@@ -23,9 +23,13 @@ def single(words: Words) -> str | None:
     }  # fmt: skip
     high = words.b_bits - 1
     held = f"  reg [{high}:0] b;\n  always @(posedge clk)\n    if (i_load) b <= i_b;\n"
+    parameters = {
+        "AREG": f"1'b{int(words.registered)}",
+        "BREG": f"1'b{int(words.registered and not words.holds)}", "OUT_REG": "1'b1",
+    }  # fmt: skip
     return words.single(
         (held if words.holds else f"  wire [{high}:0] b = i_b;\n")
         + f"  wire [{2 * size - 1}:0] product;\n"
         f"  assign o_product = product[{words.bits - 1}:0];\n"
-        + instance(f"MULT{size}X{size}", "multiplier", {"OUT_REG": "1'b1"}, ports)
+        + instance(f"MULT{size}X{size}", "multiplier", parameters, ports)
     )

@@ -35,7 +35,8 @@ def _body(
 ) -> str:
     parameters = {
         "MODE_8x8": "1'b1", "A_SIGNED": "1'b1", "B_SIGNED": "1'b1",
-        "B_REG": f"1'b{int(words.holds)}",
+        "A_REG": f"1'b{int(words.registered)}",
+        "B_REG": f"1'b{int(words.registered or words.holds)}",
         "TOP_8x8_MULT_REG": "1'b1", "BOT_8x8_MULT_REG": "1'b1",
         "TOPOUTPUT_SELECT": _PRODUCT, "BOTOUTPUT_SELECT": _PRODUCT,
     }  # fmt: skip

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_NAME = re.compile(r"multiplier_([1-9]\d*)x([1-9]\d*)(_held)?")
+_NAME = re.compile(r"multiplier_([1-9]\d*)x([1-9]\d*)(_held)?(_registered)?")
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,28 @@ class Words:
         Word widths.
     holds : bool
         Whether the second operand stays until ``i_load``.
+    registered : bool
+        Whether there is a register before every operand.
     """
 
     a_bits: int
     b_bits: int
     holds: bool
+    registered: bool = False
 
     @classmethod
     def read(cls, name: str) -> "Words | None":
         """Read the name of a module; None if it is no multiplier."""
         match = _NAME.fullmatch(name)
-        return match and cls(int(match[1]), int(match[2]), match[3] is not None)
+        return match and cls(
+            int(match[1]), int(match[2]), match[3] is not None, match[4] is not None
+        )
 
     @property
     def name(self) -> str:
         """Name of the module of one multiplier."""
-        return f"multiplier_{self.a_bits}x{self.b_bits}" + "_held" * self.holds
+        name = f"multiplier_{self.a_bits}x{self.b_bits}"
+        return name + "_held" * self.holds + "_registered" * self.registered
 
     @property
     def pair_name(self) -> str:

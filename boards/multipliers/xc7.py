@@ -25,9 +25,11 @@ def pair(words: Words) -> str | None:
     low, both = words.bits, 2 * words.bits
     if words.a_bits > B_BITS or low + words.b_bits >= D_BITS:
         return None
-    holds, load = ("1", "i_load") if words.holds else ("0", "1'b1")
+    load = "i_load" if words.holds else "1'b1"
+    first, second = int(words.registered), int(words.registered or words.holds)
     parameters = dict.fromkeys(_NO_REGISTERS, "0") | {
-        "AREG": holds, "ACASCREG": holds, "DREG": holds, "PREG": "1",
+        "AREG": f"{second}", "ACASCREG": f"{second}", "DREG": f"{second}",
+        "BREG": f"{first}", "BCASCREG": f"{first}", "PREG": "1",
         "USE_MULT": '"MULTIPLY"', "USE_DPORT": '"TRUE"',
     }  # fmt: skip
     ports = dict.fromkeys(_ZEROS, "1'b0") | dict.fromkeys(_ONES, "1'b1") | {

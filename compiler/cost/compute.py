@@ -10,8 +10,9 @@ from stillflow.hw.residual import ring_depth
 from stillflow.hw.timing import (
     ENTRY_DELAY,
     FREE_DELAY,
-    HAZARD,
     finish_latency,
+    hazard,
+    operand_delay,
     requant_latency,
     step_guard,
 )
@@ -48,6 +49,8 @@ class Computer:
         self.guard = step_guard(config)
         self.latency = POST_CYCLES + ceil_log2(config.rows) + requant_latency(config)
         self.latency += config.reads_weights  # activations are rotated to their weights
+        self.latency += 3 * operand_delay(config)  # of ifmap memories, multipliers, psum memories
+        self.hazard = hazard(config)
         self.ring = ring_depth(config, joins=mapping.work.joined)
         #: Cycles in which the words are finished, after the requantiser.
         self.finish = finish_latency(config) if finishes else 0
@@ -94,7 +97,7 @@ class Computer:
                 * (e_last if visit.e_last else mapping.pe)
                 * (f_last if visit.f_last else mapping.pf)
             )
-            self.tail = max(self.pixels, HAZARD)
+            self.tail = max(self.pixels, self.hazard)
             self.period = max(config.rows, self.tail)
             by_group, whole = parts[visit.c_last]
             steps = sum(times for _, times in whole[0])
@@ -124,7 +127,7 @@ class Computer:
                             yield from self._step(visit, lines, False, True, block == blocks - 1)
             loaded += len(by_group)
         self.finished = True
-        self.done = max(self.started + HAZARD, state.tile_ends[-1] + TILE_DELAY)
+        self.done = max(self.started + self.hazard, state.tile_ends[-1] + TILE_DELAY)
 
     def _arrival(self, lines: int) -> int:
         """Cycle of the last beat of the line before stream position ``lines``, which is there."""
@@ -169,7 +172,7 @@ class Computer:
             at = max(at, self.found)
         cycles = self.pixels * (config.pace if final else 1)
         self._start(at, sum(counts), 1, 1, cycles)
-        self.free_from = at + max(cycles, HAZARD)
+        self.free_from = at + max(cycles, self.hazard)
         if final:
             state.complete(at + 1 + self.latency + self.finish, config.pace, self.pixels)
         if closes and tile_last:

@@ -10,7 +10,6 @@ from stillflow.compiler.cost.compute import (
 )
 from stillflow.compiler.cost.visits import Visit, visits
 from stillflow.hw.fir import Fir
-from stillflow.hw.timing import HAZARD
 
 
 class DepthwiseComputer(Computer):
@@ -50,7 +49,7 @@ class DepthwiseComputer(Computer):
                 yield from self._stream(fir, at, images, rows, last)
             state.tile_ends.append(self.free_from - 1)
         self.finished = True
-        self.done = max(self.started + HAZARD, state.tile_ends[-1] + TILE_DELAY)
+        self.done = max(self.started + self.hazard, state.tile_ends[-1] + TILE_DELAY)
 
     @property
     def _parameters(self) -> int:

@@ -11,7 +11,7 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import drain_latency, least_period, requant_latency
+from stillflow.hw.timing import drain_latency, least_period, operand_delay, requant_latency
 
 SWAP_DELAY = 6  # cycles from a group's last line until its parameters are in use, drain apart
 POST_CYCLES = 7  # ... until its first ofmap word is in the buffer, drain and requantiser apart
@@ -40,7 +40,9 @@ class GroupComputer(Computer):
     ) -> None:  # fmt: skip
         super().__init__(config, mapping, state, begin, finishes=finishes)
         self.drain = drain_latency(config)
-        self.latency = POST_CYCLES + self.drain + requant_latency(config)
+        delay = operand_delay(config)  # of filter memories, multipliers, psum memories
+        self.latency = POST_CYCLES + self.drain + requant_latency(config) + 3 * delay
+        self.swap_delay = SWAP_DELAY + self.drain + 2 * delay
         self.period = self.tail = least_period(config)
         self.load_from = begin
         self.clear_from = -1 << 62  # earliest cycle of the next group's last line
@@ -156,7 +158,7 @@ class GroupComputer(Computer):
             self.clear_from = last_line + config.rows * (config.pace if final else 1)
             begins = visit.opens and (opens or not self.mapping.work.maximum)
             if new and (begins or final):
-                self.parameters_from = last_line + SWAP_DELAY + self.drain
+                self.parameters_from = last_line + self.swap_delay
         if final:
             first = last_line + self.latency + self.finish
             state.complete(first, config.pace, self.pixels)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import release_delay
+from stillflow.hw.timing import ifmap_latency, release_delay
 
-LOAD_LATENCY = 4  # cycles from a word's last vector until a beat may use it
+LOAD_LATENCY = 1  # cycles from a word's last vector until a beat may use it, besides the buffer's
 LEAST_STEP = 2  # cycles of a word
 
 
@@ -16,8 +16,8 @@ class PassShape:
 
     Parameters
     ----------
-    ring, release : int
-        Words of the ifmap scratchpads; cycles until a word's place is free.
+    ring, release, latency : int
+        Words of the ifmap scratchpads; cycles until a word's place is free; of the ifmap buffer.
     filters, stored : int
         Filters, and those that exist.
     depth, columns, slide : int
@@ -32,6 +32,7 @@ class PassShape:
 
     ring: int
     release: int
+    latency: int
     filters: int
     stored: int
     depth: int
@@ -68,7 +69,8 @@ def pass_shape(
     heights = [mapping.strip_rows] * full + ([last] if last else [])
     shifts = pe_set.shifts(stride[0])
     return PassShape(
-        ring=config.ifmap_spad, release=release_delay(config), filters=pe_set.filters,
+        ring=config.ifmap_spad, release=release_delay(config), latency=ifmap_latency(config),
+        filters=pe_set.filters,
         stored=stored, depth=pe_set.depth_of(planes), columns=pe_set.columns,
         slide=min(stride[1], pe_set.columns), diagonals=tuple(n + shifts for n in heights),
         pixels=columns, pace=config.pace if final else 1,
@@ -160,5 +162,5 @@ class _Replay:
             if number >= shape.ring:
                 at = max(at, self.released[number - shape.ring - self.first] + shape.release + 1)
             self.feeder = at + shape.diagonals[self.strip]
-            self.loaded.append(self.feeder - 1 + LOAD_LATENCY)
+            self.loaded.append(self.feeder - 1 + shape.latency + LOAD_LATENCY)
         return self.loaded[word - self.first]

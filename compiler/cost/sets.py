@@ -13,7 +13,7 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import pass_guard, requant_latency
+from stillflow.hw.timing import operand_delay, pass_guard, requant_latency
 
 POST_CYCLES = 4  # latency of the ofmap words from their beat on, besides rows and requantiser
 
@@ -27,6 +27,7 @@ class SetComputer(Computer):
     ) -> None:  # fmt: skip
         super().__init__(config, mapping, state, begin, finishes=finishes)
         self.latency = POST_CYCLES + config.rows + requant_latency(config)
+        self.latency += 2 * operand_delay(config)  # of multipliers, psum memories
         self.load_from = begin + config.rows + 2  # cycle from which the next lines may go out
 
     def floor(self, now: int) -> int:

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.signals import signals
+from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -47,8 +48,9 @@ class AccumulatorColumn(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         key = (config.psum_depth, config.acc_bits, config.sum_bits, config.weight_bits)
-        self.unit_name = "accumulator_column_{}x{}_{}_{}".format(*key)
-        self.unit_key = key
+        self.delay = operand_delay(config)
+        self.unit_name = "accumulator_column_{}x{}_{}_{}".format(*key) + "_registered" * self.delay
+        self.unit_key = (*key, self.delay)
         address_bits = max(1, ceil_log2(config.psum_depth))
         if config.has_pe_sets:
             biases = {"i_bias": In(signed(config.acc_bits))}
@@ -81,6 +83,7 @@ class AccumulatorColumn(wiring.Component):
 
         bank = Sram(depth=config.psum_depth, width=acc)
         m.submodules.bank = unit(platform, bank)
+        read = delayed(m, bank.o_read_data, self.delay, "read")
         base = Signal(signed(acc))
         total = Signal(signed(acc + 1))
         bias = self.i_bias if config.has_pe_sets else self._own_bias(m)
@@ -91,7 +94,7 @@ class AccumulatorColumn(wiring.Component):
             bank.i_write_en.eq(self.i_write_en),
             bank.i_write_addr.eq(self.i_write_address),
             bank.i_write_data.eq(self.o_psum.as_unsigned()),
-            base.eq(Mux(self.i_first, bias, bank.o_read_data.as_signed())),
+            base.eq(Mux(self.i_first, bias, read.as_signed())),
             # Maximum: the sign of base - sum chooses; otherwise the sum of both.
             total.eq(base + term.as_signed() + self.i_compares),
         ]
@@ -119,8 +122,8 @@ class Accumulator(wiring.Component):
     """Adds column sums to biases or psums; the last step's psums leave.
 
     The control members belong to cycle ``t``, ``i_sums`` to cycle ``t + 1``; a psum is read in
-    ``t``, written in ``t + 2``, and ``o_psums`` with ``o_valid`` shows in ``t + 2``. So a pixel may
-    come back after `stillflow.hw.timing.HAZARD` cycles. Never stalls. ``o_psums`` holds until the
+    ``t`` and written in ``t + latency``, when ``o_psums`` with ``o_valid`` shows. So a pixel may
+    come back after `stillflow.hw.timing.hazard` cycles. Never stalls. ``o_psums`` holds until the
     next valid vector.
 
     Parameters
@@ -138,15 +141,13 @@ class Accumulator(wiring.Component):
     i_bias_shift, i_line
         A slice of every bias, lowest first.
     i_bias : ``In(signed(acc_bits))``
-        Row stationary, instead of these: the bias of all columns, in cycle ``t + 1``.
+        Row stationary, instead of these: the bias of all columns, in cycle ``t + latency - 1``.
     i_sums : ``In(ArrayLayout(signed(sum_bits), m_block))``
     o_valid, o_psums
         Complete psums.
     o_read, o_write : ``Out(1)``
         The psum memory is read, written: for the counters.
     """
-
-    LATENCY = 2  # from the control members to `o_psums`
 
     i_valid: Signal
     i_address: Signal
@@ -165,6 +166,8 @@ class Accumulator(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.delay = operand_delay(config)
+        self.latency = 2 + self.delay
         columns = config.m_block
         if config.has_pe_sets:
             biases = {"i_bias": In(signed(config.acc_bits))}
@@ -195,27 +198,24 @@ class Accumulator(wiring.Component):
         m = Module()
         config = self.config
 
-        valid, first, final, maximum = signals("valid first final maximum")
+        to_sum = self.latency - 1
+        valid = delayed(m, self.i_valid, to_sum, "valid")
+        first = delayed(m, self.i_first, to_sum, "first")
+        final = delayed(m, self.i_final, to_sum, "final")
+        maximum = delayed(m, self.i_maximum, to_sum, "maximum")
+        write_address = delayed(m, self.i_address, self.latency, "address")
         write = Signal()
-        address = Signal.like(self.i_address)
-        write_address = Signal.like(self.i_address)
-        m.d.sync += [
-            valid.eq(self.i_valid),
-            first.eq(self.i_first),
-            final.eq(self.i_final),
-            maximum.eq(self.i_maximum),
-            address.eq(self.i_address),
-            write.eq(valid & ~final),
-            self.o_valid.eq(valid & final),
-            write_address.eq(address),
-        ]
+        m.d.sync += [write.eq(valid & ~final), self.o_valid.eq(valid & final)]
+        sums = self.i_sums.shape()(delayed(m, self.i_sums.as_value(), self.delay, "sums"))
         m.d.comb += [
             self.o_read.eq(self.i_valid & ~self.i_first),
             self.o_write.eq(write),
         ]
 
-        compares = Signal()
+        compares, swap = signals("compares swap")
         m.d.comb += compares.eq(maximum & ~first)
+        if not config.has_pe_sets:
+            m.d.comb += swap.eq(delayed(m, self.i_bias_swap, self.delay, "bias_swap"))
         for col in range(config.m_block):
             column = AccumulatorColumn(config)
             m.submodules[f"column_{col}"] = unit(platform, column)
@@ -227,7 +227,7 @@ class Accumulator(wiring.Component):
                 column.i_valid.eq(valid),
                 column.i_first.eq(first),
                 column.i_compares.eq(compares),
-                column.i_sum.eq(self.i_sums[col]),
+                column.i_sum.eq(sums[col]),
                 self.o_psums[col].eq(column.o_psum),
             ]
             if config.has_pe_sets:
@@ -235,7 +235,7 @@ class Accumulator(wiring.Component):
             else:
                 m.d.comb += [
                     column.i_bias_shift.eq(self.i_bias_shift),
-                    column.i_bias_swap.eq(self.i_bias_swap),
+                    column.i_bias_swap.eq(swap),
                     column.i_slice.eq(self.i_line[col]),
                 ]
 

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.pe import NoLocalReusePE
 from stillflow.hw.array.tree import AdderTree
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -34,8 +35,10 @@ class NoLocalReuseColumn(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         rows, act, weight = config.rows, config.act_bits, config.weight_bits
-        self.unit_name = f"column_nlr_{rows}x{act}x{weight}"
-        self.unit_key = (rows, act, weight)
+        self.unit_name = (
+            f"column_nlr_{rows}x{act}x{weight}" + "_registered" * config.operand_registers
+        )
+        self.unit_key = (rows, act, weight, config.operand_registers)
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(act), rows)),
@@ -94,7 +97,7 @@ class NoLocalReuseArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.latency = 1 + ceil_log2(config.rows)
+        self.latency = 1 + operand_delay(config) + ceil_log2(config.rows)
         line = data.ArrayLayout(signed(config.weight_bits), config.m_block)
         super().__init__(
             {

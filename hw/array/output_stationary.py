@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.pe import OutputStationaryPE
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.signals import signals
-from stillflow.hw.timing import DRAIN_FAN_IN, drain_latency
+from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import DRAIN_FAN_IN, drain_latency, operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -44,9 +44,10 @@ class OutputStationaryColumn(wiring.Component):
         self.config = config
         rows = config.rows
         self.drain_latency = drain_latency(config)
-        key = (rows, config.act_bits, config.weight_bits, config.acc_bits, config.pace > 1)
-        self.unit_name = "column_os_{}x{}x{}_{}".format(*key) + "_waits" * key[-1]
-        self.unit_key = key
+        key = (rows, config.act_bits, config.weight_bits, config.acc_bits)
+        self.unit_name = "column_os_{}x{}x{}_{}".format(*key) + "_waits" * (config.pace > 1)
+        self.unit_name += "_registered" * config.operand_registers
+        self.unit_key = self.unit_name
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(config.act_bits), rows)),
@@ -108,7 +109,7 @@ class OutputStationaryArray(wiring.Component):
     A vector for row ``i`` that is given in cycle ``t + i`` meets the lines that are given from
     cycle ``t`` on. It stays until a line marked ``ends`` has passed; rows without a vector do
     nothing. If the last line of a group is given in cycle ``t``, row ``i``'s psum may leave with
-    ``i_leaves`` from cycle ``t + LAST_DELAY + i`` on, until the next group's first line is
+    ``i_leaves`` from cycle ``t + last_delay + i`` on, until the next group's first line is
     ``rows * pace`` cycles old; ``o_sums`` shows it ``drain_latency`` cycles later.
 
     Parameters
@@ -126,11 +127,9 @@ class OutputStationaryArray(wiring.Component):
         A line comes, begins psums, is the last of its chunk, completes psums.
     i_leaves : ``In(rows)``
     o_active : ``Out(rows)``
-        Rows that had a vector when their psums were completed; from ``LAST_DELAY`` on.
+        Rows that had a vector when their psums were completed; from ``last_delay`` on.
     o_sums : ``Out(ArrayLayout(signed(acc_bits), m_block))``
     """
-
-    LAST_DELAY = 3
 
     i_vector: Signal
     i_vector_first: Signal
@@ -147,6 +146,7 @@ class OutputStationaryArray(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
         self.drain_latency = drain_latency(config)
+        self.last_delay = 3 + operand_delay(config)
         rows, columns = config.rows, config.m_block
         super().__init__(
             {
@@ -188,13 +188,13 @@ class OutputStationaryArray(wiring.Component):
         opens = travels(self.i_line_valid & self.i_opens, "opens")
         ends = travels(self.i_line_valid & self.i_ends, "ends")
         drains = travels(self.i_line_valid & self.i_drains, "drains")
-        loaded, adds = signals("loaded adds", rows)
-        opens_product, drains_product = signals("opens_product drains_product", rows)
+        loaded = Signal(rows)
+        to_product = 1 + operand_delay(config)
+        adds = delayed(m, lines & loaded, to_product, "adds")
+        opens_product = delayed(m, opens, to_product, "opens_product")
+        drains_product = delayed(m, drains, to_product, "drains_product")
         m.d.sync += [
             loaded.eq((loaded & ~ends) | turn),
-            adds.eq(lines & loaded),
-            opens_product.eq(opens),
-            drains_product.eq(drains),
             self.o_active.eq((self.o_active & ~drains_product) | (adds & drains_product)),
         ]
 

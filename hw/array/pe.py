@@ -14,7 +14,9 @@ class WeightStationaryPE(wiring.Component):
 
     The shadow register is a link of the column's weight chain: while the array computes with the
     weights in place, the next block shifts through. ``i_swap`` makes the shadow the weight; the
-    chain may shift in the same cycle. ``o_product`` follows ``i_act`` by one cycle. Never stalls.
+    chain may shift in the same cycle. ``o_product`` follows ``i_act`` by one cycle; with
+    ``operand_registers`` by two, and the activation of a cycle meets the weight of the next one.
+    Never stalls.
 
     Depthwise, activations move through the chain, and what comes from the PE below is multiplied.
 
@@ -34,7 +36,7 @@ class WeightStationaryPE(wiring.Component):
     i_depthwise : ``In(1)``
         Multiply ``i_chain`` instead of ``i_act``; of no effect without such chains.
     o_product : ``Out(signed(act_bits + weight_bits))``
-        Registered product.
+        Product.
 
     References
     ----------
@@ -53,9 +55,10 @@ class WeightStationaryPE(wiring.Component):
         act, weight = config.act_bits, config.weight_bits
         chain = max(act, weight)
         self.operands = act, weight
-        self.has_chains = config.has_chains
+        self.has_chains, self.registered = config.has_chains, config.operand_registers
         self.unit_name = f"pe_ws_{act}x{weight}" + "_dense" * (not self.has_chains)
-        self.unit_key = (act, weight, self.has_chains)
+        self.unit_name += "_registered" * self.registered
+        self.unit_key = (act, weight, self.has_chains, self.registered)
         super().__init__(
             {
                 "i_act": In(signed(act)),
@@ -72,7 +75,7 @@ class WeightStationaryPE(wiring.Component):
         """Build the PE."""
         m = Module()
 
-        multiplier = Multiplier(*self.operands, holds=True)
+        multiplier = Multiplier(*self.operands, holds=True, registered=self.registered)
         m.submodules.multiplier = unit(platform, multiplier)
         shadow = Signal.like(self.o_chain, reset_less=True)
         act = self.i_act
@@ -95,7 +98,8 @@ class OutputStationaryPE(wiring.Component):
     """Multiplier and the psum that stays.
 
     The weight moves on to the next row a cycle later. ``o_psum`` contains the product of the
-    activation and the weight of cycle ``t`` from ``t + 3`` on: chain, product, psum. Never stalls.
+    activation and the weight of cycle ``t`` from ``t + 3`` on: chain, product, psum; with
+    ``operand_registers`` from ``t + 4`` on. Never stalls.
 
     Parameters
     ----------
@@ -109,7 +113,8 @@ class OutputStationaryPE(wiring.Component):
     i_weight, o_weight : ``signed(weight_bits)``
         From the row above and to the row below.
     i_adds, i_opens : ``In(1)``
-        The product counts; it begins a psum. Two cycles behind ``i_weight``.
+        The product counts; it begins a psum. With the product: two cycles behind ``i_weight``, or
+        three.
     i_keeps : ``In(1)``
         The psum is complete: with a pace, a copy of it stays in ``o_psum`` until the next.
     o_psum : ``Out(signed(acc_bits))``
@@ -130,9 +135,10 @@ class OutputStationaryPE(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         act, weight, acc = config.act_bits, config.weight_bits, config.acc_bits
         self.acc_bits = acc
-        self.waits = config.pace > 1
+        self.waits, self.registered = config.pace > 1, config.operand_registers
         self.unit_name = f"pe_os_{act}x{weight}_{acc}" + "_waits" * self.waits
-        self.unit_key = (act, weight, acc, self.waits)
+        self.unit_name += "_registered" * self.registered
+        self.unit_key = (act, weight, acc, self.waits, self.registered)
         super().__init__(
             {
                 "i_act": In(signed(act)),
@@ -149,7 +155,7 @@ class OutputStationaryPE(wiring.Component):
         """Build the PE."""
         m = Module()
 
-        multiplier = Multiplier(len(self.i_act), len(self.i_weight))
+        multiplier = Multiplier(len(self.i_act), len(self.i_weight), registered=self.registered)
         m.submodules.multiplier = unit(platform, multiplier)
         psum = Signal(signed(self.acc_bits), name="psum", reset_less=True)
         total = Signal.like(psum, name="total")
@@ -173,7 +179,8 @@ class OutputStationaryPE(wiring.Component):
 class NoLocalReusePE(wiring.Component):
     """Multiplier that keeps nothing.
 
-    ``o_product`` follows its operands by one cycle: a pipeline register. Never stalls.
+    ``o_product`` follows its operands by one cycle, with ``operand_registers`` by two. Never
+    stalls.
 
     Parameters
     ----------
@@ -200,8 +207,9 @@ class NoLocalReusePE(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         act, weight = config.act_bits, config.weight_bits
-        self.unit_name = f"pe_nlr_{act}x{weight}"
-        self.unit_key = (act, weight)
+        self.registered = config.operand_registers
+        self.unit_name = f"pe_nlr_{act}x{weight}" + "_registered" * self.registered
+        self.unit_key = (act, weight, self.registered)
         super().__init__(
             {
                 "i_act": In(signed(act)),
@@ -215,7 +223,7 @@ class NoLocalReusePE(wiring.Component):
         """Build the PE."""
         m = Module()
 
-        multiplier = Multiplier(len(self.i_act), len(self.i_weight))
+        multiplier = Multiplier(len(self.i_act), len(self.i_weight), registered=self.registered)
         m.submodules.multiplier = unit(platform, multiplier)
         m.d.comb += [
             multiplier.i_a.eq(self.i_act),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary_pe import RowStationaryPE, pe_name, spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -132,7 +133,8 @@ class RowStationaryRow(wiring.Component):
 
         now = Signal(Beat(config))  # operands are read
         before, late = signals("before late", Beat(config))  # multiplied; added
-        m.d.sync += [now.eq(self.i_beat), before.eq(now), late.eq(before)]
+        read = delayed(m, now.as_value(), operand_delay(config), "read")
+        m.d.sync += [now.eq(self.i_beat), before.eq(read), late.eq(before)]
         m.d.comb += self.o_beat.eq(now)
         column = Signal(unsigned(8))
         m.d.comb += column.eq(word.diagonal - role.shift)
@@ -178,7 +180,7 @@ class RowStationaryArray(wiring.Component):
     Ifmap words: ``i_acts`` and ``i_word`` of cycle ``t`` are in the scratchpads for beats from
     ``t + 2`` on. A weight line of cycle ``t`` is there for beats from ``t`` on. A beat of cycle
     ``t`` reads the operands of row ``i`` in ``t + 1 + i``; a psum that leaves with it shows in
-    ``o_sums`` in ``t + SUM_DELAY + rows``. Never stalls.
+    ``o_sums`` in ``t + sum_delay + rows``. Never stalls.
 
     Roles are shifted in, the first row's first, and stay.
 
@@ -199,8 +201,6 @@ class RowStationaryArray(wiring.Component):
     o_sums : ``Out(ArrayLayout(signed(acc_bits), m_block))``
     """
 
-    SUM_DELAY = 3
-
     i_role_shift: Signal
     i_role: data.View
     i_word: data.View
@@ -213,6 +213,7 @@ class RowStationaryArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.sum_delay = 3 + operand_delay(config)
         super().__init__(
             {
                 "i_role_shift": In(1),

@@ -18,7 +18,8 @@ class RowStationaryPE(wiring.Component):
     written back with ``i_psum_write``. While a new psum begins (``i_opens``), the product is
     written as it is, and the adder is free for the psum that was there before: it meets what comes
     from the PE above and goes to the one below. So psums leave without a cycle or an access of
-    their own. Never stalls.
+    their own. With ``operand_registers`` the product is a cycle later, and all that goes with it.
+    Never stalls.
 
     Parameters
     ----------
@@ -107,7 +108,9 @@ class RowStationaryPE(wiring.Component):
         m.submodules.ifmap = unit(platform, ifmap)
         m.submodules.filters = unit(platform, filters)
         m.submodules.psums = unit(platform, psums)
-        multiplier = Multiplier(config.act_bits, config.weight_bits)
+        multiplier = Multiplier(
+            config.act_bits, config.weight_bits, registered=config.operand_registers
+        )
         m.submodules.multiplier = unit(platform, multiplier)
         product = multiplier.o_product
         held = Signal(signed(config.acc_bits))
@@ -142,7 +145,8 @@ class RowStationaryPE(wiring.Component):
 def pe_name(config: AcceleratorConfig) -> str:
     """Name of the unit: word widths, then the words of its scratchpads."""
     words = f"{config.act_bits}x{config.weight_bits}_{config.acc_bits}"
-    return f"pe_rs_{words}_{config.ifmap_spad}_{config.filter_spad}_{config.psum_spad}"
+    spads = f"{config.ifmap_spad}_{config.filter_spad}_{config.psum_spad}"
+    return f"pe_rs_{words}_{spads}" + "_registered" * config.operand_registers
 
 
 def spad_bits(config: AcceleratorConfig) -> tuple[int, int, int]:

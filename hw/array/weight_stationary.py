@@ -7,6 +7,8 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.pe import WeightStationaryPE
 from stillflow.hw.array.tree import AdderTree
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -42,7 +44,8 @@ class WeightStationaryColumn(wiring.Component):
         self.unit_name = f"column_ws_{config.rows}x{act}x{weight}" + "_dense" * (
             not config.has_chains
         )
-        self.unit_key = (config.rows, act, weight, config.has_chains)
+        self.unit_name += "_registered" * config.operand_registers
+        self.unit_key = (config.rows, act, weight, config.has_chains, config.operand_registers)
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(act), config.rows)),
@@ -84,7 +87,8 @@ class WeightStationaryArray(wiring.Component):
 
     Every cycle takes one activation per row; all columns see them at once, so that no operand is
     skewed. The column sums come ``latency`` cycles later. A weight line enters the bottom row and
-    moves up one row with each shift: after ``rows`` shifts the first line is in row 0.
+    moves up one row with each shift: after ``rows`` shifts the first line is in row 0. With
+    ``operand_registers`` lines wait a cycle before they enter, as activations do in the PEs.
 
     Depthwise, columns are channels and rows are taps: the activations of a pixel enter the chains,
     each column its own channel, and every PE multiplies what passes it. So a column is a filter
@@ -102,7 +106,7 @@ class WeightStationaryArray(wiring.Component):
     i_depthwise : ``In(1)``
         Multiply what is in the chains instead of ``i_acts``.
     i_stream : ``In(1)``
-        ``i_acts`` enter the chains; never with ``i_shift``.
+        ``i_acts`` enter the chains; never with ``i_shift`` or in the cycle after.
     i_line : ``In(ArrayLayout(signed(weight_bits), m_block))``
         Weights for the chain.
     i_shift, i_swap : ``In(1)``
@@ -120,7 +124,8 @@ class WeightStationaryArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.latency = 1 + ceil_log2(config.rows)
+        self.delay = operand_delay(config)
+        self.latency = 1 + self.delay + ceil_log2(config.rows)
         super().__init__(
             {
                 "i_acts": In(data.ArrayLayout(signed(config.act_bits), config.rows)),
@@ -137,15 +142,18 @@ class WeightStationaryArray(wiring.Component):
         """Build the grid."""
         m = Module()
 
+        line = self.i_line.shape()(delayed(m, self.i_line.as_value(), self.delay, "line"))
+        shift = delayed(m, self.i_shift, self.delay, "shift")
+        swap = delayed(m, self.i_swap, self.delay, "swap")
         for col in range(self.config.m_block):
             column = WeightStationaryColumn(self.config)
             m.submodules[f"column_{col}"] = unit(platform, column)
             act = self.i_acts[col] if col < self.config.rows else 0
             m.d.comb += [
                 column.i_acts.eq(self.i_acts),
-                column.i_chain.eq(Mux(self.i_stream, act, self.i_line[col])),
-                column.i_shift.eq(self.i_shift | self.i_stream),
-                column.i_swap.eq(self.i_swap),
+                column.i_chain.eq(Mux(self.i_stream, act, line[col])),
+                column.i_shift.eq(shift | self.i_stream),
+                column.i_swap.eq(swap),
                 column.i_depthwise.eq(self.i_depthwise),
                 self.o_sums[col].eq(column.o_sum),
             ]

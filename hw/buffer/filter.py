@@ -6,14 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
 class FilterBuffer(wiring.Component):
     """Ring of lines, filled beat by beat in order, read at any line.
 
-    ``o_line`` follows ``i_read_line`` by one cycle. ``o_loaded`` counts whole lines since the last
-    clear (modulo its width) and includes a line one cycle after its last beat.
+    ``o_line`` follows ``i_read_line`` by ``latency`` cycles. ``o_loaded`` counts whole lines since
+    the last clear (modulo its width) and includes a line one cycle after its last beat.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ class FilterBuffer(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.latency = 1 + operand_delay(config)
         line = data.ArrayLayout(signed(config.weight_bits), config.line_words)
         super().__init__(
             {
@@ -85,7 +88,7 @@ class FilterBuffer(wiring.Component):
                 bank.i_read_addr.eq(self.i_read_line),
             ]
             words.append(bank.o_read_data)
-        m.d.comb += self.o_line.as_value().eq(Cat(*words))
+        m.d.comb += self.o_line.as_value().eq(delayed(m, Cat(*words), self.latency - 1, "words"))
 
         return m
 

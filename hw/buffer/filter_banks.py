@@ -8,6 +8,8 @@ from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.buffer.rotate import rotate_right
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 from stillflow.hw.words import FilterPlace
 
@@ -17,7 +19,7 @@ class FilterBanks(wiring.Component):
 
     Filled beat by beat in order. A read gives up to a line of each bank: the bank at ``i_place``
     the first one, those behind it the following ones, around the end. ``o_lines`` and ``o_read``
-    follow the read by ``READ_LATENCY`` cycles. ``o_loaded`` counts whole lines since the last clear
+    follow the read by ``latency`` cycles. ``o_loaded`` counts whole lines since the last clear
     (modulo its width) and includes a line one cycle after its last beat.
 
     Parameters
@@ -40,8 +42,6 @@ class FilterBanks(wiring.Component):
     o_loaded : ``Out(position_bits)``
     """
 
-    READ_LATENCY = 2
-
     i_clear: Signal
     i_write_valid: Signal
     i_write_data: Signal
@@ -53,6 +53,7 @@ class FilterBanks(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.latency = 2 + operand_delay(config)
         line = data.ArrayLayout(signed(config.weight_bits), config.m_block)
         super().__init__(
             {
@@ -100,8 +101,8 @@ class FilterBanks(wiring.Component):
             here.eq(self.i_place.line),
             after.eq(following),
             wraps.eq(Cat(*(number < first for number in range(banks - 1)), Const(0, 1))),
-            self.o_read.eq(reads),
         ]
+        m.d.comb += self.o_read.eq(delayed(m, reads, self.latency - 1, "read"))
         for number in range(banks):
             words = []
             for part in range(beats):
@@ -115,6 +116,7 @@ class FilterBanks(wiring.Component):
                     memory.i_read_addr.eq(Mux(wraps[number], after, here)),
                 ]
                 words.append(memory.o_read_data)
-            m.d.comb += self.o_lines[number].as_value().eq(Cat(*words))
+            shown = delayed(m, Cat(*words), self.latency - 2, f"words_{number}")
+            m.d.comb += self.o_lines[number].as_value().eq(shown)
 
         return m

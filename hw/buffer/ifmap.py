@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.ifmap_bank import IfmapBank
 from stillflow.hw.buffer.rotate import rotate_left, rotate_right
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.signals import signals
+from stillflow.hw.signals import delayed, signals
+from stillflow.hw.timing import ifmap_latency, operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -18,7 +19,7 @@ class IfmapBuffer(wiring.Component):
     ``i_read_address``: lane ``l`` gets the element at ``address + l + banks * q[l]``. The lane
     offsets ``q`` are loaded like weights, through a chain with an active copy; since they move a
     lane by whole lines, no two lanes meet in a bank. ``o_acts`` follows the address by
-    ``READ_LATENCY`` cycles. A fill is visible to a read that is issued a cycle later.
+    ``latency`` cycles. A fill is visible to a read that is issued a cycle later.
 
     Parameters
     ----------
@@ -37,8 +38,6 @@ class IfmapBuffer(wiring.Component):
     o_acts : ``Out(ArrayLayout(signed(act_bits), rows))``
     """
 
-    READ_LATENCY = 3
-
     i_fill_valid: Signal
     i_fill_address: Signal
     i_fill_mask: Signal
@@ -53,6 +52,7 @@ class IfmapBuffer(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.latency = ifmap_latency(config)
         self.address_bits = ceil_log2(config.ifmap_elements)
         self.line_bits = max(1, ceil_log2(config.ifmap_depth))
         act = signed(config.act_bits)
@@ -105,17 +105,11 @@ class IfmapBuffer(wiring.Component):
 
         read_bank, read_line = split(self.i_read_address, "read")
         read_en = Signal()
-        align = Signal.like(read_bank)
-        align_next = Signal.like(read_bank)
         bank_offsets = rotate_right(m, [*offsets, *[0] * (n - lanes)], read_bank, "offsets")
-        used_read, used_word = signals("used_read used_word", lanes)
-        m.d.sync += [
-            read_en.eq(self.i_read_en),
-            align.eq(read_bank),
-            align_next.eq(align),
-            used_read.eq(used),
-            used_word.eq(used_read),
-        ]
+        m.d.sync += read_en.eq(self.i_read_en)
+        to_words = 2 + operand_delay(config)
+        align = delayed(m, read_bank, to_words, "align")
+        used_word = delayed(m, used, to_words, "used_word")
 
         words = []
         for b in range(n):
@@ -133,7 +127,7 @@ class IfmapBuffer(wiring.Component):
                 bank.i_read_offset.eq(bank_offsets[b]),
             ]
             words.append(bank.o_word)
-        for lane, word in enumerate(rotate_left(m, words, align_next, "words")[:lanes]):
+        for lane, word in enumerate(rotate_left(m, words, align, "words")[:lanes]):
             m.d.sync += self.o_acts[lane].eq(Mux(used_word[lane], word, 0))
 
         return m

@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -13,7 +15,7 @@ class IfmapBank(wiring.Component):
     """SRAM one activation wide; line addresses are completed in front of it.
 
     A fill takes effect two cycles after its members; ``o_word`` follows ``i_read_line``, its wrap
-    and its offset by two cycles, ``i_read_en`` by one.
+    and its offset by two cycles, ``i_read_en`` by one; with ``operand_registers`` by one more.
 
     Parameters
     ----------
@@ -43,8 +45,9 @@ class IfmapBank(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.depth, self.width = config.ifmap_depth, config.act_bits
-        self.unit_name = f"ifmap_bank_{self.depth}x{self.width}"
-        self.unit_key = (self.depth, self.width)
+        self.delay = operand_delay(config)
+        self.unit_name = f"ifmap_bank_{self.depth}x{self.width}" + "_registered" * self.delay
+        self.unit_key = (self.depth, self.width, self.delay)
         line_bits = max(1, ceil_log2(self.depth))
         super().__init__(
             {
@@ -82,7 +85,7 @@ class IfmapBank(wiring.Component):
             words.i_write_data.eq(write_word),
             words.i_read_en.eq(self.i_read_en),
             words.i_read_addr.eq(read_line),
-            self.o_word.eq(words.o_read_data),
+            self.o_word.eq(delayed(m, words.o_read_data, self.delay, "word")),
         ]
 
         return m

@@ -7,6 +7,8 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.signals import delayed
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.unit import unit
 
 
@@ -14,7 +16,8 @@ class ParameterTable(wiring.Component):
     """One table of words, a filter's at a time, twice: one is filled while the other is used.
 
     A word comes as ``lines`` filter lines, lowest slice first, and can be read two cycles after the
-    last of them. ``o_word`` follows ``i_read_filter`` by one cycle and holds.
+    last of them. ``o_word`` follows ``i_read_filter`` by one cycle, or two with
+    ``operand_registers``, and holds.
 
     Parameters
     ----------
@@ -82,8 +85,9 @@ class ParameterTable(wiring.Component):
             words.i_write_data.eq(whole[: self.width]),
             words.i_read_en.eq(self.i_read_en),
             words.i_read_addr.eq(Cat(self.i_read_filter, self.i_read_half)),
-            self.o_word.eq(words.o_read_data.as_signed()),
         ]
+        word = delayed(m, words.o_read_data, operand_delay(self.config), "word")
+        m.d.comb += self.o_word.eq(word.as_signed())
         with m.If(self.i_valid):
             m.d.sync += [earlier.eq(whole[line_bits:]), count.eq(count + 1)]
             with m.If(last):

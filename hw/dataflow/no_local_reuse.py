@@ -22,7 +22,8 @@ class NoLocalReuse(DataflowComponent):
     """Buffers, multipliers with adder trees, accumulator and post-processing, with their sequencer.
 
     A vector of cycle ``t`` has its activations in ``t + 3`` and rotated to the banks of its weights
-    in ``t + 4``; these are read for it with ``LINE_DELAY`` and come in ``t + 4``, too. Biases and
+    in ``t + 4``; these are read for it with ``LINE_DELAY`` and come in ``t + 4``, too; with
+    ``operand_registers`` both a cycle later. Biases and
     scales take the same way, while no vector does: the block walker waits for that. So a filter
     line stays in the buffer until its step's last vector has read it.
 
@@ -85,10 +86,8 @@ class NoLocalReuse(DataflowComponent):
             filters.i_count.eq(delayed(m, count, LINE_DELAY, "count")),
         ]
         asked = FilterPlace(config)(delayed(m, place.as_value(), LINE_DELAY, "place"))
-        shown = FilterPlace(config)(
-            delayed(m, asked.as_value(), filters.READ_LATENCY, "place_shown")
-        )
-        to_line = LINE_DELAY + filters.READ_LATENCY
+        shown = FilterPlace(config)(delayed(m, asked.as_value(), filters.latency, "place_shown"))
+        to_line = LINE_DELAY + filters.latency
         bias = command.valid & (command.kind == LineKind.BIAS)
         scale = command.valid & (command.kind == LineKind.SCALE)
         line = filters.o_lines[0].as_value()
@@ -103,7 +102,7 @@ class NoLocalReuse(DataflowComponent):
         ]
 
         # Activations meet the weights in the banks where these lie.
-        first = delayed(m, asked.as_value(), filters.READ_LATENCY - 1, "place_ahead")
+        first = delayed(m, asked.as_value(), filters.latency - 1, "place_ahead")
         first = FilterPlace(config)(first).bank if config.filter_banks > 1 else Signal()
         acts = [ifmap.o_acts[row] for row in range(config.rows)]
         for row, act in enumerate(rotate_right(m, acts, first, "acts")):
@@ -115,7 +114,7 @@ class NoLocalReuse(DataflowComponent):
         ]
 
         # Psums.
-        to_psum = ifmap.READ_LATENCY + array.latency
+        to_psum = ifmap.latency + array.latency
         summed = Vector(config)(delayed(m, vector.as_value(), to_psum, "vector"))
         marks = connect_psums(m, summed, accumulator, post)
         m.d.comb += [

@@ -24,7 +24,8 @@ class OutputStationary(DataflowComponent):
     With a step's start in cycle ``s``, the vector for row ``i`` is addressed in ``s + 1 + i`` and
     reaches the row in ``s + 4 + i``; the line commanded in ``w`` is read in ``w + 2``, enters row 0
     in ``w + 3`` and row ``i`` ``i`` cycles later. So vectors and lines of a step begin together.
-    With a group's last line commanded in ``w``, its first psum leaves the array in ``w + 6``.
+    With a group's last line commanded in ``w``, its first psum leaves the array in ``w + 6``. With
+    ``operand_registers`` vectors and lines enter a cycle later, psums leave two cycles later.
 
     Parameters and members are those of `DataflowComponent`.
 
@@ -44,7 +45,8 @@ class OutputStationary(DataflowComponent):
         m.submodules.ifmap = ifmap = IfmapBuffer(config)
         m.submodules.filters = filters = FilterBuffer(config)
         m.submodules.array = array = OutputStationaryArray(config)
-        m.submodules.drain = drain = DrainSequencer(config, delay=LINE_DELAY + 1 + array.LAST_DELAY)
+        to_line = LINE_DELAY + filters.latency
+        m.submodules.drain = drain = DrainSequencer(config, delay=to_line + array.last_delay)
         m.submodules.accumulator = accumulator = Accumulator(config)
         m.submodules.post = post = PostProcessor(config)
 
@@ -73,8 +75,8 @@ class OutputStationary(DataflowComponent):
         read = PlayedLine(config)(
             delayed(m, streamer.o_line.as_value(), LINE_DELAY, "line_command")
         )
-        line = PlayedLine(config)(delayed(m, read.as_value(), 1, "line"))
-        drains = delayed(m, streamer.o_drain.valid, LINE_DELAY + 1, "drains")
+        line = PlayedLine(config)(delayed(m, read.as_value(), filters.latency, "line"))
+        drains = delayed(m, streamer.o_drain.valid, to_line, "drains")
         m.d.comb += [
             ifmap.i_lane_shift.eq(chunks.o_lane.valid),
             ifmap.i_lane_offset.eq(chunks.o_lane.offset),
@@ -84,8 +86,8 @@ class OutputStationary(DataflowComponent):
             ifmap.i_read_address.eq(streamer.o_address),
             filters.i_read_en.eq(read.valid),
             filters.i_read_line.eq(read.line),
-            array.i_vector.eq(delayed(m, streamer.o_valid, ifmap.READ_LATENCY, "vector")),
-            array.i_vector_first.eq(delayed(m, streamer.o_first, ifmap.READ_LATENCY, "row0")),
+            array.i_vector.eq(delayed(m, streamer.o_valid, ifmap.latency, "vector")),
+            array.i_vector_first.eq(delayed(m, streamer.o_first, ifmap.latency, "row0")),
             array.i_acts.eq(ifmap.o_acts),
             array.i_line.eq(filters.o_line),
             array.i_line_valid.eq(line.valid & (line.kind == LineKind.WEIGHT)),
@@ -114,7 +116,7 @@ class OutputStationary(DataflowComponent):
             accumulator.i_maximum.eq(layer.op == Op.MAXIMUM),
             accumulator.i_bias_swap.eq(row.valid & row.swap_bias),
             accumulator.i_sums.eq(array.o_sums),
-            post.i_scale_swap.eq(delayed(m, scale_swap, 1, "scale_swap")),
+            post.i_scale_swap.eq(delayed(m, scale_swap, accumulator.latency - 1, "scale_swap")),
             post.i_valid.eq(accumulator.o_valid),
             post.i_psums.eq(accumulator.o_psums),
             post.i_zero_point.eq(layer.zero_point),

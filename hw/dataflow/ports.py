@@ -142,7 +142,9 @@ def connect_psums(
         accumulator.i_final.eq(vector.final),
         accumulator.i_maximum.eq(vector.maximum),
         accumulator.i_bias_swap.eq(vector.start & vector.first),
-        post.i_scale_swap.eq(delayed(m, vector.start & vector.final, 1, "scale_swap")),
+        post.i_scale_swap.eq(
+            delayed(m, vector.start & vector.final, accumulator.latency - 1, "scale_swap")
+        ),
         post.i_valid.eq(accumulator.o_valid),
         post.i_psums.eq(accumulator.o_psums),
     ]
@@ -152,7 +154,7 @@ def connect_psums(
 
 def beside_words(m: Module, marks: Value, accumulator: Accumulator, post: PostProcessor) -> Value:
     """Give a vector's marks beside its ofmap words; they belong to the accumulator's control."""
-    coming = delayed(m, marks, accumulator.LATENCY, "marks")
+    coming = delayed(m, marks, accumulator.latency, "marks")
     held = Signal(len(marks), name="marks_held")
     marks_now = Mux(accumulator.o_valid, coming, held)  # while the requantiser takes the vector
     m.d.sync += held.eq(marks_now)

@@ -22,8 +22,8 @@ from stillflow.hw.words import LineKind
 class RowStationary(DataflowComponent):
     """Walkers, feeder, streamer, array, accumulator and post-processing.
 
-    Psums that leave with the beat of cycle ``t`` meet the accumulator in ``t + rows + 2``; their
-    sums come a cycle later, as its contract says.
+    Psums that leave with the beat of cycle ``t`` meet the accumulator in ``t + rows + 2``, with
+    ``operand_registers`` a cycle later; their sums follow, as its contract says.
 
     Parameters and members are those of `DataflowComponent`.
 
@@ -77,7 +77,7 @@ class RowStationary(DataflowComponent):
         ]
 
         # Filter lines, to the PEs or the tables.
-        line = PassLine(config)(delayed(m, passes.o_line.as_value(), 1, "line"))
+        line = PassLine(config)(delayed(m, passes.o_line.as_value(), filters.latency, "line"))
         m.d.comb += [
             filters.i_clear.eq(self.i_begin),
             filters.i_read_en.eq(passes.o_line.valid),
@@ -113,7 +113,7 @@ class RowStationary(DataflowComponent):
         ]
 
         # Psums.
-        to_psum = array.SUM_DELAY + config.rows - 1
+        to_psum = array.sum_delay + config.rows - 1
         vector = PsumVector(config)(delayed(m, streamer.o_vector.as_value(), to_psum, "vector"))
         completes = delayed(m, vector.valid & vector.final, 1, "completes")
         m.d.comb += [

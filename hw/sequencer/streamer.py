@@ -12,7 +12,7 @@ from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.timing import FREE_DELAY, HAZARD
+from stillflow.hw.timing import FREE_DELAY, hazard
 from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
 
 
@@ -30,9 +30,9 @@ class Streamer(wiring.Component):
 
     A step starts when its block is full, its plane groups are loaded and, where it completes
     psums, the ofmap buffer has room for the largest tile and the block's residuals are there; then
-    it never stalls. It takes the pixels
-    times the pace, at least ``HAZARD`` cycles. ``o_start`` comes one cycle before the
-    first ``o_vector``; there is no bubble between steps.
+    it never stalls. It takes the pixels times the pace, at least `stillflow.hw.timing.hazard`
+    cycles. ``o_start`` comes one cycle before the first ``o_vector``; there is no bubble between
+    steps.
 
     A depthwise step is walked by `FirWalk`: strip by strip, each when there is room for it.
 
@@ -122,7 +122,7 @@ class Streamer(wiring.Component):
         fir_active, fir_finishing = signals("fir_active fir_finishing")
         active, starts, last, finishing = signals("active starts last finishing")
         step = Signal(Block(config))
-        hold = Signal(range(HAZARD))
+        hold = Signal(range(hazard(config)))
         rested = Signal(init=1)  # `hold` is zero
         address, row_start, image_start = (
             Signal(element_bits, name=n) for n in ("address", "row_start", "image_start")
@@ -201,7 +201,7 @@ class Streamer(wiring.Component):
                 step.eq(block),
                 active.eq(~depthwise),
                 begin.eq(1),
-                hold.eq(HAZARD - 1),
+                hold.eq(hazard(config) - 1),
                 address.eq(block.element),
                 row_start.eq(block.element),
                 image_start.eq(block.element),

@@ -5,11 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.row_stationary import Word
-from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.timing import release_delay
+from stillflow.hw.timing import ifmap_latency, release_delay
 from stillflow.hw.words import LayerDescriptor
 
 
@@ -18,7 +17,7 @@ class WindowFeeder(wiring.Component):
 
     For each strip and pixel the window columns that are new: all at a row's first pixel. A column
     has a word for each channel in a PE. A word waits until there is room for it in the scratchpads,
-    then takes a cycle for each diagonal. It is there ``LATENCY`` cycles after its last vector.
+    then takes a cycle for each diagonal. It is there ``latency`` cycles after its last vector.
 
     Parameters
     ----------
@@ -42,8 +41,6 @@ class WindowFeeder(wiring.Component):
     o_fills : PEs that got a word
     """
 
-    LATENCY = 4  # from a word's last vector until a beat may use it
-
     i_begin: Signal
     i_layer: data.View
     i_start: Signal
@@ -57,6 +54,7 @@ class WindowFeeder(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
+        self.latency = 1 + ifmap_latency(config)
         super().__init__(
             {
                 "i_begin": In(1),
@@ -161,11 +159,11 @@ class WindowFeeder(wiring.Component):
             word.diagonal.eq(diagonal),
             word.columns.eq(rows),
             word.channels.eq(Mux(channel_last, step.channels, layer.set_channels)),
-            self.o_word.eq(delayed(m, word.as_value(), IfmapBuffer.READ_LATENCY, "word")),
+            self.o_word.eq(delayed(m, word.as_value(), ifmap_latency(config), "word")),
             self.o_fills.eq(Mux(word_end, Mux(partial, layer.set_pes_last, layer.set_pes), 0)),
         ]
         m.d.sync += self.o_loaded.eq(
-            self.o_loaded + delayed(m, word_end, self.LATENCY - 1, "word_end")
+            self.o_loaded + delayed(m, word_end, self.latency - 1, "word_end")
         )
         with m.If(self.i_start):
             m.d.sync += self.o_loaded.eq(0)

@@ -6,6 +6,7 @@ from random import Random
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 
 SLICED = 0.25  # part of the accelerators with register slices
+REGISTERED = 0.25  # ... with registers before operands
 SERIAL = 0.15  # part of the accelerators whose requantiser is serial: they take long
 MOST_ROWS = 20  # larger arrays build slowly and find nothing else
 
@@ -41,6 +42,7 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 max_burst_beats=random.choice([1, 3, 8, 16, 16]),
                 outstanding_reads=random.choice([2, 3, 8, 32]),
                 axi_slices=random.random() < SLICED,
+                operand_registers=random.random() < REGISTERED,
                 activation_kib=random.choice([0, 0, 1, 16]),
                 address_bits=random.choice([27, 32]),
                 count_bits=random.choice([13, 16]),

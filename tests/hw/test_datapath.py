@@ -9,7 +9,7 @@ from stillflow.hw.config import ceil_log2
 from stillflow.hw.datapath import Datapath
 from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape, PoolShape
-from stillflow.hw.timing import HAZARD, step_guard
+from stillflow.hw.timing import hazard, step_guard
 from stillflow.hw.words import LineKind, SegmentKind
 from stillflow.sim import bench
 from stillflow.sim.golden.events import Fill, FilterLine
@@ -107,7 +107,7 @@ def schedule(nest):
                 "final": step.final,
                 "maximum": nest.place.op == Op.MAXIMUM,
             }
-        next_start = start + max(len(step.pixels) * pace, HAZARD)
+        next_start = start + max(len(step.pixels) * pace, hazard(config))
     return commands, starts, vectors, next_start
 
 

@@ -91,3 +91,12 @@ def test_register_slices_take_two_cycles_and_change_no_bit(dataflow, need_simula
     config = replace(TINY, dataflow=dataflow, axi_slices=True)
     for network, words in networks(config):
         check(config, network, compile_network(network, config), words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataflow", Dataflow)
+def test_operand_registers_are_predicted_and_change_no_bit(dataflow, need_simulator):
+    need_simulator("verilator")
+    config = replace(TINY, dataflow=dataflow, operand_registers=True)
+    for network, words in networks(config):
+        check(config, network, compile_network(network, config), words)

@@ -25,6 +25,7 @@ def test_the_smallest_arrays_are_exact(dataflow, rows, cols, serial, need_simula
         glb_kib=12,
         requant_serial=serial,
         axi_slices=serial,
+        operand_registers=serial,
     )
     for seed in range(4):
         random = Random(seed)

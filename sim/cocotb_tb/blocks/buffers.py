@@ -4,7 +4,9 @@ from typing import Any
 
 import cocotb
 
+from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.filter_banks import FilterBanks
+from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.residual import join_depth
 from stillflow.hw.words import FilterPlace
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
@@ -43,7 +45,7 @@ async def vectors_come_from_any_element(handle: Any) -> None:
     dut = await Dut.start(handle)
     config = dut.config
     rows, banks, lanes = config.rows, config.ifmap_banks, config.axi_elements
-    size = min(config.ifmap_elements, 6 * banks)
+    size, latency = min(config.ifmap_elements, 6 * banks), IfmapBuffer(config).latency
     words: list[int | None] = [None] * size
     place = 0
     while place < size:
@@ -67,7 +69,7 @@ async def vectors_come_from_any_element(handle: Any) -> None:
         await dut.tick()
         dut.set(i_lane_swap=0)
         wanted: list[list[int | None]] = []
-        for _ in range(20 + 2):
+        for _ in range(20 + latency):
             first = dut.random.randrange(size - rows - 2 * banks)
             dut.set(i_read_en=1, i_read_address=first)
             wanted.append(
@@ -77,8 +79,8 @@ async def vectors_come_from_any_element(handle: Any) -> None:
                 ]
             )
             await dut.tick()
-            if len(wanted) >= 3:
-                assert dut.words("o_acts", rows) == wanted[-3]
+            if len(wanted) >= latency:
+                assert dut.words("o_acts", rows) == wanted[-latency]
 
 
 @cocotb.test(**TIMEOUT)
@@ -92,7 +94,8 @@ async def lines_come_back_from_the_ring(handle: Any) -> None:
     dut.set(i_clear=0)
     lines: list[int] = []
     part: list[int] = []
-    counted = 1 << len(handle.o_loaded)
+    counted, latency = 1 << len(handle.o_loaded), FilterBuffer(config).latency
+    asked: list[int | None] = [None] * latency
     bits = config.line_words * config.weight_bits
     for _ in range(size * beats + 80):
         comes = dut.coin(0.8)
@@ -100,11 +103,11 @@ async def lines_come_back_from_the_ring(handle: Any) -> None:
         oldest = max(0, len(lines) - size + 2)
         reads = len(lines) > oldest and dut.coin(0.5)
         dut.set(i_write_valid=comes, i_write_data=beat, i_read_en=reads)
-        line = None
+        asked.append(None)
         if reads:
             number = dut.random.randrange(oldest, len(lines))
             dut.set(i_read_line=number % size)
-            line = lines[number]
+            asked[-1] = lines[number]
         if comes:
             part.append(beat)
         await dut.tick()
@@ -112,6 +115,7 @@ async def lines_come_back_from_the_ring(handle: Any) -> None:
             lines.append(sum(b << (config.axi_data_bits * i) for i, b in enumerate(part)))
             part = []
         assert dut.get("o_loaded") == len(lines) % counted
+        line = asked[-latency]
         assert line is None or dut.get("o_line") == line & ((1 << bits) - 1)
 
 
@@ -128,7 +132,8 @@ async def lines_come_from_successive_banks(handle: Any) -> None:
     dut.set(i_clear=0)
     lines: list[int] = []
     part: list[int] = []
-    asked: list[dict[int, int]] = [{}]
+    latency = FilterBanks(config).latency
+    asked: list[dict[int, int]] = [{}] * latency
     for _ in range(size * beats + 80):
         comes = dut.coin(0.8)
         beat = dut.random.getrandbits(config.axi_data_bits)
@@ -144,7 +149,7 @@ async def lines_come_from_successive_banks(handle: Any) -> None:
         if len(part) == beats:
             lines.append(sum(b << (config.axi_data_bits * i) for i, b in enumerate(part)))
             part = []
-        wanted = asked[-FilterBanks.READ_LATENCY]
+        wanted = asked[-latency]
         assert dut.get("o_read") == sum(1 << bank for bank in wanted)
         for bank, line in wanted.items():
             assert dut.get(f"o_lines_{bank}") == line & ((1 << bits) - 1)

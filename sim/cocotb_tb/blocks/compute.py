@@ -8,7 +8,7 @@ import numpy as np
 from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.config import ceil_log2
 from stillflow.hw.scale import encode_scale
-from stillflow.hw.timing import drain_latency
+from stillflow.hw.timing import drain_latency, operand_delay
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.golden.requantize import requantize
 
@@ -19,14 +19,16 @@ TIMEOUT: dict[str, Any] = {"timeout_time": 2, "timeout_unit": "ms"}
 async def pe_keeps_its_weight(handle: Any) -> None:
     """Products use the weight that was swapped in; the chain moves past it."""
     dut = await Dut.start(handle)
-    config = dut.config
+    config, delay = dut.config, operand_delay(dut.config)
     shadow = weight = None
+    acts: list[int] = []
     for _ in range(400):
         act, chain = dut.word(config.act_bits), dut.word(min(config.act_bits, config.weight_bits))
         shift, swap = dut.coin(0.5), dut.coin(0.3)
         deep = config.has_chains and dut.coin(0.3)
         dut.set(i_act=act, i_chain=chain, i_shift=shift, i_swap=swap, i_depthwise=deep)
-        product = None if weight is None else (chain if deep else act) * weight
+        acts.append(chain if deep else act)
+        product = None if weight is None else acts[-1 - delay] * weight
         weight = shadow if swap else weight
         shadow = chain if shift else shadow
         await dut.tick()
@@ -39,16 +41,17 @@ async def pe_keeps_its_psum(handle: Any) -> None:
     """Products add up where they count, and begin anew where they open."""
     dut = await Dut.start(handle)
     config = dut.config
-    weight = product = psum = kept = None
+    weight = psum = kept = None
+    products = [0] * (1 + operand_delay(config))
     for cycle in range(600):
         comes, act = dut.word(config.weight_bits), dut.word(config.act_bits)
         opens, keeps = cycle % 40 == 5, dut.coin(0.2)
         adds = opens or dut.coin(0.7)
         dut.set(i_weight=comes, i_act=act, i_adds=adds, i_opens=opens, i_keeps=keeps)
         if adds and (opens or psum is not None):
-            psum = (0 if opens or psum is None else psum) + (product or 0)
+            psum = (0 if opens or psum is None else psum) + products[0]
         kept = psum if keeps or config.pace == 1 else kept
-        product = None if weight is None else act * weight
+        products = [*products[1:], 0 if weight is None else act * weight]
         weight = comes
         await dut.tick()
         assert dut.words("o_weight", 1) == [weight]
@@ -61,7 +64,7 @@ async def array_multiplies_by_its_block(handle: Any) -> None:
     dut = await Dut.start(handle)
     config = dut.config
     rows, columns = config.rows, config.m_block
-    latency = 1 + ceil_log2(rows)
+    latency = 1 + operand_delay(config) + ceil_log2(rows)
     active, wanted = None, {}
     cycle = 0
     for _ in range(5):
@@ -101,12 +104,15 @@ async def pe_keeps_nothing(handle: Any) -> None:
     """Multiply the words of the cycle before; without a weight the product is zero."""
     dut = await Dut.start(handle)
     config = dut.config
+    products = [0] * operand_delay(config)
     for _ in range(300):
         act, weight = dut.word(config.act_bits), dut.word(config.weight_bits)
         used = dut.coin(0.7)
         dut.set(i_act=act, i_weight=weight, i_used=used)
         await dut.tick()
-        assert dut.words("o_product", 1) == [act * weight * used]
+        products.append(act * weight * used)
+        if len(products) > 2:
+            assert dut.words("o_product", 1) == [products[-1 - operand_delay(config)]]
 
 
 @cocotb.test(**TIMEOUT)
@@ -115,7 +121,7 @@ async def array_multiplies_what_it_sees(handle: Any) -> None:
     dut = await Dut.start(handle)
     config = dut.config
     rows, columns = config.rows, config.m_block
-    latency = 1 + ceil_log2(rows)
+    latency = 1 + operand_delay(config) + ceil_log2(rows)
     wanted: dict[int, list[int]] = {}
     for cycle in range(60):
         acts = dut.rng.integers(-128, 128, rows)
@@ -154,7 +160,7 @@ async def array_sums_a_pixel_group(handle: Any) -> None:
                 await dut.tick()
         dut.set(i_vector=0, i_line_valid=0, i_opens=0, i_ends=0, i_drains=0)
         # Psums stay where they are until the next group begins: take them out late.
-        for _ in range(OutputStationaryArray.LAST_DELAY + rows):
+        for _ in range(OutputStationaryArray(config).last_delay + rows):
             await dut.tick()
         for row in range(rows):
             dut.set(i_leaves=1 << row)
@@ -174,6 +180,7 @@ async def psums_meet_sums(handle: Any) -> None:
     dut = await Dut.start(handle)
     config = dut.config
     columns, depth = config.m_block, min(config.psum_depth, 8)
+    delay = 1 + operand_delay(config)  # from the control to the word
     half = 1 << (config.psum_bits - 1)
     for round_ in range(12):
         maximum = round_ % 2
@@ -196,15 +203,15 @@ async def psums_meet_sums(handle: Any) -> None:
             compares = maximum and not meets_bias
             psums = np.maximum(psums, sums) if compares else psums + sums
             # The sums come a cycle behind the control.
-            for cycle in range(depth + 3):
+            for cycle in range(depth + 2 + delay):
                 dut.set(i_valid=cycle < depth, i_address=cycle % depth, i_first=meets_bias,
                         i_final=step == steps - 1, i_maximum=maximum)  # fmt: skip
                 if 1 <= cycle <= depth:
                     dut.set(i_sums=sums[cycle - 1])
                 await dut.tick()
-                if 1 <= cycle <= depth and step == steps - 1:
+                if delay <= cycle < depth + delay and step == steps - 1:
                     assert dut.get("o_valid")
-                    assert dut.words("o_psums", columns) == psums[cycle - 1].tolist()
+                    assert dut.words("o_psums", columns) == psums[cycle - delay].tolist()
 
 
 @cocotb.test(**TIMEOUT)

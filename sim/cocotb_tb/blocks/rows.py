@@ -7,6 +7,7 @@ import numpy as np
 
 from stillflow.hw.array.row_stationary import Beat, RowRole, RowStationaryArray, Word
 from stillflow.hw.sequencer.pe_pass import Pass, PassLine
+from stillflow.hw.timing import operand_delay
 from stillflow.hw.words import LayerDescriptor, LineKind
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.cocotb_tb.blocks.movers import bits_of
@@ -42,10 +43,12 @@ async def pe_keeps_its_rows(handle: Any) -> None:
             beats += [(word, f, opens, opens and round_ > 0) if f < filters else None for f in step]
     beats += [(-1, f, True, True) if f < filters else None for f in step]
     psums = [sum(a * row[f] for a, row in zip(acts, weights, strict=True)) for f in range(filters)]
-    chains = [dut.word(config.acc_bits - 2) for _ in range(len(beats) + 3)]
-    for cycle in range(len(beats) + 3):
+    chains = [dut.word(config.acc_bits - 2) for _ in range(len(beats) + 4)]
+    to_product = 1 + operand_delay(config)
+    stages = 0, to_product, to_product + 1
+    for cycle in range(len(chains)):
         now, before, late = (
-            beats[cycle - back] if 0 <= cycle - back < len(beats) else None for back in range(3)
+            beats[cycle - back] if 0 <= cycle - back < len(beats) else None for back in stages
         )
         dut.set(i_mac=now is not None and now[0] >= 0)
         if now and now[0] >= 0:
@@ -69,6 +72,7 @@ async def array_shares_rows_and_diagonals(handle: Any) -> None:
     config = dut.config
     rows, columns = config.rows, config.m_block
     filters = min(config.psum_spad, config.filter_spad, 3)
+    delay = RowStationaryArray(config).sum_delay
     word, beat, role = Word(config), Beat(config), RowRole(config)
     for _ in range(6):
         stride = dut.random.randint(1, 3)
@@ -120,13 +124,13 @@ async def array_shares_rows_and_diagonals(handle: Any) -> None:
         }  # fmt: skip
         beats = [blank | {"mac": 1, "weight": n, "psum": n} for n in range(filters)]
         beats += [blank] * 2 + [blank | {"leaves": 1, "psum": n} for n in range(filters)]
-        beats += [blank] * (rows + RowStationaryArray.SUM_DELAY)
+        beats += [blank] * (rows + delay)
         for cycle, members in enumerate(beats):
             dut.set(i_beat=bits_of(beat, members))
             await dut.tick()
             # The sums that follow the beat of cycle t show at the end of the cycle before they may
             # be used.
-            at = cycle + 1 - RowStationaryArray.SUM_DELAY - rows - filters - 2
+            at = cycle + 1 - delay - rows - filters - 2
             if 0 <= at < filters:
                 assert dut.words("o_sums", columns)[:used] == wanted[at]
 
@@ -141,6 +145,7 @@ async def parameters_come_back_by_filter(handle: Any) -> None:
     await dut.tick()
     dut.set(i_clear=0)
     earlier: list[int] = []
+    shown: list[int | None] = [None]
     half = 0
     for _ in range(8):
         filters = dut.random.randint(1, config.psum_spad)
@@ -161,10 +166,12 @@ async def parameters_come_back_by_filter(handle: Any) -> None:
             reads = dut.random.randrange(len(earlier)) if earlier and dut.coin(0.6) else None
             dut.set(i_read_en=reads is not None, i_read_half=half ^ 1, i_read_filter=reads or 0)
             await dut.tick()
-            if reads is not None:
-                assert dut.words("o_word", 1) == [earlier[reads]]
+            shown.append(None if reads is None else earlier[reads])
+            word = shown[-1 - operand_delay(config)]
+            assert word is None or dut.words("o_word", 1) == [word]
         dut.set(i_valid=0, i_read_en=0)
         await dut.tick()
+        shown.append(None)
         earlier = words
 
 

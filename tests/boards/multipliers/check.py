@@ -32,7 +32,7 @@ MODELS = {
 }
 _MODULE = re.compile(r"^module (\w+).*?^endmodule$", re.MULTILINE | re.DOTALL)
 GATE = "mapped_array"
-SETTLED = 4  # cycles until nothing depends on what was there at power-on
+SETTLED = 5  # cycles until nothing depends on what was there at power-on
 _MAIN = """
 #include "Vbench.h"
 #include <cstdio>
@@ -59,7 +59,9 @@ class Holder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = self.words
-        multiplier = Multiplier(words.a_bits, words.b_bits, holds=words.holds)
+        multiplier = Multiplier(
+            words.a_bits, words.b_bits, holds=words.holds, registered=words.registered
+        )
         m.submodules.multiplier = unit(platform, multiplier)
         return m
 

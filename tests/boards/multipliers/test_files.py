@@ -18,7 +18,7 @@ from stillflow.hw.array.weight_stationary import WeightStationaryArray
 from stillflow.hw.config import Dataflow
 from stillflow.hw.post.finish_lane import FinishLane
 from stillflow.hw.post.requantize import RequantLane
-from stillflow.hw.presets import EYERISS, ICEBREAKER, TINY
+from stillflow.hw.presets import EYERISS, ICEBREAKER, ORANGECRAB, TINY
 from tests.boards.multipliers.check import (
     GATE,
     differences,
@@ -29,6 +29,8 @@ from tests.boards.multipliers.check import (
 
 INT8 = Words(8, 8, holds=False)
 HELD = replace(INT8, holds=True)
+REGISTERED = replace(INT8, registered=True)
+HELD_REGISTERED = replace(HELD, registered=True)
 CELLS = {"ecp5": "MULT18X18D", "ice40": "SB_MAC16", "xc7": "DSP48E1", "gowin": "MULT9X9"}
 LANE_CYCLES = 120_000
 ARRAYS = {
@@ -40,7 +42,9 @@ ARRAYS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [INT8, HELD], ids=lambda words: words.name)
+@pytest.mark.parametrize(
+    "words", [INT8, HELD, REGISTERED, HELD_REGISTERED], ids=lambda words: words.name
+)
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_multipliers_are_generic_ones_for_all_operands(target, words):
     assert differences(words, target) == 0
@@ -55,25 +59,29 @@ def test_narrow_words_are_extended(target, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "old", "new"),
+    ("target", "words", "old", "new"),
     [
-        ("ecp5", '.REG_INPUTB_CE("CE1")', '.REG_INPUTB_CE("CE0")'),
-        ("ecp5", "{10{i_a[7]}}", "10'd0"),
-        ("ice40", ".BHOLD(~i_load)", ".BHOLD(1'b0)"),
-        ("ice40", ".TOP_8x8_MULT_REG(1'b1)", ".TOP_8x8_MULT_REG(1'b0)"),
-        ("xc7", ".C(48'd32768)", ".C(48'd0)"),
-        ("xc7", ".DREG(1)", ".DREG(0)"),
-        ("gowin", "if (i_load)", "if (1)"),
-        ("gowin", ".OUT_REG(1'b1)", ".OUT_REG(1'b0)"),
+        ("ecp5", HELD, '.REG_INPUTB_CE("CE1")', '.REG_INPUTB_CE("CE0")'),
+        ("ecp5", HELD, "{10{i_a[7]}}", "10'd0"),
+        ("ecp5", HELD_REGISTERED, '.REG_INPUTA_CLK("CLK0")', '.REG_INPUTA_CLK("NONE")'),
+        ("ice40", HELD, ".BHOLD(~i_load)", ".BHOLD(1'b0)"),
+        ("ice40", HELD, ".TOP_8x8_MULT_REG(1'b1)", ".TOP_8x8_MULT_REG(1'b0)"),
+        ("ice40", REGISTERED, ".A_REG(1'b1)", ".A_REG(1'b0)"),
+        ("xc7", HELD, ".C(48'd32768)", ".C(48'd0)"),
+        ("xc7", HELD, ".DREG(1)", ".DREG(0)"),
+        ("xc7", HELD_REGISTERED, ".BREG(1)", ".BREG(0)"),
+        ("gowin", HELD, "if (i_load)", "if (1)"),
+        ("gowin", HELD, ".OUT_REG(1'b1)", ".OUT_REG(1'b0)"),
+        ("gowin", REGISTERED, ".BREG(1'b1)", ".BREG(1'b0)"),
     ],
 )
-def test_a_planted_bug_is_found(target, old, new):
+def test_a_planted_bug_is_found(target, words, old, new):
     def plant(files):
         changed = {name: text.replace(old, new, 1) for name, text in files.items()}
         assert changed != files
         return changed
 
-    assert differences(HELD, target, plant) > 0
+    assert differences(words, target, plant) > 0
 
 
 @pytest.mark.slow
@@ -140,8 +148,9 @@ def test_ice40_has_a_primitive_for_each_product_of_a_requantiser():
         (Dataflow.ROW_STATIONARY, "xc7", 16),  # operands come from scratchpads of their own
     ],
 )
-def test_products_share_primitives_in_an_array(flow, target, primitives):
-    config = replace(ICEBREAKER, dataflow=flow)
+@pytest.mark.parametrize("registers", [False, True], ids=["", "registers"])
+def test_products_share_primitives_in_an_array(flow, target, primitives, registers):
+    config = replace(ICEBREAKER, dataflow=flow, operand_registers=registers)
     top = "the_array"
     with design(emit(ARRAYS[flow](config), top), top) as made:
         cells = made.mapped(TARGETS[target], flatten=True).cells(top)
@@ -150,7 +159,7 @@ def test_products_share_primitives_in_an_array(flow, target, primitives):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [ICEBREAKER, TINY], ids=lambda config: config.name)
+@pytest.mark.parametrize("config", [ICEBREAKER, TINY, ORANGECRAB], ids=lambda config: config.name)
 @pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE])
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_arrays_are_the_arrays(target, flow, config):
@@ -202,7 +211,9 @@ def test_wide_words_are_not_paired():
     assert paired_multipliers(files, "xc7", GATE).keys() == files.keys()
 
 
-@pytest.mark.parametrize("name", ["multiplier_8x8", "multiplier_16x8_held"])
+@pytest.mark.parametrize(
+    "name", ["multiplier_8x8", "multiplier_16x8_held", "multiplier_8x8_held_registered"]
+)
 def test_names_come_back(name):
     words = Words.read(name)
     assert words is not None

@@ -30,7 +30,7 @@ def word_by_word(shape):
             if number >= shape.ring:
                 feeder = max(feeder, used[number - shape.ring] + shape.release + 1)
             feeder += diagonals[number]
-            loaded.append(feeder - 1 + LOAD_LATENCY)
+            loaded.append(feeder - 1 + shape.latency + LOAD_LATENCY)
         now = max(now, loaded[index])
         if word == 0 and pixel == 0 and strip:
             ends.append(now + (shape.stored - 1) * shape.pace)
@@ -51,10 +51,10 @@ def test_passing_over_equal_pixels_changes_nothing(data):
     columns = draw(1, 4)
     filters = draw(1, 9)
     shape = PassShape(
-        ring=depth * columns + draw(0, 5), release=draw(0, 12), filters=filters,
-        stored=draw(1, filters), depth=depth, columns=columns, slide=draw(1, columns),
-        diagonals=tuple(draw(1, 20) for _ in range(draw(1, 3))), pixels=draw(1, 70),
-        pace=draw(1, 3),
+        ring=depth * columns + draw(0, 5), release=draw(0, 12), latency=draw(1, 5),
+        filters=filters, stored=draw(1, filters), depth=depth, columns=columns,
+        slide=draw(1, columns), diagonals=tuple(draw(1, 20) for _ in range(draw(1, 3))),
+        pixels=draw(1, 70), pace=draw(1, 3),
     )  # fmt: skip
     found = pass_times(shape)
     assert (found.cycles, found.strips) == word_by_word(shape)

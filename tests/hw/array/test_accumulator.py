@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 
 from stillflow.hw.array.accumulator import Accumulator
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.timing import HAZARD
+from stillflow.hw.timing import hazard
 from stillflow.sim import bench
 
 CONFIGS = [
     AcceleratorConfig(
         rows=4, cols=2, glb_kib=1, axi_data_bits=32, requant_lanes=1,
-        acc_bits=acc_bits, act_bits=bits, weight_bits=bits,
+        acc_bits=acc_bits, act_bits=bits, weight_bits=bits, operand_registers=registers,
     )
-    for acc_bits, bits in ((32, 8), (24, 8), (30, 8), (48, 16))
+    for acc_bits, bits in ((32, 8), (24, 8), (30, 8), (48, 16)) for registers in (False, True)
 ]  # fmt: skip
 
 
@@ -37,8 +37,8 @@ class Model:
 
 def draw_vector(random, model, config, last_used, cycle):
     """Draw a vector that keeps to the hazard distance, often exactly; or none."""
-    entries = [e for e, used in last_used.items() if cycle - used >= HAZARD]
-    exact = [e for e in entries if cycle - last_used[e] == HAZARD]
+    entries = [e for e, used in last_used.items() if cycle - used >= hazard(config)]
+    exact = [e for e in entries if cycle - last_used[e] == hazard(config)]
     fresh = [e for e in range(config.psum_depth) if e not in last_used]
     if random.random() < 0.1:
         return None
@@ -82,7 +82,8 @@ def test_psums_match_a_model_at_the_closest_distance(config, random):
 
     async def drive(ctx):
         nonlocal slices, shifted, closest
-        last_used, sums, stages, held = {}, [0] * config.m_block, [None, None], None
+        last_used, sums, held = {}, [0] * config.m_block, None
+        stages: list[dict | None] = [None] * dut.latency
         pending, slices = next_biases()
         for cycle in range(150):
             swap = shifted is not None and random.random() < 0.2
@@ -101,7 +102,7 @@ def test_psums_match_a_model_at_the_closest_distance(config, random):
             ctx.set(dut.i_valid, vector is not None)
             ctx.set(dut.i_sums, sums)
             if vector is not None:
-                closest += cycle - last_used.get(vector["entry"], -9) == HAZARD
+                closest += cycle - last_used.get(vector["entry"], -9) == hazard(config)
                 # No psum overflows; the larger of two never does.
                 large = max(map(abs, model.psums.get(vector["entry"], [0])))
                 vector["first"] |= large >= limit and not vector["maximum"]
@@ -115,8 +116,8 @@ def test_psums_match_a_model_at_the_closest_distance(config, random):
                 sums = vector["sums"]
             assert ctx.get(dut.o_read) == (vector is not None and not vector["first"])
             await ctx.tick()
-            stages = [vector, stages[0]]
-            done = stages[1]
+            stages = [vector, *stages[:-1]]
+            done = stages[-1]
             assert ctx.get(dut.o_write) == (done is not None and not done["final"])
             assert ctx.get(dut.o_valid) == (done is not None and done["final"])
             if done is not None:

@@ -14,14 +14,15 @@ from stillflow.sim import bench
     rows=st.integers(1, 6),
     cols=st.sampled_from([1, 2, 3, 5]),
     bits=st.sampled_from([(8, 8), (16, 8), (16, 16)]),
+    registers=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_sums_are_those_of_the_words_of_one_cycle(rows, cols, bits, seed):
+def test_sums_are_those_of_the_words_of_one_cycle(rows, cols, bits, registers, seed):
     act_bits, weight_bits = bits
     config = AcceleratorConfig(
         rows=rows, cols=cols, glb_kib=64, axi_data_bits=32, requant_lanes=1,
         dataflow=Dataflow.NO_LOCAL_REUSE,
-        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48,
+        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48, operand_registers=registers,
     )  # fmt: skip
     dut = NoLocalReuseArray(config)
     rng = np.random.default_rng(seed)

@@ -11,10 +11,10 @@ from stillflow.hw.timing import drain_latency
 from stillflow.sim import bench
 
 
-def config_of(rows, cols, lanes):
+def config_of(rows, cols, lanes, **keys):
     return AcceleratorConfig(
         rows=rows, cols=cols, dataflow=Dataflow.OUTPUT_STATIONARY, glb_kib=64, axi_data_bits=32,
-        requant_lanes=lanes,
+        requant_lanes=lanes, **keys,
     )  # fmt: skip
 
 
@@ -25,6 +25,7 @@ class Schedule:
         self.config, self.rng = config, rng
         self.vectors, self.lines, self.leaves, self.sums = {}, {}, {}, {}
         self.latency = drain_latency(config)
+        self.last_delay = OutputStationaryArray(config).last_delay
         start, leave_from = 0, 0
         for _ in range(groups):
             start, leave_from = self.group(start, leave_from)
@@ -39,7 +40,7 @@ class Schedule:
             lines = int(rng.integers(1, rows + 1))
             last = chunk == chunks - 1
             if last:  # the psums before must have left
-                start = max(start, leave_from - OutputStationaryArray.LAST_DELAY - lines + 1)
+                start = max(start, leave_from - self.last_delay - lines + 1)
             acts = rng.integers(-128, 128, (active, rows))
             weights = rng.integers(-128, 128, (lines, config.m_block))
             psums += acts[:, :lines] @ weights
@@ -49,7 +50,7 @@ class Schedule:
                 self.lines[start + k] = (weights[k], chunk == k == 0, k == lines - 1, last)
             begins = start
             start += rows + int(rng.integers(0, 2))
-        first = begins + lines - 1 + OutputStationaryArray.LAST_DELAY
+        first = begins + lines - 1 + self.last_delay
         for row in range(rows):
             cycle = first + row * config.pace
             self.leaves[cycle] = row
@@ -61,10 +62,11 @@ class Schedule:
 @settings(max_examples=25)
 @given(
     size=st.sampled_from([(1, 1, 1), (2, 2, 2), (3, 2, 1), (4, 4, 1), (6, 4, 4), (18, 2, 2)]),
+    registers=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_groups_follow_each_other_while_psums_leave(size, seed):
-    config = config_of(*size)
+def test_groups_follow_each_other_while_psums_leave(size, registers, seed):
+    config = config_of(*size, operand_registers=registers)
     dut = OutputStationaryArray(config)
     schedule = Schedule(config, np.random.default_rng(seed), groups=6)
     seen = {}

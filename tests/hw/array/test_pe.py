@@ -9,13 +9,14 @@ from stillflow.sim import bench
 @settings(max_examples=10)
 @given(
     bits=st.sampled_from([(8, 8), (16, 8), (16, 16)]),
+    registers=st.booleans(),
     random=st.randoms(use_true_random=True),
 )
-def test_products_use_the_weight_that_was_swapped_in(bits, random):
+def test_products_use_the_weight_that_was_swapped_in(bits, registers, random):
     act_bits, weight_bits = bits
     config = AcceleratorConfig(
         rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1,
-        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48,
+        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48, operand_registers=registers,
     )  # fmt: skip
     dut = WeightStationaryPE(config)
 
@@ -25,6 +26,7 @@ def test_products_use_the_weight_that_was_swapped_in(bits, random):
 
     async def drive(ctx):
         shadow = weight = None
+        acts = [0]
         for _ in range(60):
             act, chain = word(act_bits), word(weight_bits)
             shift, swap = random.random() < 0.5, random.random() < 0.3
@@ -34,7 +36,8 @@ def test_products_use_the_weight_that_was_swapped_in(bits, random):
             ctx.set(dut.i_chain, chain)
             ctx.set(dut.i_shift, shift)
             ctx.set(dut.i_swap, swap)
-            product = None if weight is None else (chain if deep else act) * weight
+            acts.append(chain if deep else act)
+            product = None if weight is None else acts[-1 - registers] * weight
             weight = shadow if swap else weight
             shadow = chain if shift else shadow
             await ctx.tick()
@@ -47,14 +50,15 @@ def test_products_use_the_weight_that_was_swapped_in(bits, random):
 @settings(max_examples=10)
 @given(
     bits=st.sampled_from([(8, 8), (16, 8), (16, 16)]),
+    registers=st.booleans(),
     random=st.randoms(use_true_random=True),
 )
-def test_a_multiplier_keeps_nothing(bits, random):
+def test_a_multiplier_keeps_nothing(bits, registers, random):
     act_bits, weight_bits = bits
     config = AcceleratorConfig(
         rows=4, cols=4, glb_kib=8, axi_data_bits=32, requant_lanes=1,
         dataflow=Dataflow.NO_LOCAL_REUSE,
-        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48,
+        act_bits=act_bits, weight_bits=weight_bits, acc_bits=48, operand_registers=registers,
     )  # fmt: skip
     dut = NoLocalReusePE(config)
 
@@ -63,12 +67,14 @@ def test_a_multiplier_keeps_nothing(bits, random):
         return random.choice([-half, half - 1, random.randrange(-half, half)])
 
     async def drive(ctx):
+        products = [0]
         for _ in range(60):
             act, weight, used = word(act_bits), word(weight_bits), random.random() < 0.7
             ctx.set(dut.i_act, act)
             ctx.set(dut.i_weight, weight)
             ctx.set(dut.i_used, used)
             await ctx.tick()
-            assert ctx.get(dut.o_product) == act * weight * used
+            products.append(act * weight * used)
+            assert ctx.get(dut.o_product) == products[-1 - registers]
 
     bench.run(dut, drive)

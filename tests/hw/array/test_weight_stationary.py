@@ -9,10 +9,10 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.sim import bench
 
 
-def config_of(rows, cols, bits):
+def config_of(rows, cols, bits, registers):
     return AcceleratorConfig(
         rows=rows, cols=cols, glb_kib=64, axi_data_bits=32, requant_lanes=1,
-        act_bits=bits, weight_bits=bits, acc_bits=48,
+        act_bits=bits, weight_bits=bits, acc_bits=48, operand_registers=registers,
     )  # fmt: skip
 
 
@@ -21,11 +21,12 @@ def config_of(rows, cols, bits):
     rows=st.integers(1, 6),
     cols=st.sampled_from([1, 2, 3, 5]),
     bits=st.sampled_from([8, 16]),
+    registers=st.booleans(),
     gaps=st.lists(st.integers(0, 3), min_size=4, max_size=4),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_blocks_follow_each_other_while_vectors_pass(rows, cols, bits, gaps, seed):
-    config = config_of(rows, cols, bits)
+def test_blocks_follow_each_other_while_vectors_pass(rows, cols, bits, registers, gaps, seed):
+    config = config_of(rows, cols, bits, registers)
     dut = WeightStationaryArray(config)
     rng = np.random.default_rng(seed)
     half = 1 << (bits - 1)
@@ -71,11 +72,12 @@ def test_blocks_follow_each_other_while_vectors_pass(rows, cols, bits, gaps, see
 @given(
     rows=st.integers(1, 6),
     cols=st.sampled_from([1, 2, 3, 5]),
+    registers=st.booleans(),
     gaps=st.lists(st.booleans(), min_size=20, max_size=20),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_a_depthwise_column_filters_the_sequence_of_its_channel(rows, cols, gaps, seed):
-    config = config_of(rows, cols, 8)
+def test_a_depthwise_column_filters_the_sequence_of_its_channel(rows, cols, registers, gaps, seed):
+    config = config_of(rows, cols, 8, registers)
     dut = WeightStationaryArray(config)
     rng = np.random.default_rng(seed)
     taps = rng.integers(-128, 128, (rows, config.m_block))

@@ -21,6 +21,7 @@ CONFIGS = [
     config_of(4, 14, 4, 32),
     config_of(2, 4, 2, 128),  # a beat is wider than a line of weights
     config_of(2, 4, 2, 32, weight_bits=16),
+    config_of(3, 6, 2, 32, operand_registers=True),
 ]
 
 
@@ -34,7 +35,8 @@ def test_lines_come_back_from_the_ring(config, random):
 
     async def drive(ctx):
         for _ in range(2):
-            written, beat, content, shown = [], 0, 0, None
+            written, beat, content = [], 0, 0
+            shown: list[list[int] | None] = [None] * dut.latency  # a line holds
             ctx.set(dut.i_clear, 1)
             ctx.set(dut.i_write_valid, 0)
             ctx.set(dut.i_read_en, 0)
@@ -50,12 +52,13 @@ def test_lines_come_back_from_the_ring(config, random):
                 oldest = max(0, len(written) - config.filter_lines + 1)
                 reads &= len(written) > oldest
                 ctx.set(dut.i_read_en, reads)
+                shown.append(shown[-1])
                 if reads:
                     number = random.choice(
                         [len(written) - 1, random.randrange(oldest, len(written))]
                     )
                     ctx.set(dut.i_read_line, number % config.filter_lines)
-                    shown = written[number]
+                    shown[-1] = written[number]
                 if writes:
                     content |= word << (beat * config.axi_data_bits)
                     beat += 1
@@ -64,8 +67,8 @@ def test_lines_come_back_from_the_ring(config, random):
                         written.append([w - 2 * half if w >= half else w for w in line])
                         beat, content = 0, 0
                 await ctx.tick()
-                if shown is not None:
-                    assert list(ctx.get(dut.o_line)) == shown
+                if (line := shown[-dut.latency]) is not None:
+                    assert list(ctx.get(dut.o_line)) == line
             # A clear in the middle of a line forgets its beats.
             ctx.set(dut.i_write_valid, 1)
             await ctx.tick()

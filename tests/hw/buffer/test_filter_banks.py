@@ -14,6 +14,7 @@ CONFIGS = [
     config_of(1, 4, 1, 32, dataflow="nlr"),  # one bank
     config_of(5, 4, 2, 128, dataflow="nlr"),  # a beat is wider than a line of weights
     config_of(7, 4, 2, 32, weight_bits=16, dataflow="nlr"),
+    config_of(3, 6, 2, 32, operand_registers=True, dataflow="nlr"),
 ]
 
 
@@ -33,11 +34,11 @@ def test_lines_come_from_successive_banks(config, random):
     async def drive(ctx):
         for _ in range(2):
             written, beat, content = [], 0, 0
-            asked: list[dict | None] = [None] * dut.READ_LATENCY  # by cycle: bank and line
+            asked: list[dict | None] = [None] * dut.latency  # by cycle: bank and line
             ctx.set(dut.i_clear, 1)
             ctx.set(dut.i_write_valid, 0)
             ctx.set(dut.i_count, 0)
-            await ctx.tick().repeat(dut.READ_LATENCY)
+            await ctx.tick().repeat(dut.latency)
             ctx.set(dut.i_clear, 0)
             for _ in range(random.choice([20, beats * size + 150])):
                 writes = random.random() < 0.9
@@ -64,7 +65,7 @@ def test_lines_come_from_successive_banks(config, random):
                         written.append(words(content))
                         beat, content = 0, 0
                 await ctx.tick()
-                wanted = asked[-dut.READ_LATENCY]
+                wanted = asked[-dut.latency]
                 if wanted is not None:
                     assert ctx.get(dut.o_read) == sum(1 << bank for bank in wanted)
                     for bank, line in wanted.items():

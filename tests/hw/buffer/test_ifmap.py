@@ -21,6 +21,7 @@ CONFIGS = [
     config_of(8, 4, 1, 32),  # half a vector in a beat
     config_of(2, 2, 1, 64),  # a beat of several vectors
     config_of(1, 4, 1, 32),
+    config_of(3, 2, 3, 32, operand_registers=True),
     config_of(5, 4, 2, 32, act_bits=16, weight_bits=16, acc_bits=48),
 ]
 
@@ -104,8 +105,8 @@ def test_vectors_are_read_at_any_element_while_beats_are_filled_anywhere(config,
             ctx.set(dut.i_lane_swap, swap)
             lanes.step(shift, offset, swap)
             await ctx.tick()
-            if cycle + 1 >= dut.READ_LATENCY:
-                vector = reads[cycle + 1 - dut.READ_LATENCY]
+            if cycle + 1 >= dut.latency:
+                vector = reads[cycle + 1 - dut.latency]
                 if vector is not None:
                     assert list(ctx.get(dut.o_acts)) == vector
                     checked += 1
@@ -130,7 +131,7 @@ def test_a_fill_is_seen_by_a_read_of_the_next_cycle():
         ctx.set(dut.i_read_address, 6)
         await ctx.tick()
         ctx.set(dut.i_read_en, 0)
-        await ctx.tick().repeat(dut.READ_LATENCY - 1)
+        await ctx.tick().repeat(dut.latency - 1)
         assert list(ctx.get(dut.o_acts)) == [5, -6, 7, -8]
 
     bench.run(dut, drive)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.descriptor import Op
 from stillflow.hw.sequencer.streamer import Streamer
-from stillflow.hw.timing import FREE_DELAY, HAZARD
+from stillflow.hw.timing import FREE_DELAY, hazard
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import steps_of
 from tests.hw.sequencer.nests import (
@@ -46,7 +46,7 @@ class Timeline:
                 "lanes": len(step.elements),
             }
         cycles = len(step.pixels) * pace
-        self.next_start = cycle + max(cycles, HAZARD)
+        self.next_start = cycle + max(cycles, hazard(self.config))
         self.idle_after = max(self.idle_after, cycle + cycles, self.next_start - 1)
         self.lines_freed[cycle + cycles + FREE_DELAY] = block_of(step, self.nest)["freed"]
         if step.tile_last:
