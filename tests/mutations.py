@@ -60,7 +60,7 @@ BLOCKS = (
        "compares.eq(maximum & ~first)", "compares.eq(maximum)",
        f"{_ARRAY}/test_accumulator.py"),
     _m("accumulator, bias", "hw/array/accumulator.py",
-       "base.eq(Mux(self.i_first, bias, bank", "base.eq(Mux(self.i_first, 0, bank",
+       "base.eq(Mux(self.i_first, bias, read", "base.eq(Mux(self.i_first, 0, read",
        f"{_ARRAY}/test_accumulator.py"),
     _m("ifmap bank", "hw/buffer/ifmap_bank.py",
        "self.i_read_line + self.i_read_wraps + self.i_read_offset",
