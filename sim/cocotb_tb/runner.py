@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import cocotb_tools.runner
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.sim.cocotb_tb.objects import keep, lend, shared_folder
 from stillflow.sim.cocotb_tb.settings import SETTINGS, Settings
 from stillflow.sim.engine.base import EngineUnavailable
 from stillflow.sim.engine.toolchain import find_toolchain
@@ -186,6 +188,8 @@ def _build(
     """Build the simulator, or find it; give its folder."""
     digest = hashlib.sha256()
     tools = (environment.get("VERILATOR_ROOT", ""), environment.get("MAKEFLAGS", ""))
+    if simulator == "verilator":
+        tools = (*tools, *find_toolchain().identity, version("cocotb"))
     for part in (simulator, top, _shown(top), *_BUILD_ARGS[simulator], *tools):
         digest.update(part.encode() + b"\0")
     for path in sorted(verilog_files):
@@ -198,9 +202,11 @@ def _build(
         if built.exists():
             return folder
         sources = list(verilog_files)
+        shared = shared_folder(build_dir.absolute(), [*_BUILD_ARGS[simulator], *tools])
         if simulator == "verilator":
             sources.append(folder / "ports.vlt")
             sources[-1].write_text(_shown(top))
+            lend(shared, folder)
         runner = cocotb_tools.runner.get_runner(simulator)
         try:
             runner.build(
@@ -214,6 +220,8 @@ def _build(
         except (SystemExit, RuntimeError, subprocess.SubprocessError) as error:
             tail = log.read_text()[-2000:] if log.exists() else str(error)
             raise EngineUnavailable(f"{simulator} cannot build the testbench: {tail}") from error
+        if simulator == "verilator":
+            keep(folder, shared)
         built.touch()
     return folder
 

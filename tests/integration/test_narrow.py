@@ -1,12 +1,12 @@
 """Accelerators with narrow control and without a finisher: the same bits in the same cycles."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from random import Random
 
 import pytest
 
-from stillflow.boards.trial import library
+from stillflow.boards.engines import cache_folder, verilog_files
 from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network
@@ -15,6 +15,7 @@ from stillflow.compiler.models import DIGITS
 from stillflow.compiler.program import compile_network
 from stillflow.hw.config import Dataflow
 from stillflow.hw.presets import TINY
+from stillflow.sim.engine.library import build
 from stillflow.sim.engine.settings import DramTiming
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
@@ -24,6 +25,13 @@ NARROW = replace(
     TINY, address_bits=18, count_bits=9, counter_bits=24, depthwise_chains=False, finisher=False
 )
 TIMING = DramTiming(latency=40, bytes_per_cycle=4)
+
+
+@cache
+def library(config):
+    """Build quickly what runs for a second."""
+    files = verilog_files(config)
+    return build(files, cache_folder(), axi_data_bits=config.axi_data_bits, quick=True)
 
 
 def networks(config):

@@ -1,9 +1,12 @@
 """Compares what synthesis makes of multipliers with generic ones, over all operands."""
 
+import fcntl
+import hashlib
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyosys
@@ -18,8 +21,8 @@ from stillflow.boards.verilog import emit
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.array.multiplier import Multiplier
 from stillflow.hw.unit import unit
-from stillflow.sim.cocotb_tb.runner import simulator_environment
-from stillflow.sim.engine.toolchain import find_toolchain
+from stillflow.sim.engine.library import default_cache_dir
+from stillflow.sim.engine.toolchain import Toolchain, find_toolchain
 
 HERE = Path(__file__).parent
 _YOSYS = Path(pyosys.__file__).parent / "share"
@@ -32,6 +35,7 @@ MODELS = {
 }
 _MODULE = re.compile(r"^module (\w+).*?^endmodule$", re.MULTILINE | re.DOTALL)
 GATE = "mapped_array"
+QUICK_CYCLES = 1_000_000  # of those, compiling well would take longer than running
 SETTLED = 5  # cycles until nothing depends on what was there at power-on
 _MAIN = """
 #include "Vbench.h"
@@ -233,12 +237,51 @@ def _counted(words: Words, *, shares: bool) -> int:
 
 
 def _simulate(files: Mapping[str, str], folder: Path, cycles: int) -> int:
+    """Run the bench; compile in a second or two what runs for no longer than that."""
     for name, text in (*files.items(), ("main.cpp", _MAIN.replace("CYCLES", str(cycles)))):
         (folder / name).write_text(text)
-    subprocess.run(
-        [find_toolchain().verilator, "--cc", "--exe", "--build", "-Wno-fatal", "-Wno-lint", "-O3",
-         "-CFLAGS", "-O2", "--top-module", "bench", "--Mdir", "made", "gate.v", "main.cpp", *files],
-        cwd=folder, env=simulator_environment("verilator"), check=True, capture_output=True,
+    tools = find_toolchain()
+    _run(
+        [tools.verilator, "--cc", "-O3", "--no-timing", "-Wno-fatal", "-Wno-lint",
+         "--top-module", "bench", "--prefix", "Vbench", "--Mdir", "made", "gate.v", *files],
+        folder, tools,
     )  # fmt: skip
-    done = subprocess.run([folder / "made" / "Vbench"], capture_output=True, text=True, check=True)
+    made = [f'#include "{path}"\n' for path in sorted((folder / "made").glob("*.cpp"))]
+    (folder / "bench.cpp").write_text("".join([*made, '#include "main.cpp"\n']))
+    level = "-O1" if cycles > QUICK_CYCLES else "-O0"
+    command = [*_compiler(tools), level, "-I", "made", "bench.cpp"]
+    _run([*command, str(_runtime(tools)), "-o", "bench"], folder, tools)
+    done = subprocess.run([folder / "bench"], capture_output=True, text=True, check=True)
     return int(done.stdout)
+
+
+def _compiler(tools: Toolchain) -> list[str]:
+    include = tools.root / "include"
+    defines = [f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE")]
+    paths = ["-isystem", str(include), "-isystem", str(include / "vltstd")]
+    return [tools.compiler, "-std=gnu++17", "-w", "-pthread", "-DVERILATOR=1", *defines, *paths]
+
+
+def _runtime(tools: Toolchain) -> Path:
+    """Verilator's own library, compiled once for all tests and processes."""
+    key = hashlib.sha256(repr((tools, _compiler(tools))).encode()).hexdigest()[:16]
+    target = default_cache_dir() / f"bench-runtime-{key}.o"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                sources = [
+                    f'#include "{tools.root}/include/{name}.cpp"\n'
+                    for name in ("verilated", "verilated_threads")
+                ]
+                Path(scratch, "runtime.cpp").write_text("".join(sources))
+                command = [*_compiler(tools), "-O1", "-c", "runtime.cpp", "-o", "runtime.o"]
+                _run(command, Path(scratch), tools)
+                Path(scratch, "runtime.o").rename(target)
+    return target
+
+
+def _run(command: Sequence[str], folder: Path, tools: Toolchain) -> None:
+    environment = os.environ | {"VERILATOR_ROOT": str(tools.root)}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
