@@ -14,4 +14,6 @@ step ruff check .
 step ruff format --check .
 step pyright
 step lint-imports
-step python -m pytest -n auto "$@"
+# A worker takes its share of the files in order, so that what a file builds is built once, and
+# then from the other's end.
+step python -m pytest -n auto --dist worksteal "$@"

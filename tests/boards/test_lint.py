@@ -10,14 +10,23 @@ from stillflow.boards.lint import WAIVERS, lint, verilator_warnings, yosys_probl
 from stillflow.hw.config import Dataflow
 from stillflow.hw.presets import PRESETS, TINY
 
+#: Each preset as it is, and tiny in each dataflow; at night, the others in each.
+CASES = [
+    pytest.param(
+        name, flow,
+        marks=() if name == TINY.name or flow == preset.dataflow else pytest.mark.nightly,
+    )
+    for name, preset in PRESETS.items()
+    for flow in Dataflow
+]  # fmt: skip
 
-@pytest.mark.parametrize("flow", Dataflow)
-@pytest.mark.parametrize("name", PRESETS)
+
+@pytest.mark.parametrize(("name", "flow"), CASES)
 def test_presets_are_clean(name, flow):
     lint(verilog_files(replace(PRESETS[name], dataflow=flow)))
 
 
-@pytest.mark.parametrize("name", ["tiny", "edge16"])
+@pytest.mark.parametrize("name", ["tiny", pytest.param("edge16", marks=pytest.mark.nightly)])
 def test_an_activation_memory_is_clean(name):
     lint(verilog_files(replace(PRESETS[name], activation_kib=16)))
 

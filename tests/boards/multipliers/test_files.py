@@ -108,7 +108,11 @@ def _near_activations(config):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [TINY, EYERISS], ids=lambda config: config.name)
+@pytest.mark.parametrize(
+    "config",
+    [TINY, pytest.param(EYERISS, marks=pytest.mark.nightly)],
+    ids=lambda config: config.name,
+)
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_requantisers_are_the_requantisers(target, config):
     """Their products are left to inference, and so are those of finishers and of wide words."""
@@ -124,7 +128,13 @@ def test_mapped_finishers_are_the_finishers(target):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.OUTPUT_STATIONARY])
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Dataflow.WEIGHT_STATIONARY,
+        pytest.param(Dataflow.OUTPUT_STATIONARY, marks=pytest.mark.nightly),
+    ],
+)
 def test_inferred_products_of_wide_words_are_right_on_ice40(flow):
     config = replace(TINY, dataflow=flow, act_bits=16, weight_bits=16, acc_bits=48)
     assert mapped_differences(ARRAYS[flow](config), "ice40") == 0
@@ -159,8 +169,20 @@ def test_products_share_primitives_in_an_array(flow, target, primitives, registe
 
 
 @pytest.mark.slow
+<<<<<<< ours
 @pytest.mark.parametrize("config", [ICEBREAKER, TINY, ORANGECRAB], ids=lambda config: config.name)
 @pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE])
+=======
+@pytest.mark.parametrize(
+    ("flow", "config"),
+    [
+        (Dataflow.WEIGHT_STATIONARY, ICEBREAKER),
+        (Dataflow.NO_LOCAL_REUSE, TINY),
+        pytest.param(Dataflow.WEIGHT_STATIONARY, TINY, marks=pytest.mark.nightly),
+        pytest.param(Dataflow.NO_LOCAL_REUSE, ICEBREAKER, marks=pytest.mark.nightly),
+    ],
+)
+>>>>>>> theirs
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_arrays_are_the_arrays(target, flow, config):
     """Synthesis may move registers into primitives, and adders: not so that a sum changes."""
