@@ -169,20 +169,18 @@ def test_products_share_primitives_in_an_array(flow, target, primitives, registe
 
 
 @pytest.mark.slow
-<<<<<<< ours
-@pytest.mark.parametrize("config", [ICEBREAKER, TINY, ORANGECRAB], ids=lambda config: config.name)
-@pytest.mark.parametrize("flow", [Dataflow.WEIGHT_STATIONARY, Dataflow.NO_LOCAL_REUSE])
-=======
 @pytest.mark.parametrize(
     ("flow", "config"),
     [
         (Dataflow.WEIGHT_STATIONARY, ICEBREAKER),
+        (Dataflow.WEIGHT_STATIONARY, ORANGECRAB),
         (Dataflow.NO_LOCAL_REUSE, TINY),
         pytest.param(Dataflow.WEIGHT_STATIONARY, TINY, marks=pytest.mark.nightly),
         pytest.param(Dataflow.NO_LOCAL_REUSE, ICEBREAKER, marks=pytest.mark.nightly),
+        pytest.param(Dataflow.NO_LOCAL_REUSE, ORANGECRAB, marks=pytest.mark.nightly),
     ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
 )
->>>>>>> theirs
 @pytest.mark.parametrize("target", PRIMITIVES)
 def test_mapped_arrays_are_the_arrays(target, flow, config):
     """Synthesis may move registers into primitives, and adders: not so that a sum changes."""
