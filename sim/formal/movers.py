@@ -151,7 +151,8 @@ class WriterProof(Proof):
         sent = writer.aw_valid & writer.aw_ready
         moved = writer.w_valid & writer.w_ready
         ended = moved & writer.w_last
-        outstanding, plans = self.registers["outstanding"], self.registers["plans.level"]
+        outstanding = self.registers["channels.outstanding"]
+        plans = self.registers["channels.plans.level"]
         run, record = writer.i_run, writer.i_record
 
         unanswered, unsent = Signal.like(outstanding), Signal.like(plans)
@@ -169,10 +170,11 @@ class WriterProof(Proof):
         )
         check_held(m, writer.aw_valid, writer.aw_ready, writer.aw_address, writer.aw_len)
         check_held(m, writer.w_valid, writer.w_ready, writer.w_data, writer.w_strb, writer.w_last)
-        for path in ("plans.", "packer.beats."):
+        for path in ("channels.plans.", "packer.beats."):
             level = self.registers[f"{path}level"]
             check_ring(m, self.registers, level, BEATS_AHEAD, path)
-        waiting = self.registers["answers.inner_level"] + self.registers["answers.r_rdy"]
+        answers = "channels.answers."
+        waiting = self.registers[f"{answers}inner_level"] + self.registers[f"{answers}r_rdy"]
         check(
             m,
             # The arbiter: a record goes before a run, and one of them at a time.
