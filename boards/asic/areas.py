@@ -29,7 +29,8 @@ _PARTS = (
     ("pe_*", Part.PE),
     ("requant_lane_*", Part.LANES),
     (
-        "accumulator_column_*|*_accumulator|*_ifmap|*_filters|*_ofmap|*_biases|*_scales",
+        "accumulator_column_*|*_accumulator|*_ifmap|*_filters|*_ofmap|*_biases|*_scales|"
+        "*_activations",
         Part.BUFFERS,
     ),
     ("*_array|*_feeder", Part.NETWORK),
