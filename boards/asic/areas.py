@@ -28,11 +28,8 @@ class Part(StrEnum):
 _PARTS = (
     ("pe_*", Part.PE),
     ("requant_lane_*", Part.LANES),
-    (
-        "accumulator_column_*|*_accumulator|*_ifmap|*_filters|*_ofmap|*_biases|*_scales|"
-        "*_activations",
-        Part.BUFFERS,
-    ),
+    ("accumulator_column_*|*_accumulator|*_ifmap|*_filters|*_ofmap", Part.BUFFERS),
+    ("*_biases|*_scales|*_activations", Part.BUFFERS),
     ("*_array|*_feeder", Part.NETWORK),
     ("*_post|*_finisher", Part.POST),
     ("*_reader|*_writer", Part.DMA),
