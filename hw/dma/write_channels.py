@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
 from stillflow.hw.dma.activation_port import line_bits, line_of, on_chip
-from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.dma.packer import Beat
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
@@ -91,12 +90,11 @@ class WriteChannels(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        splitter = BurstSplitter(config)
         super().__init__(
             {
                 "i_valid": In(1),
-                "i_address": In(splitter.o_address.shape()),
-                "i_beats": In(splitter.o_beats.shape()),
+                "i_address": In(config.address_bits),
+                "i_beats": In(9),
                 "o_next": Out(1),
                 "o_clear": Out(1),
                 "i_beat": In(stream.Signature(Beat(config))),
