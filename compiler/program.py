@@ -180,8 +180,8 @@ def compile_network(
         size = compiled.mapping.filter_lines * config.filter_line_bytes
         segments[allocator.take(size)] = stream
         layers.append(compiled)
-    bits = config.address_bits - (config.activation_kib > 0)
-    if allocator.top > 1 << bits:
+    if allocator.top > 1 << config.dram_bits:
+        bits = config.dram_bits
         raise CompileError(f"{network.name}: {allocator.top} bytes exceed {bits} address bits")
     segments[program_address] = b"".join(pack(layer.descriptor) for layer in layers)
     return Program(

@@ -95,8 +95,6 @@ class AcceleratorConfig:
         check(self)
         object.__setattr__(self, "dataflow", Dataflow(self.dataflow))
 
-    # -- derived sizes ---------------------------------------------------------------------------
-
     @lazy
     def pes(self) -> int:
         """Processing elements."""
@@ -229,6 +227,11 @@ class AcceleratorConfig:
         return self.activation_kib * 1024 // self.axi_bytes
 
     @lazy
+    def dram_bits(self) -> int:
+        """Width of addresses in DRAM: the activation memory has the upper half of all."""
+        return self.address_bits - (self.activation_kib > 0)
+
+    @lazy
     def activation_base(self) -> int:
         """Address of the activation memory's first byte."""
         return 1 << (self.address_bits - 1)
@@ -257,8 +260,7 @@ class AcceleratorConfig:
     def requant_cycles(self) -> int:
         """Cycles in which a lane of the requantiser takes one psum.
 
-        Serial: one to take it, one for each of its bits, and as many as move the product's leading
-        bit past those of the word.
+        Serial: one to take it, one for each of its bits, and one more than the word has.
         """
         return self.acc_bits + self.act_bits + 2 if self.requant_serial else 1
 

@@ -185,8 +185,8 @@ class JobControl(wiring.Component):
         failed, records = signals("failed records")
         places = (self.i_program_address, self.i_record_address)
         misplaced = (self.i_program_address[:6] != 0) | (self.i_record_address[:7] != 0)
-        if self.config.address_bits < len(places[0]):
-            misplaced |= Cat(place[self.config.address_bits :] for place in places).any()
+        if self.config.dram_bits < len(places[0]):
+            misplaced |= Cat(place[self.config.dram_bits :] for place in places).any()
         segment = self.o_segment.p
         m.d.comb += [
             segment.kind.eq(SegmentKind.DESCRIPTOR),

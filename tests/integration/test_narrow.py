@@ -94,17 +94,9 @@ def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataflow", Dataflow)
-def test_register_slices_take_two_cycles_and_change_no_bit(dataflow, need_simulator):
+@pytest.mark.parametrize("key", ["axi_slices", "operand_registers"])
+def test_registers_for_the_clock_are_predicted_and_change_no_bit(dataflow, key, need_simulator):
     need_simulator("verilator")
-    config = replace(TINY, dataflow=dataflow, axi_slices=True)
-    for network, words in networks(config):
-        check(config, network, compile_network(network, config), words)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dataflow", Dataflow)
-def test_operand_registers_are_predicted_and_change_no_bit(dataflow, need_simulator):
-    need_simulator("verilator")
-    config = replace(TINY, dataflow=dataflow, operand_registers=True)
+    config = replace(TINY, dataflow=dataflow, **{key: True})
     for network, words in networks(config):
         check(config, network, compile_network(network, config), words)

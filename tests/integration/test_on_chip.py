@@ -35,6 +35,13 @@ def drawn(random, config):
             return network
 
 
+def case(seed):
+    """Draw, from a seed, a program for the weight-stationary configuration and its words."""
+    random = Random(seed)
+    network = drawn(random, CONFIGS["ws"])
+    return compile_network(network, CONFIGS["ws"]), draw_words(random, network)
+
+
 def check(program, words, *, stalls=None):
     """Hold every tensor to the golden model and, without stalls, counters to the cost model."""
     timing = replace(TIMING, bytes_per_cycle=program.config.axi_bytes)
@@ -70,30 +77,20 @@ def test_tensors_on_chip_change_no_bit_and_cost_what_is_predicted(name):
 
 @pytest.mark.slow
 def test_on_chip_saves_the_bytes_that_the_tensors_have():
-    config = CONFIGS["ws"]
-    random = Random(1)
-    network = drawn(random, config)
-    words = draw_words(random, network)
-    without = replace(config, activation_kib=0)
-    traffic = {
-        kept: sum(layer[counter] for layer in check(program, words) for counter in DRAM)
-        for kept, program in (
-            (True, compile_network(network, config)),
-            (False, compile_network(network, without)),
-        )
-    }
-    program = compile_network(network, config)
+    program, words = case(1)
+    outside = compile_network(program.network, replace(program.config, activation_kib=0))
+    kept, moved = (
+        sum(layer[counter] for layer in check(made, words) for counter in DRAM)
+        for made in (program, outside)
+    )
     least = sum(program.layouts[name].bytes for name in program.copies)  # each is written
-    assert traffic[False] - traffic[True] >= least > 0
+    assert moved - kept >= least > 0
 
 
 @pytest.mark.slow
 def test_a_layer_costs_the_same_alone():
-    config = CONFIGS["ws"]
-    random = Random(2)
-    network = drawn(random, config)
-    words = draw_words(random, network)
-    program = compile_network(network, config)
+    program, words = case(2)
+    network = program.network
     whole = check(program, words)
     alone = execute_layers(lambda: device(program, timing=TIMING), program, words, jobs=2)
     assert alone.counters is not None
@@ -109,11 +106,8 @@ def test_a_layer_costs_the_same_alone():
     ("field", "code"), [("ifmap_address", "READ_DECERR"), ("ofmap_address", "WRITE_DECERR")]
 )
 def test_addresses_behind_the_memory_are_errors(field, code):
-    config = CONFIGS["ws"]
-    random = Random(3)
-    network = drawn(random, config)
-    words = draw_words(random, network)
-    program = compile_network(network, config)
+    program, words = case(3)
+    config, network = program.config, program.network
     index = len(program.layers) - 1
     end = config.activation_base + config.activation_kib * 1024
     bad = program.layers[index].descriptor | {field: end - config.axi_bytes}

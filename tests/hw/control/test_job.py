@@ -1,5 +1,7 @@
 """A job from the doorbell to the interrupt, with everything around it played by the test."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillflow.compiler.lower import pack
@@ -24,8 +26,8 @@ def check_report(ctx, dut, code, address):
     assert ctx.get(dut.o_error_address) == address
 
 
-def simulate(scenario, cycles=2000):
-    dut = JobControl(CONFIG)
+def simulate(scenario, cycles=2000, config=CONFIG):
+    dut = JobControl(config)
 
     async def drive(ctx):
         await scenario(ctx, dut)
@@ -122,6 +124,17 @@ def test_a_bad_descriptor_is_refused_where_it_lies(image):
     [(PROGRAM + 4, 1, RECORDS), (PROGRAM, 0, 0), (PROGRAM, 1, RECORDS + 64)],
 )
 def test_a_program_that_cannot_be_is_refused(address, length, record):
+    refuses(CONFIG, address, length, record)
+
+
+@pytest.mark.parametrize(
+    ("address", "record"), [(0x8000_0040, RECORDS), (0x40, 0x8000_0000), (0x40, 0xFFFF_FF80)]
+)
+def test_programs_and_records_are_not_in_the_activation_memory(address, record):
+    refuses(replace(CONFIG, activation_kib=1), address, 1, record)
+
+
+def refuses(config, address, length, record):
     async def scenario(ctx, dut):
         core = Core([])
         await start(ctx, dut, length, address=address, record=record)
@@ -129,7 +142,7 @@ def test_a_program_that_cannot_be_is_refused(address, length, record):
         check_report(ctx, dut, ErrorCode.PROGRAM, address)
         assert core.log == ["counters clear", "clear", "failed"]
 
-    simulate(scenario)
+    simulate(scenario, config=config)
 
 
 async def fail_while_reading(ctx, dut, core):

@@ -1,9 +1,6 @@
 """Verilator's library, kept from one build for the next."""
 
-import shutil
 import subprocess
-
-import pytest
 
 from stillflow.sim.cocotb_tb.objects import keep, lend, shared_folder
 
@@ -25,8 +22,8 @@ def make(folder):
     return done.stdout.count("echo compiled")
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_next_build_compiles_none_of_what_was_kept(tmp_path):
+def test_the_next_build_compiles_none_of_what_was_kept(tmp_path, need_simulator):
+    need_simulator("verilator")  # whose builds need make, too
     shared = shared_folder(tmp_path, ["flags"])
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, compiled in ((first, 2), (second, 0)):
