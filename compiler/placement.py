@@ -1,4 +1,4 @@
-"""Where a layer's data lie in DRAM."""
+"""Where a layer's data lie."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from stillflow.hw.tensor import TensorLayout
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where a layer's data lie in DRAM, and the words that depend on its values.
+    """Where a layer's data lie, and the words that depend on its values.
 
     Parameters
     ----------

@@ -235,7 +235,7 @@ class Segment(data.StructLayout):
     -------
     kind : ``SegmentKind``
     address : of address_bits
-        DRAM byte address; meaningless for padding.
+        Byte address, in DRAM or in the activation memory; meaningless for padding.
     beats : of length_bits
     skip : elements before the first valid one in the first beat
     tail : valid elements of the last beat, less one, counted from its lane 0
@@ -261,12 +261,12 @@ class Segment(data.StructLayout):
 
 
 class StoreRun(data.StructLayout):
-    """A contiguous run of ofmap pixels of one channel block, to be written to DRAM.
+    """A contiguous run of ofmap pixels of one channel block, to be stored.
 
     Members
     -------
     address : of address_bits
-        DRAM byte address.
+        Byte address, in DRAM or in the activation memory.
     pixels : of count_bits
         At least 1.
     entry : first entry of the ofmap buffer
