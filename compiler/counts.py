@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import inf
 
-from stillflow.compiler.graph import Layer
+from stillflow.compiler.graph import Layer, pooling
 from stillflow.hw.config import AcceleratorConfig, Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
@@ -191,7 +191,8 @@ def compulsory_bytes(
     rows = used_positions(shape.H, shape.E, shape.R, shape.stride[0], dilation[0], top)
     columns = used_positions(shape.W, shape.F, shape.S, shape.stride[1], dilation[1], left)
     channels = shape.M if isinstance(shape, ConvShape) else shape.C
-    ofmap = shape.N * channels * shape.E * shape.F * config.act_bytes
+    stored = shape if (pooled := pooling(layer)) is None else pooled.shape
+    ofmap = shape.N * channels * stored.E * stored.F * config.act_bytes
     reads = {False: 0, True: 0}  # by whether it is on chip
     reads[on_chip.ifmap] += shape.N * shape.C * rows * columns * config.act_bytes
     reads[on_chip.residual] += ofmap if layer.joined is not None else 0

@@ -114,7 +114,8 @@ def traffic(mapping: Mapping) -> Traffic:
     width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
     reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    ofmap = mapping.all_units * w.N * w.E * w.F * config.channel_block * config.act_bytes
+    e_stored, f_stored = w.stored
+    ofmap = mapping.all_units * w.N * e_stored * f_stored * config.channel_block * config.act_bytes
     return Traffic(
         ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes * reloads,
         filters=mapping.filter_lines * config.filter_line_bytes * passes,
@@ -213,7 +214,7 @@ def estimate(mapping: Mapping, memory: int) -> int:
     # Before the first step: the first plane group; with one slot, every tile is waited for.
     start = tile // min(mapping.groups, mapping.plane_groups)
     waits = (mapping.tiles - 1) * tile if mapping.slots == 1 else 0
-    drain = min(mapping.tile_pixels, config.psum_depth) * config.block_units
+    drain = min(mapping.stored_vectors, config.psum_depth) * config.block_units
     if mapping.psums_stay:
         drain = config.rows * config.block_units
     if mapping.pe_set:

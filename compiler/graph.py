@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.compiler.endings import Joined, Pooled, Table
 from stillflow.hw.layer import ConvShape, PoolShape
 
 
@@ -62,57 +63,6 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Table:
-    """A function of the requantised words, by table.
-
-    Parameters
-    ----------
-    index : str
-        Tensor of these words; it is not stored.
-    entries : intx[256]
-        Word for each of them, the smallest first; of the type of what the layer makes of it.
-    """
-
-    index: str
-    entries: NDArray[np.integer]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Joined:
-    """A second tensor that a layer's words are added to, or multiplied with, one by one.
-
-    ``clip(round((own * own_scale + residual * residual_scale) / 2^shift) + zero point)``, or
-    ``clip(round(own * residual / 2^shift) + zero point)``: words less their zero points, integer
-    scales, one rounding half to even (`stillflow.hw.residual`).
-
-    Parameters
-    ----------
-    op : str
-        ``add`` or ``mul``.
-    own : str
-        Tensor of the layer's own words; it is not stored.
-    residual : str
-        The second tensor, of the ofmap's shape.
-    own_scale, residual_scale, shift : int
-        The scales are 0 for a product.
-    act_min, act_max : int
-        Saturation bounds in ofmap words; the layer's own are those of its own words.
-    tolerance : int
-        Steps by which a word may differ from what float arithmetic makes of the operands.
-    """
-
-    op: Literal["add", "mul"]
-    own: str
-    residual: str
-    own_scale: int
-    residual_scale: int
-    shift: int
-    act_min: int
-    act_max: int
-    tolerance: int = 1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class ConvLayer:
     """Convolution, fully connected layer or matrix product, requantised.
 
@@ -138,8 +88,8 @@ class ConvLayer:
         f32(f32(x_scale * w_scale) / y_scale) of each filter.
     act_min, act_max : int
         Saturation bounds of the requantised words: the type's range, tightened by ReLU and Clip.
-    table, joined : optional
-        What becomes of these words before they are the ofmap's.
+    table, joined, pooled : optional
+        What becomes of these words before they are the ofmap's; joined words are not pooled.
     tolerance : int
         Steps by which a requantised word may differ from what float arithmetic makes of it.
     fused : tuple[str, ...]
@@ -159,6 +109,7 @@ class ConvLayer:
     tolerance: int = 0
     table: Table | None = None
     joined: Joined | None = None
+    pooled: Pooled | None = None
     fused: tuple[str, ...] = ()
 
 
@@ -207,8 +158,16 @@ def requantised(layer: Layer) -> str:
 
 
 def tabulated(layer: Layer) -> str:
-    """Tensor of the words that are joined with others: the ofmap's where none are."""
-    return layer.joined.own if layer.joined is not None else layer.ofmap
+    """Tensor of the words that are joined with others, or pooled: the ofmap's where none are."""
+    if layer.joined is not None:
+        return layer.joined.own
+    pooled = pooling(layer)
+    return layer.ofmap if pooled is None else pooled.own
+
+
+def pooling(layer: Layer) -> Pooled | None:
+    """Say how a layer pools its own words, if it does."""
+    return layer.pooled if isinstance(layer, ConvLayer) else None
 
 
 def read_tensors(layer: Layer) -> tuple[str, ...]:

@@ -84,16 +84,17 @@ def _loops(mapping: Mapping) -> dict[str, int]:
         }
         | _fir(mapping)
         | _set(mapping)
+        | _pool(mapping)
     )
 
 
 def _step_pixels(m: Mapping) -> int:
-    """Most ofmap vectors that a step or strip completes."""
+    """Most ofmap vectors that a step or strip brings to the ofmap buffer."""
     if m.pe_set:
         return m.tile_vectors
     if m.fir:
         return m.fir.strip * m.pf
-    return min(m.tile_pixels, m.config.rows) if m.psums_stay else m.tile_pixels
+    return min(m.tile_pixels, m.config.rows) if m.psums_stay else m.stored_vectors
 
 
 def _k_step(m: Mapping) -> tuple[int, int]:
@@ -146,6 +147,29 @@ def _fir(m: Mapping) -> dict[str, int]:
     }
 
 
+def _pool(m: Mapping) -> dict[str, int]:
+    pool = m.work.pool
+    names = [field.name for field in FIELDS if field.name.startswith("pool_")]
+    if not pool.pools:
+        return dict.fromkeys(names, 0)
+    rows, columns = (
+        pad + own - (count - 1) * step
+        for pad, own, count, step in zip(
+            pool.pad, pool.own, m.tile_counts[1:], m.tile_step, strict=True
+        )
+    )
+    return {
+        "pool_r": pool.size[0] - 1,
+        "pool_s": pool.size[1] - 1,
+        "pool_stride_e": pool.stride[0] - 1,
+        "pool_stride_f": pool.stride[1] - 1,
+        "pool_top": pool.pad[0],
+        "pool_left": pool.pad[1],
+        "pool_rows": rows,
+        "pool_columns": columns,
+    }
+
+
 def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     m, w, layout = mapping, mapping.work, place.ifmap_layout
     size = layout.element_bytes
@@ -153,8 +177,8 @@ def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     top, left = w.pad
     image = layout.plane_bytes if plan.pool else layout.image_bytes
     group_planes = 1 if w.packed or plan.halo else m.planes
-    h_step = m.pe * w.stride[0]
-    w_step = m.pf * w.stride[1] * m.pixel
+    h_step = m.tile_step[0] * w.stride[0]
+    w_step = m.tile_step[1] * w.stride[1] * m.pixel
     part_h = m.window[0] * w.dilation[0]
     part_w = m.window[1] * w.dilation[1] * m.pixel
     per_group = m.k_planes * layout.plane_bytes

@@ -41,30 +41,31 @@ def store_fields(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, in
     m, w, layout = mapping, mapping.work, place.ofmap_layout
     config = m.config
     pixel_bytes = layout.pixel * layout.element_bytes
-    row_bytes = w.F * pixel_bytes if plan.flat else layout.row_bytes
+    (rows, columns), (e_last, f_last) = m.tile_windows, m.last_windows
+    width = w.stored[1]
+    row_bytes = width * pixel_bytes if plan.flat else layout.row_bytes
     units = -(-w.M // config.channel_block)
     block_units = config.block_units
     image = layout.plane_bytes if plan.pool else layout.image_bytes
-    merged = m.tile_counts[2] == 1 and row_bytes == w.F * pixel_bytes
-    _, e_last, f_last = m.last_pixels
-    run = m.pe * w.F if merged else m.pf
+    merged = m.tile_counts[2] == 1 and row_bytes == width * pixel_bytes
+    run = rows * width if merged else columns
     return {
         "ofmap_address": place.ofmap,
         "ofmap_stride_g": layout.image_bytes if plan.image_groups else units * layout.plane_bytes,
         "ofmap_stride_m": m.mb * block_units * layout.plane_bytes,
         "ofmap_stride_nt": m.pn * image,
-        "ofmap_stride_et": m.pe * row_bytes,
-        "ofmap_stride_ft": m.pf * pixel_bytes,
+        "ofmap_stride_et": rows * row_bytes,
+        "ofmap_stride_ft": columns * pixel_bytes,
         "ofmap_stride_mb": block_units * layout.plane_bytes,
         "ofmap_stride_n": image,
         "ofmap_stride_run": row_bytes,
         "ofmap_stride_unit": layout.plane_bytes,
-        "runs": 1 if merged else m.pe,
+        "runs": 1 if merged else rows,
         "runs_last": 1 if merged else e_last,
         "run_pixels": run,
-        "run_pixels_e": e_last * w.F if merged else m.pf,
+        "run_pixels_e": e_last * width if merged else columns,
         "run_pixels_f": run if merged else f_last,
-        "run_pixels_ef": e_last * w.F if merged else f_last,
+        "run_pixels_ef": e_last * width if merged else f_last,
         "units": min(block_units, units),
         "units_last": w.last_planes or units - (m.blocks - 1) * block_units,
     }

@@ -25,9 +25,11 @@ class MappingError(ValueError):
 
 
 def _pixel_tiles(work: Work, depth: int) -> Iterator[tuple[int, int, int]]:
-    for pf in some(tiles(work.F, depth), 12):
-        for pe in some(tiles(work.E, depth // pf), 16):
-            yield 1, pe, pf
+    pool, (rows, columns) = work.pool, work.stored
+    for f in some(tiles(columns, pool.along(1, depth)), 12):
+        pf = pool.pixels(1, f)
+        for e in some(tiles(rows, pool.along(0, depth // pf)), 16):
+            yield 1, pool.pixels(0, e), pf
         if pf == work.F and depth >= work.E * work.F:
             for pn in some(tiles(work.N, depth // (work.E * work.F)), 6):
                 if pn > 1:
@@ -108,7 +110,7 @@ def candidates(plan: Plan, config: AcceleratorConfig) -> Iterator[Mapping]:
 
 def _smallest_nests(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
     """Nests with the least on chip, one for each choice of pixel and window tiles."""
-    fits = _smallest(config, work, (1, 1, 1)) is not None
+    fits = _smallest(config, work, (1, *work.pool.size)) is not None
     for pixels in _pixel_tiles(work, most_pixels(work, config)):
         if not fits:
             yield from _in_windows(config, work, pixels)

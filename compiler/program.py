@@ -7,6 +7,7 @@ from functools import partial
 from stillflow.compiler.aligned import aligned
 from stillflow.compiler.copies import copy_name, with_copies
 from stillflow.compiler.finish import table_bytes
+from stillflow.compiler.fuse_pools import fuse_pools
 from stillflow.compiler.graph import Layer, Network
 from stillflow.compiler.layer_program import LayerProgram, compile_layer, plan_placed
 from stillflow.compiler.layouts import choose_layouts, margins_of
@@ -144,7 +145,7 @@ def compile_network(
         raise ValueError(f"alignment must be a power of two from 128 on, not {alignment!r}")
     if not network.layers:
         raise CompileError(f"{network.name}: there must be at least one layer")
-    network = aligned(network, config)
+    network = fuse_pools(aligned(network, config), config, objective)
     layouts = choose_layouts(network, config)
     margins = margins_of(network, layouts, config)
     kept = choose_on_chip(network, layouts, margins, config) if on_chip else {}
@@ -203,7 +204,7 @@ def map_network(
     CompileError
         If a layer does not fit the accelerator's buffers.
     """
-    network = aligned(network, config)
+    network = fuse_pools(aligned(network, config), config, objective)
     layouts = choose_layouts(network, config)
     margins = margins_of(network, layouts, config)
     on_chip = choose_on_chip(network, layouts, margins, config)

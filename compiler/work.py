@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
+from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer, pooling
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.hw.residual import ring_depth
 from stillflow.hw.tensor import TensorLayout
-from stillflow.hw.work import Work
+from stillflow.hw.work import Windows, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +119,28 @@ def plan_layer(
     """
     shape = layer.shape if isinstance(layer, ConvLayer | PoolLayer) else layer
     joined = isinstance(layer, ConvLayer | PoolLayer) and layer.joined is not None
+    pooled = None if isinstance(layer, ConvShape | PoolShape) else pooling(layer)
     dense = ifmap.dense and (ofmap is None or ofmap.dense)
     whole_rows = ifmap.whole_rows and (ofmap is None or ofmap.whole_rows)
-    plan = _plan(layer, shape, ifmap, config, joined=joined, dense=dense, whole_rows=whole_rows)
+    plan = _plan(
+        layer, shape, ifmap, config, joined=joined, pooled=pooled is not None, dense=dense,
+        whole_rows=whole_rows,
+    )  # fmt: skip
+    if pooled is not None:
+        return replace(plan, work=_with_windows(plan.work, pooled.shape))
     return replace(plan, work=replace(plan.work, joined=True)) if joined else plan
+
+
+def _with_windows(work: Work, shape: PoolShape) -> Work:
+    """Let the work's pixels be those that the windows of a pooling have."""
+    pool = Windows(
+        size=(shape.R, shape.S), stride=shape.stride, pad=shape.pad[:2], own=(shape.H, shape.W)
+    )
+    pad = tuple(
+        own + before * step
+        for own, before, step in zip(work.pad, pool.pad, work.stride, strict=True)
+    )
+    return replace(work, pool=pool, pad=pad, E=pool.pixels(0, shape.E), F=pool.pixels(1, shape.F))
 
 
 def _plan(
@@ -132,6 +150,7 @@ def _plan(
     config: AcceleratorConfig,
     *,
     joined: bool,
+    pooled: bool,
     dense: bool,
     whole_rows: bool,
 ) -> Plan:
@@ -147,7 +166,7 @@ def _plan(
             dilation=shape.dilation, pad=shape.pad[:2], packed=False, maximum=maximum,
         )  # fmt: skip
         return Plan(work=work, pool=True, image_groups=groups > 1)
-    if suits_chains(shape, config, packed=packed, joined=joined):
+    if not pooled and suits_chains(shape, config, packed=packed, joined=joined):
         planes = -(-shape.C // block)
         taken = _planes_at_a_time(shape, config)
         groups = -(-planes // taken)
@@ -176,7 +195,7 @@ def _plan(
     }  # fmt: skip
     unpadded = not any(shape.pad)
     flattens = shape.R == shape.S == 1 and shape.stride == (1, 1) and unpadded and not packed
-    flattens = flattens and whole_rows
+    flattens = flattens and whole_rows and not pooled
     if flattens and not config.has_pe_sets:  # there, ofmap rows lie side by side
         size = shape.H * shape.W
         work = Work(**loops, H=1, W=size, E=1, F=size, stride=(1, 1), pad=(0, 0))

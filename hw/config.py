@@ -44,6 +44,9 @@ class AcceleratorConfig:
     operand_registers : bool
         Whether operands pass a register behind each buffer's memory and one in front of each
         multiplier: shorter paths, and two or three cycles more from a pixel to its ofmap words.
+    pool_windows : int
+        Windows side by side that max pooling may have open on the way to the ofmap buffer, 2 to
+        1024; 0: it takes a pass of its own, as it does in row-stationary arrays.
     activation_kib : int
         Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.
     ifmap_spad, filter_spad, psum_spad : int
@@ -81,6 +84,7 @@ class AcceleratorConfig:
     outstanding_reads: int = 32
     axi_slices: bool = False
     operand_registers: bool = False
+    pool_windows: int = 0
     activation_kib: int = 0
     ifmap_spad: int = 12
     filter_spad: int = 224
@@ -135,9 +139,7 @@ class AcceleratorConfig:
         if self.has_pe_sets:
             return 1
         block = 16
-        while block > 1 and (
-            block > self.rows or block > self.cols or (self.cols % block) * 8 > self.cols
-        ):
+        while block > min(self.rows, self.cols) or (self.cols % block) * 8 > self.cols:
             block //= 2
         return block
 
@@ -258,10 +260,7 @@ class AcceleratorConfig:
 
     @lazy
     def requant_cycles(self) -> int:
-        """Cycles in which a lane of the requantiser takes one psum.
-
-        Serial: one to take it, one for each of its bits, and one more than the word has.
-        """
+        """Cycles of a psum in a requantiser's lane; serial, one a bit, the word's, and two more."""
         return self.acc_bits + self.act_bits + 2 if self.requant_serial else 1
 
     @lazy

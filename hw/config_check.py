@@ -42,7 +42,7 @@ def check(config: Any) -> None:
     for name, low, high in (
         ("rows", 1, 128), ("cols", 1, 128), ("acc_bits", 24, 48), ("glb_kib", 1, 1 << 16),
         ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256),
-        ("activation_kib", 0, 1 << 16), ("ifmap_spad", 1, 64),
+        ("activation_kib", 0, 1 << 16), ("pool_windows", 0, 1024), ("ifmap_spad", 1, 64),
         ("filter_spad", 2, 1024), ("psum_spad", 1, 64),
         ("address_bits", 16, 32), ("count_bits", 8, 16), ("counter_bits", 16, 48),
     ):  # fmt: skip
@@ -57,6 +57,9 @@ def check(config: Any) -> None:
         if value not in allowed:
             choices = ", ".join(map(str, allowed))
             raise ValueError(f"{name} must be one of {choices}, not {value!r}")
+    if config.pool_windows and (config.pool_windows < 2 or config.has_pe_sets):
+        most = "0 in row-stationary arrays" if config.has_pe_sets else "0, or 2 to 1024"
+        raise ValueError(f"pool_windows must be {most}, not {config.pool_windows!r}")
     if config.requant_lanes < 1 or config.m_block % config.requant_lanes:
         raise ValueError(
             f"requant_lanes must divide the {config.m_block} filters of a block, "

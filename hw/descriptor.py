@@ -12,6 +12,7 @@ from enum import IntEnum
 from stillflow.hw.config import AcceleratorConfig
 
 MAGIC = 0x5F10  # first half-word of every descriptor
+POOL_BITS = 4  # of a pooling window's size
 
 
 class Op(IntEnum):
@@ -34,6 +35,8 @@ class Field:
         """Bits of it that an accelerator keeps."""
         if self.name in ("magic", "checksum"):
             return self.bits
+        if self.name.startswith("pool_") and not config.pool_windows:
+            return self.bits if self.name in ("pool_r", "pool_s") else 0
         if self.bits == 32:
             return config.address_bits
         if self.bits >= 24:
@@ -73,7 +76,7 @@ FIELDS = (
     _u("pe_last", 16, ""),
     _u("pf", 16, "ofmap columns"),
     _u("pf_last", 16, ""),
-    _u("tile_pixels", 16, "most ofmap pixels that a step or strip completes"),
+    _u("tile_pixels", 16, "most ofmap vectors that a step or strip brings to the ofmap buffer"),
     _u("psum_stride", 16, "psum entries from filter block to filter block"),
     _s("stride_n", 24, "ifmap buffer elements from image to image"),
     _s("stride_e", 24, "... from ofmap row to ofmap row"),
@@ -199,6 +202,16 @@ FIELDS = (
     # a table behind the requantiser
     _u("table", 1, "the requantiser's words are indices of a table"),
     _u("table_address", 32, "DRAM byte address of its entries, for the smallest word first"),
+    # max pooling on the way to the ofmap buffer: loops above are over the layer's own pixels, the
+    # tiles of which begin with windows; runs are of the windows
+    _u("pool_r", POOL_BITS, "rows of a window behind its first; all are 0 without pooling"),
+    _u("pool_s", POOL_BITS, "columns of a window behind its first"),
+    _u("pool_stride_e", POOL_BITS, "rows from window to window less 1: as pool_r, or one less"),
+    _u("pool_stride_f", POOL_BITS, "columns from window to window less 1"),
+    _u("pool_top", POOL_BITS, "rows of the first row tile that do not count"),
+    _u("pool_left", POOL_BITS, "columns of the first column tile that do not count"),
+    _u("pool_rows", 16, "rows of the last row tile that exist"),
+    _u("pool_columns", 16, "columns of the last column tile that exist"),
     _u("checksum", 32, "makes the sum of all words zero"),
 )
 

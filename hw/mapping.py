@@ -58,6 +58,8 @@ class Mapping(Tiling):
             raise ValueError("a PE set must divide the window")
         if work.joined and (size := self.tile_vectors) > (half := join_depth(config)):
             raise ValueError(f"a tile of {size} vectors must fit half the ofmap buffer, {half}")
+        if work.pool.pools and (size := self.tile_windows[1]) > (most := config.pool_windows):
+            raise ValueError(f"{size} windows side by side must be at most {most}")
         self._check_residents()
 
     def _check_residents(self) -> None:

@@ -89,8 +89,9 @@ class Tiling:
     @lazy
     def tile_counts(self) -> tuple[int, int, int]:
         """Pixel tiles: images, rows, columns."""
-        w = self.work
-        return -(-w.N // self.pn), -(-w.E // self.pe), -(-w.F // self.pf)
+        w, (rows, columns) = self.work, self.tile_windows
+        e, f = w.stored
+        return -(-w.N // self.pn), -(-e // rows), -(-f // columns)
 
     @lazy
     def pixel_tiles(self) -> int:
@@ -100,8 +101,38 @@ class Tiling:
     @lazy
     def last_pixels(self) -> tuple[int, int, int]:
         """Images, rows, columns of the last tiles."""
-        w = self.work
-        return _last(w.N, self.pn), _last(w.E, self.pe), _last(w.F, self.pf)
+        pool, (e, f) = self.work.pool, self.last_windows
+        return _last(self.work.N, self.pn), pool.pixels(0, e), pool.pixels(1, f)
+
+    @lazy
+    def tile_windows(self) -> tuple[int, int]:
+        """Rows and columns of the ofmap that a tile makes: of pixels, or of windows."""
+        return self.work.pool.along(0, self.pe), self.work.pool.along(1, self.pf)
+
+    @lazy
+    def last_windows(self) -> tuple[int, int]:
+        """Rows and columns of the ofmap that the last tiles make."""
+        (rows, columns), (e, f) = self.tile_windows, self.work.stored
+        return _last(e, rows), _last(f, columns)
+
+    @lazy
+    def tile_step(self) -> tuple[int, int]:
+        """Rows and columns of pixels from tile to tile: windows of two tiles may share some."""
+        (rows, columns), (down, right) = self.tile_windows, self.work.pool.stride
+        return rows * down, columns * right
+
+    @property
+    def stored_vectors(self) -> int:
+        """Ofmap vectors that a filter block has in a full tile."""
+        if not self.work.pool.pools:
+            return self.tile_vectors
+        rows, columns = self.tile_windows
+        return self.pn * rows * columns
+
+    @lazy
+    def pixels(self) -> int:
+        """Pixels that are computed for a filter block; some twice where windows share them."""
+        return sum(n * images * rows * columns for n, images, rows, columns in self.tile_sizes)
 
     @property
     def tile_pixels(self) -> int:

@@ -11,6 +11,7 @@ ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claime
 REQUANT_STAGES = 10  # of a requantiser lane that takes a psum in every cycle
 REQUANT_TAIL = 4  # of a serial one, from the last cycle of a psum to its word
 FINISH_STAGES = 7  # of a lane that finishes words
+POOL_LATENCY = 2  # from a window's last vector to its largest words
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
 

@@ -19,6 +19,7 @@ from stillflow.hw.dma.axi_master import axi_ports, connect_axi
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.finish import Finisher
+from stillflow.hw.post.max_pool import MaxPool
 from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
@@ -172,11 +173,8 @@ class Accelerator(wiring.Component):
             ofmap.i_columns.eq(Mux(dataflow.o_last_columns, job.o_layer.pf_last, job.o_layer.pf)),
             ofmap.i_column_last.eq(dataflow.o_column_last),
             ofmap.i_strip_last.eq(dataflow.o_strip_last),
-            ofmap.i_valid.eq(dataflow.o_valid),
-            ofmap.i_words.eq(dataflow.o_words.as_value()),
             ofmap.i_ring.eq(ring),
             ofmap.i_joins.eq(joins),
-            ofmap.i_late.eq(joins | layer.table),
             ofmap.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.RESIDUAL)),
             ofmap.i_fill_element.eq(reader.o_element),
             ofmap.i_fill_mask.eq(reader.o_mask),
@@ -187,6 +185,20 @@ class Accelerator(wiring.Component):
             writer.i_counters.eq(job.o_counters),
         ]
 
+        # Words on their way to the ofmap buffer: finished, or the largest of windows.
+        stored, words, late = dataflow.o_valid, dataflow.o_words.as_value(), joins | layer.table
+        finished = Signal(len(words))
+        if config.pool_windows:
+            m.submodules.pool = pool = MaxPool(config)
+            m.d.comb += [
+                pool.i_begin.eq(job.o_begin),
+                pool.i_layer.eq(layer),
+                pool.i_valid.eq(stored),
+                pool.i_words.eq(words),
+                pool.i_finished.eq(finished),
+            ]
+            stored, words, late = pool.o_valid, pool.o_words, late & ~pool.o_pools
+        m.d.comb += [ofmap.i_valid.eq(stored), ofmap.i_words.eq(words), ofmap.i_late.eq(late)]
         if config.finisher:
             m.submodules.finisher = finisher = Finisher(config)
             m.d.comb += [
@@ -197,7 +209,8 @@ class Accelerator(wiring.Component):
                 finisher.i_fill.eq(reader.o_beat & (reader.o_kind == SegmentKind.TABLE)),
                 finisher.i_fill_line.eq(reader.o_element[ceil_log2(config.axi_elements) :]),
                 finisher.i_fill_data.eq(reader.o_data),
-                ofmap.i_finished.eq(finisher.o_words.as_value()),
+                finished.eq(finisher.o_words.as_value()),
+                ofmap.i_finished.eq(finished),
             ]
 
         # What the counters see.

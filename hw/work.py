@@ -13,6 +13,46 @@ class OnChip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Max pooling of a layer's words on their way to the ofmap buffer; by default there is none.
+
+    A window is as large as the stride, or a pixel larger. The layer's pixels are then those that
+    windows have, padding included: ``E`` and ``F`` of its work.
+
+    Parameters
+    ----------
+    size, stride : tuple[int, int]
+        Of a window: rows, columns.
+    pad : tuple[int, int]
+        Pixels before the layer's own: top, left.
+    own : tuple[int, int]
+        Rows and columns of the layer itself, which alone count.
+    """
+
+    size: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+    own: tuple[int, int] = (0, 0)
+
+    @property
+    def pools(self) -> bool:
+        """Whether there is any."""
+        return self.size != (1, 1)
+
+    def along(self, axis: int, pixels: int) -> int:
+        """Windows in so many pixels along an axis: 0 rows, 1 columns."""
+        return (pixels - self.size[axis]) // self.stride[axis] + 1
+
+    def pixels(self, axis: int, windows: int) -> int:
+        """Pixels of so many windows along an axis."""
+        return (windows - 1) * self.stride[axis] + self.size[axis]
+
+
+#: Of a layer that does not pool.
+NO_WINDOWS = Windows()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """A layer in the form that the hardware executes: convolution of channel planes.
 
@@ -39,6 +79,8 @@ class Work:
         Depthwise: channel planes of the last group.
     joined : bool
         Whether the words are joined with those of a second tensor.
+    pool : Windows
+        Max pooling of its words.
     on_chip : OnChip
         What does not move between DRAM and chip.
     """
@@ -61,4 +103,10 @@ class Work:
     depthwise: bool = False
     last_planes: int = 0
     joined: bool = False
+    pool: Windows = NO_WINDOWS
     on_chip: OnChip = OnChip()
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Rows and columns of the ofmap: pixels, or windows."""
+        return self.pool.along(0, self.E), self.pool.along(1, self.F)

@@ -4,16 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillflow.compiler.graph import (
-    ConvLayer,
-    Joined,
-    Network,
-    PoolLayer,
-    Port,
-    Table,
-    Tensor,
-    clip_range,
-)
+from stillflow.compiler.endings import Joined, Table
+from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Port, Tensor, clip_range
 from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig, Dataflow

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from stillflow.compiler.cost.pools import closings
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
@@ -10,6 +11,7 @@ from stillflow.hw.residual import ring_depth
 from stillflow.hw.timing import (
     ENTRY_DELAY,
     FREE_DELAY,
+    POOL_LATENCY,
     finish_latency,
     hazard,
     operand_delay,
@@ -61,7 +63,7 @@ class Computer:
         self.position = 0  # lines taken from the stream
         self.run = 0  # of the filter stream, where the position is
         self.reread = self.keeps = False
-        self.pixels = 0
+        self.pixels = self.columns = self.image = 0  # of the tile; its columns; of an image
         self.period = self.tail = 0  # cycles from step to step at best; of a step
         self.left = 0  # steps until one that completes psums, at least
         self.finished = False
@@ -80,7 +82,6 @@ class Computer:
         config, mapping, state = self.config, self.mapping, self.state
         full = mapping.chunk_lengths(mapping.k_planes)
         final = mapping.chunk_lengths(mapping.k_planes_last)
-        n_last, e_last, f_last = mapping.last_pixels
         loaded = 0  # plane groups of earlier tiles
         parts: dict[bool, tuple[list[Runs], list[Runs]]] = {}
         for c_last, groups in ((False, mapping.groups), (True, mapping.groups_last)):
@@ -92,11 +93,7 @@ class Computer:
         for visit in visits(mapping):
             self.reread = mapping.filter_resident and not visit.first_pixels
             self.keeps = mapping.filter_resident and not visit.last_pixels
-            self.pixels = (
-                (n_last if visit.n_last else mapping.pn)
-                * (e_last if visit.e_last else mapping.pe)
-                * (f_last if visit.f_last else mapping.pf)
-            )
+            self._enter(visit)
             self.tail = max(self.pixels, self.hazard)
             self.period = max(config.rows, self.tail)
             by_group, whole = parts[visit.c_last]
@@ -128,6 +125,23 @@ class Computer:
             loaded += len(by_group)
         self.finished = True
         self.done = max(self.started + self.hazard, state.tile_ends[-1] + TILE_DELAY)
+
+    def _enter(self, visit: Visit) -> None:
+        """Take the sizes of a visit's tile."""
+        mapping = self.mapping
+        n_last, e_last, f_last = mapping.last_pixels
+        self.columns = f_last if visit.f_last else mapping.pf
+        self.image = (e_last if visit.e_last else mapping.pe) * self.columns
+        self.pixels = (n_last if visit.n_last else mapping.pn) * self.image
+
+    def _complete(self, at: int, first: int = 0) -> None:
+        """Note that pixels of the tile come out from a cycle on, ``first`` of them before."""
+        pool, pace, state = self.mapping.work.pool, self.config.pace, self.state
+        if not pool.pools:
+            state.complete(at, pace, self.pixels)
+            return
+        for pixel, step, windows in closings(pool, self.columns, first, self.pixels, self.image):
+            state.complete(at + POOL_LATENCY + pixel * pace, step * pace, windows)
 
     def _arrival(self, lines: int) -> int:
         """Cycle of the last beat of the line before stream position ``lines``, which is there."""
@@ -168,13 +182,13 @@ class Computer:
             at += 1  # the position in the filter stream moves
         at = max(at, self.free_from)
         if final:
-            yield from self._find(self.mapping.tile_pixels, joins=True)
+            yield from self._find(self.mapping.stored_vectors, joins=True)
             at = max(at, self.found)
         cycles = self.pixels * (config.pace if final else 1)
         self._start(at, sum(counts), 1, 1, cycles)
         self.free_from = at + max(cycles, self.hazard)
         if final:
-            state.complete(at + 1 + self.latency + self.finish, config.pace, self.pixels)
+            self._complete(at + 1 + self.latency + self.finish)
         if closes and tile_last:
             state.tile_ends.append(at + cycles)
 

@@ -39,7 +39,8 @@ def predict_counters(
     filter_bytes = mapping.filter_lines * passes * config.filter_line_bytes
     moved = _tensor_beats(mapping, fields)
     array = array_counters(mapping)
-    elements = mapping.all_units * w.N * w.E * w.F * config.channel_block  # of the ofmap
+    rows, columns = w.stored
+    elements = mapping.all_units * w.N * rows * columns * config.channel_block  # of the ofmap
     fills = moved.fills
     if w.joined:
         array[Counter.IFMAP_READS] += array[Counter.OFMAP_WRITES]
@@ -101,7 +102,7 @@ def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[C
     config, w = mapping.config, mapping.work
     columns = config.m_block
     visits = w.G * mapping.blocks  # filter blocks
-    pixels = w.N * w.E * w.F
+    pixels, (rows_stored, columns_stored) = mapping.pixels, w.stored
     chunks = mapping.chunks
     weight_lines = mapping.block_lines - config.bias_lines - config.scale_lines
     # Each step plays its lines: once a pixel tile where weights stay, once a pixel group otherwise.
@@ -128,7 +129,7 @@ def array_counters(mapping: Mapping, *, reductions: int | None = None) -> dict[C
         Counter.FILTER_READS: lines * columns,
         Counter.PSUM_READS: psums,
         Counter.PSUM_WRITES: psums,
-        Counter.OFMAP_WRITES: visits * pixels * columns,
+        Counter.OFMAP_WRITES: visits * w.N * rows_stored * columns_stored * columns,
         Counter.CHAIN_SHIFTS: shifts,
         Counter.WEIGHT_SWAPS: steps,
         Counter.MAC_CYCLES: vectors,

@@ -46,6 +46,7 @@ class GroupComputer(Computer):
         self.period = self.tail = least_period(config)
         self.load_from = begin
         self.clear_from = -1 << 62  # earliest cycle of the next group's last line
+        self.before = 0  # pixels of the tile before the group's
         self.parameters_from = 0  # ... of the next step with parameters
 
     def walk(self) -> Iterator[None]:
@@ -53,17 +54,13 @@ class GroupComputer(Computer):
         config, mapping, state = self.config, self.mapping, self.state
         full = mapping.chunk_lengths(mapping.k_planes)
         final = mapping.chunk_lengths(mapping.k_planes_last)
-        n_last, e_last, f_last = mapping.last_pixels
         loaded = 0  # plane groups of earlier tiles
         for visit in visits(mapping):
             count = mapping.groups_last if visit.c_last else mapping.groups
             by_group = [full] * (count - 1) + [final if visit.c_last else full]
             whole = [[lines for part in by_group for lines in part]]
-            pixels = (
-                (n_last if visit.n_last else mapping.pn)
-                * (e_last if visit.e_last else mapping.pe)
-                * (f_last if visit.f_last else mapping.pf)
-            )
+            self._enter(visit)
+            pixels = self.pixels
             groups = -(-pixels // config.rows)
             blocks = blocks_of(mapping, visit)
             resident = mapping.filter_resident and not visit.first_pixels
@@ -72,7 +69,8 @@ class GroupComputer(Computer):
                 for group in range(groups):
                     self.reread = resident or group > 0
                     self.keeps = stays or group < groups - 1
-                    self.pixels = min(config.rows, pixels - group * config.rows)
+                    self.before = group * config.rows
+                    self.pixels = min(config.rows, pixels - self.before)
                     self.left = len(whole[0]) - 1
                     tile_last = block == blocks - 1 and group == groups - 1
                     # The first pixel group of all waits for the plane groups one by one.
@@ -160,8 +158,7 @@ class GroupComputer(Computer):
             if new and (begins or final):
                 self.parameters_from = last_line + self.swap_delay
         if final:
-            first = last_line + self.latency + self.finish
-            state.complete(first, config.pace, self.pixels)
+            self._complete(last_line + self.latency + self.finish, self.before)
         if closes and tile_last:
             state.tile_ends.append(self.free_from)
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.compiler.endings import Joined, Table
 from stillflow.compiler.frontend.builder import NetworkBuilder
-from stillflow.compiler.graph import Joined, Layer, Part, PoolLayer, Table, clip_range
+from stillflow.compiler.graph import Layer, Part, PoolLayer, clip_range
 from stillflow.hw.layer import PoolShape
 
 

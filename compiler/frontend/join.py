@@ -5,6 +5,7 @@ from math import floor, log2
 
 import numpy as np
 
+from stillflow.compiler.endings import Joined
 from stillflow.compiler.frontend import affine
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
 from stillflow.compiler.frontend.endings import join, tabulate
@@ -12,7 +13,6 @@ from stillflow.compiler.frontend.entries import entries_of
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Real, Source, Words
-from stillflow.compiler.graph import Joined
 from stillflow.hw.residual import encode_join
 
 WORDS = 127  # largest rescaled word of a product

@@ -12,13 +12,14 @@ from math import floor, log2
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.compiler.endings import Joined, Table
 from stillflow.compiler.frontend.builder import NetworkBuilder, Quantisation
 from stillflow.compiler.frontend.endings import add_table
 from stillflow.compiler.frontend.entries import entries_of
 from stillflow.compiler.frontend.lowering import Lowering
 from stillflow.compiler.frontend.node import Node
 from stillflow.compiler.frontend.values import Output, Source
-from stillflow.compiler.graph import ConvLayer, Joined, Table
+from stillflow.compiler.graph import ConvLayer
 from stillflow.hw.layer import ConvShape
 
 BOUND_MOST = 4  # steps from real arithmetic: beyond, 8 bits are too few

@@ -83,6 +83,9 @@ class DescriptorRegister(wiring.Component):
             word, low = PLACES[entry.name]
             kept = words[word][low : low + entry.kept_bits(self.config)]
             m.d.comb += layer[entry.name].eq(kept.as_signed() if entry.signed else kept)
+        # A layer that pools brings fewer vectors than it has pixels: it may not join others.
+        can_pool = Const(self.config.pool_windows > 0, 1) & (layer.pool_s != 0)
+        plain = (layer.pool_r == 0) & (layer.pool_s == 0)
         m.d.comb += [
             self.o_full.eq(index == self.beats),
             self.o_legal.eq(
@@ -96,6 +99,7 @@ class DescriptorRegister(wiring.Component):
                     <= Mux(layer.join != Join.NONE, join_depth(self.config), self.config.psum_depth)
                 )
                 & (layer.slots != 0)
+                & (plain | (can_pool & (layer.join == Join.NONE) & ~layer.depthwise))
                 & (Const(self.config.finisher, 1) | ((layer.join == Join.NONE) & ~layer.table))
             ),
         ]

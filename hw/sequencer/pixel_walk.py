@@ -41,6 +41,8 @@ class PixelWalk(wiring.Component):
     i_step, i_restart, i_rewind, i_mark : ``In(1)``
     o_offset : ifmap buffer elements from the tile's first pixel to this one
     o_index : pixel number in the tile
+    o_column_last, o_row_last : ``Out(1)``
+        The pixel is in the tile's last column, in its last row.
     o_last : ``Out(1)``
         The tile's last pixel.
     """
@@ -55,6 +57,8 @@ class PixelWalk(wiring.Component):
     i_mark: Signal
     o_offset: Signal
     o_index: Signal
+    o_column_last: Signal
+    o_row_last: Signal
     o_last: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -72,6 +76,8 @@ class PixelWalk(wiring.Component):
                 "i_mark": In(1),
                 "o_offset": Out(self.element_bits),
                 "o_index": Out(config.count_bits),
+                "o_column_last": Out(1),
+                "o_row_last": Out(1),
                 "o_last": Out(1),
             }
         )
@@ -93,6 +99,8 @@ class PixelWalk(wiring.Component):
             next_image.eq(here.image_start + layer.stride_n),
             self.o_offset.eq(here.offset),
             self.o_index.eq(here.index),
+            self.o_column_last.eq(column_last),
+            self.o_row_last.eq(row_last),
             self.o_last.eq(column_last & row_last & image_last),
             after.eq(here),
         ]

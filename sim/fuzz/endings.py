@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from hypothesis import strategies as st
 
-from stillflow.compiler.graph import Joined, Layer, Table, Tensor, clip_range
+from stillflow.compiler.endings import Joined, Table
+from stillflow.compiler.graph import Layer, Tensor, clip_range
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.residual import TABLE_BITS, encode_join
 

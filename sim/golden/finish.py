@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stillflow.compiler.graph import Joined, Table, Tensor
+from stillflow.compiler.endings import Joined, Table
+from stillflow.compiler.graph import Tensor
 from stillflow.sim.golden.check import check_words
 
 

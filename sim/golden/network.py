@@ -12,6 +12,7 @@ from stillflow.compiler.graph import (
     Part,
     Tensor,
     clip_range,
+    pooling,
     read_tensors,
     requantised,
     tabulated,
@@ -91,6 +92,9 @@ def finish_layer(
             joined, words[joined.own], words[joined.residual], tensors[joined.own],
             tensors[joined.residual], tensors[layer.ofmap],
         )  # fmt: skip
+        _check_tensor(tensors[layer.ofmap], words[layer.ofmap])
+    if (pooled := pooling(layer)) is not None:
+        words[layer.ofmap] = max_pool(words[pooled.own], pooled.shape)
         _check_tensor(tensors[layer.ofmap], words[layer.ofmap])
 
 

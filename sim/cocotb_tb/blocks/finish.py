@@ -5,8 +5,9 @@ from typing import Any, Literal
 import cocotb
 import numpy as np
 
+from stillflow.compiler.endings import Joined, Table
 from stillflow.compiler.finish import PLAIN
-from stillflow.compiler.graph import Joined, Table, Tensor
+from stillflow.compiler.graph import Tensor
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.residual import TABLE_BITS, Join, encode_join, join_depth

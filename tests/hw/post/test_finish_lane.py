@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillflow.compiler.graph import Joined, Table, Tensor, clip_range
+from stillflow.compiler.endings import Joined, Table
+from stillflow.compiler.graph import Tensor, clip_range
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.post.finish_lane import FinishLane
 from stillflow.hw.residual import SCALE_BITS, TABLE_BITS, Join, encode_join

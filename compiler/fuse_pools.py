@@ -1,0 +1,117 @@
+"""Max pooling in the pass of the layer before, where the accelerator can and it pays."""
+
+from dataclasses import replace
+
+from stillflow.compiler.endings import Pooled
+from stillflow.compiler.estimate import cost
+from stillflow.compiler.graph import (
+    ConvLayer,
+    Layer,
+    Network,
+    PoolLayer,
+    clip_range,
+    read_tensors,
+)
+from stillflow.compiler.mapper import MappingError, choose_mapping
+from stillflow.compiler.objective import Objective
+from stillflow.compiler.work import plan_layer
+from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.descriptor import POOL_BITS
+from stillflow.hw.tensor import blocked
+
+
+def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective) -> Network:
+    """Let layers pool their own words.
+
+    Parameters
+    ----------
+    network : Network
+        Any.
+    config : AcceleratorConfig
+        The accelerator; without ``pool_windows`` nothing changes.
+    objective : Objective
+        What decides.
+
+    Returns
+    -------
+    Network
+        The same, without the pooling layers that others take on.
+    """
+    if not config.pool_windows:
+        return network
+    layers = list(network.layers)
+    for pool in network.layers:
+        if not isinstance(pool, PoolLayer) or not _may_be_fused(pool):
+            continue
+        index = _maker(network, layers, pool)
+        if index is None:
+            continue
+        before = layers[index]
+        assert isinstance(before, ConvLayer)
+        fused = replace(
+            before, ofmap=pool.ofmap, fused=(*before.fused, pool.name),
+            pooled=Pooled(own=pool.ifmap, shape=pool.shape),
+        )  # fmt: skip
+        if _pays(network, before, pool, fused, config, objective):
+            layers[index] = fused
+            layers.remove(pool)
+    return replace(network, layers=tuple(layers))
+
+
+def _may_be_fused(pool: PoolLayer) -> bool:
+    """Whether the hardware can follow the windows: see `stillflow.hw.sequencer.pool_walk`."""
+    shape = pool.shape
+    sizes = shape.R, shape.S
+    overlaps = [size - step for size, step in zip(sizes, shape.stride, strict=True)]
+    low, high = clip_range("int16")
+    return (
+        pool.op == "maxpool"
+        and all(overlap in (0, 1) for overlap in overlaps)
+        and 2 <= min(sizes) <= max(sizes) <= 1 << POOL_BITS
+        and shape.dilation == (1, 1)
+        and min(shape.pad) >= 0
+        and all(pad < size for pad, size in zip(shape.pad, (*sizes, *sizes), strict=True))
+        and (pool.table, pool.joined) == (None, None)
+        and (pool.act_min, pool.act_max) == (low, high)
+    )
+
+
+def _maker(network: Network, layers: list[Layer], pool: PoolLayer) -> int | None:
+    """Find the layer that computes a pooling's ifmap and may pool it: nothing else reads that."""
+    ports = {port.tensor for port in (*network.inputs, *network.outputs)}
+    readers = [layer for layer in layers if pool.ifmap in read_tensors(layer)]
+    tensor = network.tensors[pool.ifmap]
+    if len(readers) > 1 or pool.ifmap in ports | network.wholes or tensor.part is not None:
+        return None
+    for index, layer in enumerate(layers):
+        if layer.ofmap == pool.ifmap:
+            alone = isinstance(layer, ConvLayer) and layer.joined is None and layer.pooled is None
+            return index if alone and layer.op in ("conv", "fc", "scale") else None
+    return None
+
+
+def _pays(
+    network: Network, before: ConvLayer, pool: PoolLayer, fused: ConvLayer,
+    config: AcceleratorConfig, objective: Objective,
+) -> bool:  # fmt: skip
+    """Whether one pass is better than two, by the mapper's estimates."""
+
+    def costs(layers: tuple[Layer, ...]) -> tuple[float, ...]:
+        try:
+            rates = [_rate(network, layer, config, objective) for layer in layers]
+        except MappingError:
+            return (float("inf"),)
+        return tuple(map(sum, zip(*rates, strict=True)))
+
+    return costs((fused,)) < costs((before, pool))
+
+
+def _rate(
+    network: Network, layer: Layer, config: AcceleratorConfig, objective: Objective
+) -> tuple[float, float]:
+    layout = blocked(
+        *network.tensors[layer.ifmap].shape, block=config.channel_block,
+        element_bytes=config.act_bytes,
+    )  # fmt: skip
+    plan = plan_layer(layer, layout, config)
+    return cost(choose_mapping(plan, config, objective=objective), objective)
