@@ -86,6 +86,7 @@ class Trial:
         program = compile_network(
             network, config, choose=self._choose if self.nest is not None else None
         )
+        network = program.network  # with layers that this accelerator does in one pass
         with VerilatorEngine(
             library(config), axi_data_bits=config.axi_data_bits, timing=self.timing,
             memory_bytes=program.size, stalls=self.stalls,

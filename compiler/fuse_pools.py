@@ -12,12 +12,13 @@ from stillflow.compiler.graph import (
     clip_range,
     read_tensors,
 )
+from stillflow.compiler.layouts import choose_layouts
 from stillflow.compiler.mapper import MappingError, choose_mapping
 from stillflow.compiler.objective import Objective
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import POOL_BITS
-from stillflow.hw.tensor import blocked
+from stillflow.hw.tensor import TensorLayout
 
 
 def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective) -> Network:
@@ -37,8 +38,9 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
     Network
         The same, without the pooling layers that others take on.
     """
-    if not config.pool_windows:
+    if not config.pools:
         return network
+    layouts = choose_layouts(network, config)
     layers = list(network.layers)
     for pool in network.layers:
         if not isinstance(pool, PoolLayer) or not _may_be_fused(pool):
@@ -52,7 +54,7 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
             before, ofmap=pool.ofmap, fused=(*before.fused, pool.name),
             pooled=Pooled(own=pool.ifmap, shape=pool.shape),
         )  # fmt: skip
-        if _pays(network, before, pool, fused, config, objective):
+        if _pays((before, pool), fused, layouts, config, objective):
             layers[index] = fused
             layers.remove(pool)
     return replace(network, layers=tuple(layers))
@@ -91,27 +93,20 @@ def _maker(network: Network, layers: list[Layer], pool: PoolLayer) -> int | None
 
 
 def _pays(
-    network: Network, before: ConvLayer, pool: PoolLayer, fused: ConvLayer,
+    apart: tuple[ConvLayer, PoolLayer], fused: ConvLayer, layouts: dict[str, TensorLayout],
     config: AcceleratorConfig, objective: Objective,
 ) -> bool:  # fmt: skip
     """Whether one pass is better than two, by the mapper's estimates."""
 
-    def costs(layers: tuple[Layer, ...]) -> tuple[float, ...]:
-        try:
-            rates = [_rate(network, layer, config, objective) for layer in layers]
-        except MappingError:
-            return (float("inf"),)
-        return tuple(map(sum, zip(*rates, strict=True)))
+    def costs(*layers: Layer) -> tuple[float, float]:
+        first = second = 0.0
+        for layer in layers:
+            plan = plan_layer(layer, layouts[layer.ifmap], config)
+            rate = cost(choose_mapping(plan, config, objective=objective), objective)
+            first, second = first + rate[0], second + rate[1]
+        return first, second
 
-    return costs((fused,)) < costs((before, pool))
-
-
-def _rate(
-    network: Network, layer: Layer, config: AcceleratorConfig, objective: Objective
-) -> tuple[float, float]:
-    layout = blocked(
-        *network.tensors[layer.ifmap].shape, block=config.channel_block,
-        element_bytes=config.act_bytes,
-    )  # fmt: skip
-    plan = plan_layer(layer, layout, config)
-    return cost(choose_mapping(plan, config, objective=objective), objective)
+    try:
+        return costs(fused) < costs(*apart)
+    except MappingError:
+        return False

@@ -1,6 +1,6 @@
 """What an accelerator that leaves things out cannot take."""
 
-from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer
+from stillflow.compiler.graph import Layer, pooling
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import FIELDS
 
@@ -33,7 +33,9 @@ def _check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
 
 def _check_end(layer: Layer, config: AcceleratorConfig) -> None:
     """Check that an accelerator has what a layer ends in."""
-    if config.finisher or not isinstance(layer, ConvLayer | PoolLayer):
+    if pooling(layer) is not None and not config.pools:
+        raise ValueError("pool_windows must not be 0 for a layer that pools its words")
+    if config.finisher:
         return
     if layer.table is not None or layer.joined is not None:
         ends = "ends in a table" if layer.table is not None else "joins a second tensor"

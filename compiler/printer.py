@@ -35,11 +35,14 @@ def print_nest(mapping: Mapping) -> str:
         note = f"  # {what}" if what else ""
         lines.append(f"{label:>5} | {'  ' * depth}{keyword} {letter} in [0:{count}){note}")
         depth, previous = depth + 1, level
+    pool = w.pool
+    pools = f"{pool.size[0]}x{pool.size[1]} windows pooled" if pool.pools else ""
     stays = "filters stay on chip for all pixel tiles" if m.filter_resident else ""
     facts = [
         f"ifmap tile {m.slot_size:,} of {config.ifmap_elements:,} elements, {m.slots} slots",
         f"psums {m.psum_entries:,} of {config.psum_depth:,} entries",
         stays,
+        pools,
     ]
     return "\n".join([*lines, "      # " + "; ".join(fact for fact in facts if fact)])
 

@@ -32,12 +32,9 @@ class AcceleratorConfig:
     requant_lanes : int
         Psums requantised per cycle; must divide the filters of a block (see ``m_block``).
     requant_serial : bool
-        Whether a lane multiplies bit by bit, without a multiplier: small, and ``requant_cycles``
-        for each psum. The bits stay the same.
-    max_burst_beats : int
-        Longest AXI burst, 1 to 256 beats. It never crosses 4 KiB.
-    outstanding_reads : int
-        Read segments in flight, 2 to 256: enough to cover the latency of the memory.
+        Whether a lane multiplies bit by bit, without a multiplier: small, slow, the same bits.
+    max_burst_beats, outstanding_reads : int
+        Longest AXI burst, 1 to 256 beats, none across 4 KiB; read segments in flight, 2 to 256.
     axi_slices : bool
         Whether the AXI4 master's channels pass through register slices: no path through its ports,
         and two cycles more until the memory's answer.
@@ -46,7 +43,7 @@ class AcceleratorConfig:
         multiplier: shorter paths, and two or three cycles more from a pixel to its ofmap words.
     pool_windows : int
         Windows side by side that max pooling may have open on the way to the ofmap buffer, 2 to
-        1024; 0: it takes a pass of its own, as it does in row-stationary arrays.
+        1024; 0: it always takes a pass of its own, as in row-stationary arrays.
     activation_kib : int
         Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.
     ifmap_spad, filter_spad, psum_spad : int
@@ -55,11 +52,10 @@ class AcceleratorConfig:
         Whether the pixels of depthwise layers may pass through the weight chains (weight stationary
         only). Without, such layers take an array row for each tap.
     finisher : bool
-        Whether layers may end in a table or join a second tensor. Without, networks that need it
-        do not compile.
+        Whether layers may end in a table or join a second tensor; networks may need it.
     address_bits, count_bits, counter_bits : int
         Width of DRAM addresses, 16 to 32; of loop counts, 8 to 16; of performance counters, 16 to
-        48. Less of them makes the control smaller and faster; what does not fit does not compile.
+        48: the less, the smaller and faster the control.
 
     Raises
     ------
@@ -131,10 +127,9 @@ class AcceleratorConfig:
 
     @lazy
     def channel_block(self) -> int:
-        """Channels that lie side by side in DRAM: a power of two up to 16 that suits the array.
+        """Channels side by side in DRAM: a power of two up to 16 that wastes few columns and rows.
 
-        The largest that wastes at most an eighth of the columns and has a row for each channel;
-        row stationary, where columns are ofmap rows, one.
+        At most an eighth of the columns; row stationary, where these are ofmap rows, one.
         """
         if self.has_pe_sets:
             return 1
@@ -195,6 +190,11 @@ class AcceleratorConfig:
     def has_chains(self) -> bool:
         """Whether the weight chains of the columns can take the pixels of depthwise layers."""
         return self.depthwise_chains and self.dataflow == Dataflow.WEIGHT_STATIONARY
+
+    @lazy
+    def pools(self) -> bool:
+        """Whether layers may pool their words; not in row-stationary arrays."""
+        return self.pool_windows > 0 and not self.has_pe_sets
 
     @lazy
     def filter_banks(self) -> int:

@@ -57,9 +57,8 @@ def check(config: Any) -> None:
         if value not in allowed:
             choices = ", ".join(map(str, allowed))
             raise ValueError(f"{name} must be one of {choices}, not {value!r}")
-    if config.pool_windows and (config.pool_windows < 2 or config.has_pe_sets):
-        most = "0 in row-stationary arrays" if config.has_pe_sets else "0, or 2 to 1024"
-        raise ValueError(f"pool_windows must be {most}, not {config.pool_windows!r}")
+    if config.pool_windows == 1:
+        raise ValueError("pool_windows must be 0, or in 2..1024, not 1")
     if config.requant_lanes < 1 or config.m_block % config.requant_lanes:
         raise ValueError(
             f"requant_lanes must divide the {config.m_block} filters of a block, "

@@ -35,7 +35,7 @@ class Field:
         """Bits of it that an accelerator keeps."""
         if self.name in ("magic", "checksum"):
             return self.bits
-        if self.name.startswith("pool_") and not config.pool_windows:
+        if self.name.startswith("pool_") and not config.pools:
             return self.bits if self.name in ("pool_r", "pool_s") else 0
         if self.bits == 32:
             return config.address_bits

@@ -9,11 +9,13 @@ EDGE8 = AcceleratorConfig(
     name="edge8", rows=8, cols=8, glb_kib=128, axi_data_bits=64, requant_lanes=4
 )
 EDGE16 = AcceleratorConfig(
-    name="edge16", rows=16, cols=16, glb_kib=256, axi_data_bits=128, requant_lanes=16
-)
+    name="edge16", rows=16, cols=16, glb_kib=256, axi_data_bits=128, requant_lanes=16,
+    pool_windows=128,
+)  # fmt: skip
 EDGE32 = AcceleratorConfig(
-    name="edge32", rows=32, cols=32, glb_kib=1024, axi_data_bits=256, requant_lanes=32
-)
+    name="edge32", rows=32, cols=32, glb_kib=1024, axi_data_bits=256, requant_lanes=32,
+    pool_windows=128,
+)  # fmt: skip
 #: The chip of Chen, Krishna, Emer, Sze (JSSC 2017), at 200 MHz; psums here have 48 bits, not 16.
 EYERISS = AcceleratorConfig(
     name="eyeriss", rows=12, cols=14, dataflow=Dataflow.ROW_STATIONARY, act_bits=16,

@@ -188,7 +188,7 @@ class Accelerator(wiring.Component):
         # Words on their way to the ofmap buffer: finished, or the largest of windows.
         stored, words, late = dataflow.o_valid, dataflow.o_words.as_value(), joins | layer.table
         finished = Signal(len(words))
-        if config.pool_windows:
+        if config.pools:
             m.submodules.pool = pool = MaxPool(config)
             m.d.comb += [
                 pool.i_begin.eq(job.o_begin),

@@ -84,7 +84,7 @@ class DescriptorRegister(wiring.Component):
             kept = words[word][low : low + entry.kept_bits(self.config)]
             m.d.comb += layer[entry.name].eq(kept.as_signed() if entry.signed else kept)
         # A layer that pools brings fewer vectors than it has pixels: it may not join others.
-        can_pool = Const(self.config.pool_windows > 0, 1) & (layer.pool_s != 0)
+        can_pool = Const(self.config.pools, 1) & (layer.pool_s != 0)
         plain = (layer.pool_r == 0) & (layer.pool_s == 0)
         m.d.comb += [
             self.o_full.eq(index == self.beats),

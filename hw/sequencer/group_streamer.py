@@ -283,7 +283,7 @@ class GroupStreamer(wiring.Component):
 
     def _brings(self, m: Module, completes: Signal) -> Value:
         """Whether a pixel that completes is the last of a window: then its words are stored."""
-        if not self.config.pool_windows:
+        if not self.config.pools:
             return Const(1, 1)
         walk = m.submodules.walk
         m.submodules.pool = pool = PoolWalk(self.config)

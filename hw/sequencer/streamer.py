@@ -265,7 +265,7 @@ class Streamer(wiring.Component):
 
     def _brings(self, m: Module, completes: Value, nest: LoopNest) -> Value:
         """Whether a pixel that completes is the last of a window: then its words are stored."""
-        if not self.config.pool_windows:
+        if not self.config.pools:
             return Const(1, 1)
         m.submodules.pool = pool = PoolWalk(self.config)
         m.d.comb += [

@@ -261,7 +261,7 @@ class Bench:
 
 def _stored(job: Job) -> list[str]:
     """Ofmaps that go to DRAM."""
-    ofmaps = (layer.ofmap for layer in job.case.network.layers)
+    ofmaps = (layer.ofmap for layer in job.program.network.layers)
     return [name for name in ofmaps if not job.program.on_chip(name)]
 
 

@@ -120,6 +120,8 @@ async def impossible_fields_are_found(dut: Any) -> None:
         ("tile_pixels", 0),
         ("tile_pixels", bench.config.psum_depth + 1),
         ("slots", 0),
+        ("pool_r", 1),
+        *([] if bench.config.pools else [("pool_s", 1)]),
     ):
         await bench.load(job)
         start = program.program_address

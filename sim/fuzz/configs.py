@@ -43,6 +43,7 @@ def draw_config(random: Random, name: str, dataflow: Dataflow) -> AcceleratorCon
                 outstanding_reads=random.choice([2, 3, 8, 32]),
                 axi_slices=random.random() < SLICED,
                 operand_registers=random.random() < REGISTERED,
+                pool_windows=random.choice([0, 2, 7, 64]),
                 activation_kib=random.choice([0, 0, 1, 16]),
                 address_bits=random.choice([27, 32]),
                 count_bits=random.choice([13, 16]),

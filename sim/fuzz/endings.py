@@ -1,4 +1,4 @@
-"""Hypothesis strategies: what a layer's words go on to, a table and a second tensor."""
+"""Hypothesis strategies: what a layer's words go on to, a table, a second tensor, pooling."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from hypothesis import strategies as st
 
-from stillflow.compiler.endings import Joined, Table
-from stillflow.compiler.graph import Layer, Tensor, clip_range
+from stillflow.compiler.endings import Joined, Pooled, Table
+from stillflow.compiler.graph import ConvLayer, Layer, Tensor, clip_range
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer import PoolShape
 from stillflow.hw.residual import TABLE_BITS, encode_join
 
 seeds = st.integers(0, 2**32 - 1)
@@ -77,3 +78,30 @@ def ended(
         low, high = clip_range(after.dtype)
         layer = replace(layer, act_min=low, act_max=high)
     return layer, made
+
+
+@st.composite
+def _windows(draw: st.DrawFn, extent: int) -> tuple[int, int, int, int]:
+    """Draw size, stride and padding of windows that a pass can pool, along an axis."""
+    size = draw(st.integers(2, max(2, min(5, extent))))
+    before = draw(st.integers(0, size - 1))
+    behind = draw(st.integers(max(0, size - extent - before), size - 1))
+    return size, size - draw(st.integers(0, 1)), before, behind
+
+
+@st.composite
+def pooled(
+    draw: st.DrawFn, layer: Layer, target: Tensor, config: AcceleratorConfig
+) -> tuple[Layer, Tensor, list[Tensor]]:
+    """Let a layer pool its words, if it may. Gives the layer, its ofmap and new tensors."""
+    may = config.pools and isinstance(layer, ConvLayer) and layer.joined is None
+    if not (may and isinstance(layer, ConvLayer) and draw(st.booleans())):
+        return layer, target, []
+    N, C, H, W = target.shape
+    (R, down, top, bottom), (S, right, left, last) = draw(_windows(H)), draw(_windows(W))
+    shape = PoolShape(
+        N=N, C=C, H=H, W=W, R=R, S=S, stride=(down, right), pad=(top, left, bottom, last)
+    )
+    ofmap = replace(target, name=f"{target.name}:pooled", shape=(N, C, shape.E, shape.F))
+    fused = replace(layer, ofmap=ofmap.name, pooled=Pooled(own=target.name, shape=shape))
+    return fused, ofmap, [target]

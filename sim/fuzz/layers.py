@@ -7,11 +7,20 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, Port, Tensor, clip_range
+from stillflow.compiler.graph import (
+    ConvLayer,
+    Layer,
+    Network,
+    PoolLayer,
+    Port,
+    Tensor,
+    clip_range,
+    pooling,
+)
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
 from stillflow.sim.fuzz.coverage import BINS
-from stillflow.sim.fuzz.endings import ended
+from stillflow.sim.fuzz.endings import ended, pooled
 
 MOST_WORK = 250_000  # products of a layer, counted as the slowest map takes them
 Plane = tuple[int, int, int, int]
@@ -56,6 +65,7 @@ class Case:
             f"{layer.op} {layer.shape} to {tensors[layer.ofmap].dtype}"
             f"{' by table' if layer.table is not None else ''}"
             f"{f' {layer.joined}' if layer.joined is not None else ''}"
+            f"{f' {pool.shape}' if (pool := pooling(layer)) is not None else ''}"
             for layer in self.network.layers
         ]
         kind = "input" if self.network.inputs else "blocked"
@@ -226,7 +236,8 @@ def cases(draw: Draw, config: AcceleratorConfig, aim: Aim) -> Case:
         if work_of(layer.shape, config) > MOST_WORK and layers:
             break
         layer, made = draw(ended(layer, target, tensors, config))
-        hidden += made
+        layer, target, own = draw(pooled(layer, target, config))
+        hidden += [*made, *own]
         layers.append(layer)
         tensors.append(target)
     rng = np.random.default_rng(draw(seeds))

@@ -75,9 +75,10 @@ class Nest:
 
     def _tile_range(self, pixel_tile: tuple[int, int, int]) -> tuple[range, range, range]:
         m, w = self.mapping, self.mapping.work
+        sizes, steps = (m.pn, m.pe, m.pf), (m.pn, *m.tile_step)
         n, e, f = (
-            range(i * size, min(i * size + size, total))
-            for i, size, total in zip(pixel_tile, (m.pn, m.pe, m.pf), (w.N, w.E, w.F), strict=True)
+            range(i * step, min(i * step + size, total))
+            for i, step, size, total in zip(pixel_tile, steps, sizes, (w.N, w.E, w.F), strict=True)
         )
         return n, e, f
 

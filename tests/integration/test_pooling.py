@@ -6,14 +6,12 @@ from random import Random
 import numpy as np
 import pytest
 
-from stillflow.compiler.driver import DeviceError, Driver
+from stillflow.compiler.driver import Driver
 from stillflow.compiler.endings import Pooled, Table
-from stillflow.compiler.graph import ConvLayer, PoolLayer, clip_range
-from stillflow.compiler.lower import pack
+from stillflow.compiler.graph import clip_range
 from stillflow.compiler.program import compile_network
 from stillflow.compiler.report import predict_program
 from stillflow.hw.config import Dataflow
-from stillflow.hw.csr import Counter
 from stillflow.hw.layer import PoolShape
 from stillflow.hw.presets import TINY
 from stillflow.sim.engine.settings import DramTiming, Stalls
@@ -73,7 +71,8 @@ def draw_fused(random, config):
 
 def check(program, words, *, stalls=None):
     """Hold the ofmap to the golden model and, without stalls, counters to the cost model."""
-    timing = DramTiming(latency=40, bytes_per_cycle=program.config.axi_bytes)
+    bytes_per_cycle = program.config.axi_bytes
+    timing = DramTiming(latency=40, bytes_per_cycle=bytes_per_cycle)
     with device(program, timing=timing, stalls=stalls) as engine:
         driver = Driver(engine)
         driver.load(program)
@@ -82,9 +81,7 @@ def check(program, words, *, stalls=None):
     for layer in program.network.layers:
         assert outcome.mismatches(layer.ofmap) == 0, layer
     if stalls is None:
-        predicted = predict_program(
-            program, latency=timing.latency, bytes_per_cycle=timing.bytes_per_cycle
-        )
+        predicted = predict_program(program, latency=40, bytes_per_cycle=bytes_per_cycle)
         for layer, found, expected in zip(program.layers, outcome.counters, predicted, strict=True):
             assert found == expected, layer.layer.name
     return outcome

@@ -1,0 +1,144 @@
+"""Windows of vectors against the golden model, tile by tile."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillflow.hw.layer import PoolShape
+from stillflow.hw.post.max_pool import MaxPool
+from stillflow.hw.presets import TINY
+from stillflow.hw.timing import POOL_LATENCY, finish_latency
+from stillflow.hw.words import LayerDescriptor
+from stillflow.sim import bench
+from stillflow.sim.golden.pool import max_pool
+
+CONFIG = replace(TINY, pool_windows=5)
+LANES = CONFIG.m_block
+
+
+@st.composite
+def axes(draw):
+    """Window size, stride, padding before, pixels, and windows of a tile along an axis."""
+    size = draw(st.integers(2, 4))
+    stride = size - draw(st.integers(0, 1))
+    before = draw(st.integers(0, size - 1))
+    pixels = draw(st.integers(1, 9))
+    behind = draw(st.integers(max(0, size - pixels - before), size - 1))
+    return size, stride, before, pixels, behind, draw(st.integers(1, CONFIG.pool_windows))
+
+
+def tiles_of(axis):
+    """Ranges of pixels of each tile along an axis, and windows in all."""
+    size, stride, before, pixels, behind, most = axis
+    windows = (pixels + before + behind - size) // stride + 1
+    found = []
+    for first in range(0, windows, most):
+        count = min(most, windows - first)
+        start = first * stride - before
+        found.append(range(start, start + (count - 1) * stride + size))
+    return found, windows
+
+
+def descriptor(rows, columns, images, blocks, table):
+    """Fields of a layer with such tiles."""
+    fields = dict.fromkeys(LayerDescriptor(CONFIG).members, 0)
+    ones = ("g_count", "m_count", "n_count", "mb_count", "mb_count_last")
+    fields |= dict.fromkeys(ones, 1) | {"pn": images, "pn_last": images, "table": table}
+    fields |= {"mb_count": blocks, "mb_count_last": blocks}
+    for axis, name, window, before, existing, count in (
+        (rows, "e", "r", "top", "rows", "pe"), (columns, "f", "s", "left", "columns", "pf"),
+    ):  # fmt: skip
+        ranges, _ = tiles_of(axis)
+        fields |= {
+            f"{name}_count": len(ranges),
+            count: len(ranges[0]),
+            f"{count}_last": len(ranges[-1]),
+            f"pool_{window}": axis[0] - 1,
+            f"pool_stride_{name}": axis[1] - 1,
+            f"pool_{before}": axis[2],
+            f"pool_{existing}": axis[3] - ranges[-1].start,
+        }
+    return fields
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=axes(), columns=axes(), images=st.integers(1, 2), blocks=st.integers(1, 2),
+    table=st.booleans(), seed=st.integers(0, 2**32 - 1),
+    random=st.randoms(use_true_random=True),
+)  # fmt: skip
+def test_windows_have_their_largest_words(rows, columns, images, blocks, table, seed, random):
+    shape = PoolShape(
+        N=images, C=blocks * LANES, H=rows[3], W=columns[3], R=rows[0], S=columns[0],
+        stride=(rows[1], columns[1]), pad=(rows[2], columns[2], rows[4], columns[4]),
+    )  # fmt: skip
+    draws = np.random.default_rng(seed)
+    words = draws.integers(-128, 127, (images, shape.C, shape.H, shape.W), np.int8, endpoint=True)
+    golden = max_pool(words, shape)
+    stream, expected = [], []
+    (row_tiles, _), (column_tiles, _) = tiles_of(rows), tiles_of(columns)
+    done_rows = 0
+    for row_tile in row_tiles:
+        high = (len(row_tile) - rows[0]) // rows[1] + 1
+        done_columns = 0
+        for column_tile in column_tiles:
+            wide = (len(column_tile) - columns[0]) // columns[1] + 1
+            for block in range(blocks):
+                lanes = slice(block * LANES, (block + 1) * LANES)
+                for image in range(images):
+                    for h in row_tile:
+                        for w in column_tile:
+                            inside = 0 <= h < shape.H and 0 <= w < shape.W
+                            noise = draws.integers(-128, 127, LANES, np.int8, endpoint=True)
+                            stream.append(words[image, lanes, h, w] if inside else noise)
+                    for e in range(done_rows, done_rows + high):
+                        for f in range(done_columns, done_columns + wide):
+                            expected.append(golden[image, lanes, e, f])
+            done_columns += wide
+        done_rows += high
+    found, late = [], finish_latency(CONFIG) if table else 0
+    dut = MaxPool(CONFIG)
+
+    def packed(vector):
+        return int.from_bytes(np.asarray(vector, np.int8).tobytes(), "little")
+
+    async def drive(ctx):
+        ctx.set(dut.i_layer, descriptor(rows, columns, images, blocks, table))
+        for _ in range(3):  # counts are known two cycles after the descriptor
+            await ctx.tick()
+        ctx.set(dut.i_begin, 1)
+        await ctx.tick()
+        ctx.set(dut.i_begin, 0)
+        await ctx.tick()
+        coming, pipe = list(stream), [0] * late
+        for _ in range(4 * len(stream) + late + POOL_LATENCY + 1):
+            valid = bool(coming) and random.random() < 0.7
+            word = packed(coming.pop(0)) if valid else random.getrandbits(8 * LANES)
+            ctx.set(dut.i_valid, valid)
+            if table:
+                ctx.set(dut.i_words, random.getrandbits(8 * LANES))
+                ctx.set(dut.i_finished, pipe.pop(0))
+                pipe.append(word)
+            else:
+                ctx.set(dut.i_words, word)
+            if ctx.get(dut.o_valid):
+                found.append(ctx.get(dut.o_words))
+            await ctx.tick()
+        assert not coming
+
+    bench.run(dut, drive, cycles=8 * len(stream) + 100)
+    assert found == [packed(vector) for vector in expected]
+
+
+def test_words_of_other_layers_pass_by():
+    dut = MaxPool(CONFIG)
+
+    async def drive(ctx):
+        ctx.set(dut.i_valid, 1)
+        ctx.set(dut.i_words, 0x12345678)
+        assert (ctx.get(dut.o_pools), ctx.get(dut.o_valid)) == (0, 1)
+        assert ctx.get(dut.o_words) == 0x12345678
+
+    bench.run(dut, drive)
