@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from stillflow.compiler.filters import filter_stream
 from stillflow.compiler.finish import finish_fields
 from stillflow.compiler.graph import ConvLayer, Layer, Network, PoolLayer, clip_range, requantised
-from stillflow.compiler.limits import check_limits
+from stillflow.compiler.limits import check_end, check_fields
 from stillflow.compiler.lower import lower, pack
 from stillflow.compiler.parameters import check_widths, group_parameters, pool_parameters
 from stillflow.compiler.placement import Placement
@@ -79,6 +79,7 @@ def compile_layer(
     ValueError
         If the layer does not fit the accelerator's words or buffers.
     """
+    check_end(layer, config)
     source, target = network.tensors[layer.ifmap], network.tensors[requantised(layer)]
     plan = plan_placed(layer, layouts, addresses, config)
     w = plan.work
@@ -101,7 +102,7 @@ def compile_layer(
     )  # fmt: skip
     descriptor = lower(mapping, plan, place)
     pack(descriptor)
-    check_limits(layer, descriptor, config)
+    check_fields(descriptor, config)
     compiled = LayerProgram(layer=layer, plan=plan, mapping=mapping, descriptor=descriptor)
     if not contents:
         return compiled, b""

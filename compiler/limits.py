@@ -5,20 +5,14 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import FIELDS
 
 
-def check_limits(layer: Layer, fields: dict[str, int], config: AcceleratorConfig) -> None:
-    """Check a layer and its descriptor.
+def check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
+    """Check a descriptor against the bits that an accelerator keeps.
 
     Raises
     ------
     ValueError
         Naming the key that must be another.
     """
-    _check_end(layer, config)
-    _check_fields(fields, config)
-
-
-def _check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
-    """Check a descriptor against the bits that an accelerator keeps."""
     for field in FIELDS:
         kept = field.kept_bits(config)
         if field.bits in (kept, 32):  # addresses count modulo their width
@@ -31,8 +25,14 @@ def _check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
             raise ValueError(f"{key} must be larger: {field.name} is {value}, at most {high}")
 
 
-def _check_end(layer: Layer, config: AcceleratorConfig) -> None:
-    """Check that an accelerator has what a layer ends in."""
+def check_end(layer: Layer, config: AcceleratorConfig) -> None:
+    """Check that an accelerator has what a layer ends in.
+
+    Raises
+    ------
+    ValueError
+        Naming the key that must be another.
+    """
     if pooling(layer) is not None and not config.pools:
         raise ValueError("pool_windows must not be 0 for a layer that pools its words")
     if config.finisher:

@@ -216,7 +216,7 @@ _FORMULAS = {
     "FILTER_FILLS": "filter_bytes // (config.weight_bits // 8)",
     "PSUM_READS": "psums",
     "PSUM_WRITES": "psums",
-    "OFMAP_WRITES": "visits * pixels * columns",
+    "OFMAP_WRITES": "visits * w.N * rows_stored * columns_stored * columns",
     "OFMAP_SPILLS": "elements",
     "CHAIN_SHIFTS": "shifts",
     "WEIGHT_SWAPS": "steps",
@@ -320,4 +320,24 @@ LOCAL = (
        "tests/compiler/test_on_chip.py"),
 )  # fmt: skip
 
-MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS, *ENDINGS, *LOCAL)
+_POOLED = "tests/integration/test_pooling.py -k"
+_MAX_POOL = "tests/hw/post/test_max_pool.py"
+#: In pooling on the way to the ofmap buffer.
+POOLS = (
+    _m("pooling, padding", "hw/post/max_pool.py",
+       "row < layer.pool_top", "row <= layer.pool_top", _MAX_POOL),
+    _m("pooling, rows that do not exist", "hw/post/max_pool.py",
+       "last[Level.E] & (row >= layer.pool_rows)", "0", _MAX_POOL),
+    _m("pooling, shared rows", "hw/post/max_pool.py",
+       "Mux(ends, closed, across)", "across", _MAX_POOL),
+    _m("pooling, windows that touch", "hw/sequencer/pool_walk.py",
+       "closes & (size == stride)", "closes", "tests/hw/sequencer/test_pool_walk.py"),
+    _m("pooling, room", "hw/sequencer/group_streamer.py",
+       "completes & self._brings(m, completes)", "completes", f"{_POOLED} tall"),
+    _m("pooling, cost of its latency", "compiler/cost/compute.py",
+       "at + POOL_LATENCY + pixel * pace", "at + pixel * pace", f"{_POOLED} ws"),
+    _m("pooling, steps of tiles", "hw/tiling.py",
+       "rows * down, columns * right", "self.pe, self.pf", f"{_POOLED} nlr"),
+)  # fmt: skip
+
+MUTATIONS = (*BLOCKS, *COUNTERS, *FORMULAS, *ROWS, *ENDINGS, *LOCAL, *POOLS)

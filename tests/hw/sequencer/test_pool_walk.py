@@ -21,7 +21,7 @@ CONFIG = replace(TINY, pool_windows=8)
     random=st.randoms(use_true_random=True),
 )
 def test_pixels_open_and_close_the_windows_that_have_them(size, overlaps, windows, random):
-    stride = tuple(max(1, s - o) for s, o in zip(size, overlaps, strict=True))
+    stride = max(1, size[0] - overlaps[0]), max(1, size[1] - overlaps[1])
     pool = Windows(size=size, stride=stride)
     rows, columns = (pool.pixels(axis, count) for axis, count in enumerate(windows))
     starts = [[w * stride[axis] for w in range(windows[axis])] for axis in (0, 1)]

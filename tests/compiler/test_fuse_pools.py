@@ -1,0 +1,139 @@
+"""Which pooling layers become part of the pass before them."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from stillflow.compiler.endings import Joined
+from stillflow.compiler.fuse_pools import fuse_pools
+from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Tensor
+from stillflow.compiler.objective import CYCLES
+from stillflow.compiler.program import CompileError, compile_network
+from stillflow.hw.config import Dataflow
+from stillflow.hw.layer import ConvShape, PoolShape
+from stillflow.hw.presets import TINY
+from stillflow.sim.golden.network import run_network
+from tests.networks import port
+
+CONFIG = replace(TINY, pool_windows=16)
+ADD = Joined(
+    op="add", own="sum", residual="other", own_scale=1, residual_scale=1, shift=0, act_min=-128,
+    act_max=127,
+)  # fmt: skip
+
+
+def network_of(window, *, op: Literal["maxpool", "avgpool"] = "maxpool", joined=None, readers=1):
+    """Make a convolution, a pooling of its ofmap, and copies of that for more readers."""
+    pool = replace(window, C=8)
+    tensors = [
+        Tensor(name=name, shape=shape, dtype="int8", scale=1.0, zero_point=3)
+        for name, shape in (
+            ("input", (1, 4, 13, 11)), ("words", (1, 8, 13, 11)), ("other", (1, 8, 13, 11)),
+            ("sum", (1, 8, 13, 11)), ("output", (1, 8, pool.E, pool.F)),
+            *((f"copy{i}", (1, 8, 13, 11)) for i in range(1, readers)),
+        )
+    ]  # fmt: skip
+    draws = np.random.default_rng(3)
+    conv = ConvLayer(
+        name="conv", op="conv",
+        shape=ConvShape(C=4, H=13, W=11, M=8, R=3, S=3, pad=(1, 1, 1, 1)), ifmap="input",
+        ofmap="words", filters=draws.integers(-128, 127, (8, 4, 3, 3)).astype(np.int8),
+        bias=np.zeros(8, np.int64), scale=np.full(8, 0.01, np.float32), act_min=-128, act_max=127,
+        joined=joined,
+    )  # fmt: skip
+    copy = PoolLayer(
+        name="copy", op="avgpool", shape=PoolShape(C=8, H=13, W=11, R=1, S=1), ifmap="words",
+        ofmap="",
+    )  # fmt: skip
+    layers = [
+        conv,
+        PoolLayer(name="pool", op=op, shape=pool, ifmap="words", ofmap="output"),
+        *(replace(copy, name=f"copy{i}", ofmap=f"copy{i}") for i in range(1, readers)),
+    ]
+    used = {"input", "words", "output", *(f"copy{i}" for i in range(1, readers))}
+    if joined is not None:
+        used |= {"other", "sum"}
+    return Network(
+        name="pools", inputs=(port(tensors[0]),), outputs=(port(tensors[4]),),
+        tensors={tensor.name: tensor for tensor in tensors if tensor.name in used},
+        layers=tuple(layers),
+    )  # fmt: skip
+
+
+def windows(**keys):
+    return PoolShape(**{"C": 8, "H": 13, "W": 11, "R": 2, "S": 2, "stride": (2, 2)} | keys)
+
+
+def names(network, config=CONFIG):
+    return [layer.name for layer in fuse_pools(network, config, CYCLES).layers]
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        windows(),
+        windows(R=3, S=3),
+        windows(R=3, S=3, stride=(3, 2), pad=(1, 1, 1, 1)),
+        windows(R=4, S=2, stride=(3, 1), pad=(3, 0, 2, 1)),
+    ],
+)
+def test_pooling_is_part_of_the_pass_before_it(window, monkeypatch):
+    monkeypatch.setattr("stillflow.compiler.fuse_pools._pays", lambda *_: True)
+    network = network_of(window)
+    (layer,) = fuse_pools(network, CONFIG, CYCLES).layers
+    assert isinstance(layer, ConvLayer)
+    assert layer.pooled is not None
+    assert (layer.name, layer.ofmap, layer.fused) == ("conv", "output", ("pool",))
+    assert (layer.pooled.own, layer.pooled.shape) == ("words", window)
+    program = compile_network(network, CONFIG)
+    assert len(program.layers) == 1
+    assert "words" not in program.addresses
+    # The golden model gives the same words, and still all of them.
+    words = np.random.default_rng(1).integers(-128, 127, (1, 4, 13, 11)).astype(np.int8)
+    fused, apart = (run_network(n, {"input": words}) for n in (program.network, network))
+    assert set(fused) == set(apart)
+    assert all(np.array_equal(fused[name], apart[name]) for name in apart)
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        (network_of(windows(), op="avgpool"), "its mean is requantised"),
+        (network_of(windows(R=3, S=3, stride=(1, 1))), "three windows are open at a time"),
+        (network_of(windows(stride=(3, 3))), "pixels between the windows"),
+        (network_of(windows(R=1, stride=(1, 2))), "one row"),
+        (network_of(windows(dilation=(2, 2))), "dilated"),
+        (network_of(windows(), joined=ADD), "residuals are of pixels"),
+        (network_of(windows(), readers=2), "another reader"),
+    ],
+)
+def test_other_pooling_is_a_pass_of_its_own(network, why):
+    assert "pool" in names(network), why
+
+
+def test_a_graph_output_is_stored():
+    network = network_of(windows())
+    network = replace(network, outputs=(*network.outputs, port(network.tensors["words"])))
+    assert names(network) == ["conv", "pool"]
+
+
+def test_accelerators_without_it_pool_in_a_pass():
+    network = network_of(windows())
+    assert names(network, TINY) == ["conv", "pool"]
+    row_stationary = replace(CONFIG, dataflow=Dataflow.ROW_STATIONARY)
+    assert names(network, row_stationary) == ["conv", "pool"]
+
+
+def test_a_layer_that_pools_needs_the_hardware():
+    fused = fuse_pools(network_of(windows()), CONFIG, CYCLES)
+    with pytest.raises(CompileError, match=r"^conv: pool_windows must not be 0 for a layer"):
+        compile_network(fused, TINY)
+
+
+def test_it_is_done_only_where_it_is_better():
+    """Windows that share rows: tiles compute those twice, and padding with them."""
+    shared = network_of(windows(R=4, stride=(3, 2), pad=(3, 0, 2, 1)))
+    assert names(shared) == ["conv", "pool"]
+    assert names(network_of(windows())) == ["conv"]
