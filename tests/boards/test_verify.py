@@ -9,7 +9,7 @@ from stillflow.boards.cli import main
 from stillflow.boards.verilog import emit
 
 ODD = ["--set", "rows=5", "--set", "cols=3", "--set", "requant_lanes=1", "--set", "glb_kib=4",
-       "--set", "axi_data_bits=64"]  # fmt: skip
+       "--set", "axi_data_bits=64", "--set", "pool_windows=6"]  # fmt: skip
 
 
 @pytest.mark.parametrize("flow", ["ws", "os"])
@@ -20,7 +20,7 @@ def test_every_block_passes_on_icarus(need_simulator, flow, changes, tmp_path, c
     options = ["--set", f"dataflow={flow}", "--simulator", "icarus", "--json", str(report)]
     assert main(["verify", "tiny", *changes, *options]) == 0
     benches = json.loads(report.read_text())["benches"]
-    assert len(benches) == 17
+    assert len(benches) == 17 + ("pool_windows=6" in changes)
     assert all(bench["failure"] == "" for bench in benches)
     assert "pass" in capsys.readouterr().out
 
