@@ -140,11 +140,12 @@ class OfmapBuffer(wiring.Component):
             self._halves(m, platform, entry, write_entry, words)
             return m
 
-        # What is written, now or when it is finished.
+        # What is written, now or when it is finished. The layer before may have been one that does
+        # not finish its words: these are not to come again.
         latency = finish_latency(self.config)
-        late_valid = delayed(m, self.i_valid, latency, "valid")
+        late_valid = delayed(m, self.i_valid & self.i_late, latency, "valid")
         late_entry = delayed(m, entry, latency, "entry")
-        late_ready = delayed(m, ready, latency, "ready")
+        late_ready = delayed(m, Mux(self.i_late, ready, 0), latency, "ready")
         m.d.comb += [
             self.o_write.eq(Mux(self.i_late, late_valid, self.i_valid)),
             write_entry.eq(Mux(self.i_late, late_entry, entry)),

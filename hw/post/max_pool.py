@@ -90,7 +90,7 @@ class MaxPool(wiring.Component):
 
         valid, words = self.i_valid, self.i_words
         if config.finisher:
-            late = delayed(m, valid, finish_latency(config), "valid")
+            late = delayed(m, valid & layer.table, finish_latency(config), "valid")
             valid, words = Mux(layer.table, late, valid), Mux(layer.table, self.i_finished, words)
         vector, pooled_valid = signals("vector pooled_valid")
         m.d.comb += [self.o_pools.eq(layer.pool_s != 0), vector.eq(valid & self.o_pools)]

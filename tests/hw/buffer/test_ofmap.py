@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.residual import join_depth
+from stillflow.hw.timing import finish_latency
 from stillflow.sim import bench
 
 CONFIGS = [
@@ -88,3 +89,29 @@ def test_columns_of_a_strip_come_back_as_rows(config, random):
             first += rows * columns
 
     bench.run(dut, drive, cycles=20_000)
+
+
+def test_words_of_a_layer_do_not_come_again_in_one_that_finishes_them():
+    """The next descriptor may say that words are finished while the last one's are on that way."""
+    dut = OfmapBuffer(CONFIGS[0])
+
+    async def drive(ctx):
+        ctx.set(dut.i_ring, CONFIGS[0].psum_depth)
+        ctx.set(dut.i_strip_last, 1)
+        ctx.set(dut.i_valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i_valid, 0)
+        ctx.set(dut.i_late, 1)
+        for _ in range(finish_latency(CONFIGS[0]) + 1):
+            assert ctx.get(dut.o_write) == 0
+            assert ctx.get(dut.o_ready) == 0
+            await ctx.tick()
+        ctx.set(dut.i_valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i_valid, 0)
+        for _ in range(finish_latency(CONFIGS[0]) - 1):
+            assert ctx.get(dut.o_write) == 0
+            await ctx.tick()
+        assert (ctx.get(dut.o_write), ctx.get(dut.o_ready)) == (1, 1)
+
+    bench.run(dut, drive)
