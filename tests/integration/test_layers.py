@@ -19,7 +19,7 @@ from stillflow.compiler.program import compile_network
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.layer import ConvShape
-from stillflow.hw.presets import TINY
+from stillflow.hw.presets import PRESETS, TINY
 from stillflow.hw.top import Accelerator
 from stillflow.sim.engine.library import build
 from stillflow.sim.engine.pysim import PysimEngine
@@ -37,7 +37,10 @@ seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves
 
 @cache
 def library(config):
-    return build(verilog_files(config), cache_folder(), axi_data_bits=config.axi_data_bits)
+    """Build what others use as well, or quickly: to compile takes longer than to run."""
+    quick = config not in PRESETS.values()
+    files = verilog_files(config)
+    return build(files, cache_folder(), axi_data_bits=config.axi_data_bits, quick=quick)
 
 
 def device(program, *, timing=None, stalls=None):
