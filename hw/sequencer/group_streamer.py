@@ -1,6 +1,6 @@
 """Streams a pixel group's vectors and a chunk's weight lines past each other: one step."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,7 +9,6 @@ from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
-from stillflow.hw.sequencer.pool_walk import PoolWalk
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, least_period
 from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
@@ -239,15 +238,17 @@ class GroupStreamer(wiring.Component):
 
         # Room for a group in the ofmap buffer, residuals with a filter block's first group.
         m.submodules.room = room = OfmapRoom(config)
-        final, brings, completes = signals("final brings completes")
+        walk = m.submodules.walk
+        final, brings = signals("final brings")
         with m.If(starts):
             m.d.sync += final.eq(chunk.final)
         m.d.comb += [
             brings.eq(chunk.final & chunk.new_filters),
             room.i_begin.eq(self.i_begin),
             room.i_layer.eq(self.i_layer),
-            completes.eq(self.o_valid & final),
-            room.i_completes.eq(completes & self._brings(m, completes)),
+            room.i_completes.eq(self.o_valid & final),
+            room.i_column_last.eq(walk.o_column_last),
+            room.i_row_last.eq(walk.o_row_last),
             room.i_entry_freed.eq(self.i_entry_freed),
             room.i_residual.eq(self.i_residual),
             room.i_take.eq(starts & brings),
@@ -275,23 +276,8 @@ class GroupStreamer(wiring.Component):
             & count.o_loaded
             & (left <= 1)
             & (~chunk.drains | clear)
-            & (~chunk.final | room.o_ample | (room.o_room & ~completes))
+            & (~chunk.final | room.o_fits)
             & (~brings | room.o_present)
             & free
         )
         return may_start
-
-    def _brings(self, m: Module, completes: Signal) -> Value:
-        """Whether a pixel that completes is the last of a window: then its words are stored."""
-        if not self.config.pools:
-            return Const(1, 1)
-        walk = m.submodules.walk
-        m.submodules.pool = pool = PoolWalk(self.config)
-        m.d.comb += [
-            pool.i_begin.eq(self.i_begin),
-            pool.i_layer.eq(self.i_layer),
-            pool.i_step.eq(completes),
-            pool.i_column_last.eq(walk.o_column_last),
-            pool.i_row_last.eq(walk.o_row_last),
-        ]
-        return pool.o_closes

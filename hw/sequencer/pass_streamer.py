@@ -274,7 +274,6 @@ class PassStreamer(wiring.Component):
         starts = Signal()
         m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
-        has_room = room.o_ample | (room.o_room & ~completes)
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
@@ -290,7 +289,7 @@ class PassStreamer(wiring.Component):
                 self.i_full
                 & self.i_ready
                 & count.o_loaded
-                & (~self.i_pass.final | (has_room & room.o_present))
+                & (~self.i_pass.final | (room.o_fits & room.o_present))
                 & (~active | finishing)
             ),
         ]

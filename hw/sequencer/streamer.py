@@ -1,6 +1,6 @@
 """Streams a tile's pixels past a weight block: one step."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, ValueLike
+from amaranth.hdl import Const, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +11,6 @@ from stillflow.hw.sequencer.fir_walk import FirWalk
 from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
-from stillflow.hw.sequencer.pool_walk import PoolWalk
 from stillflow.hw.signals import delayed, signals
 from stillflow.hw.timing import FREE_DELAY, hazard
 from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
@@ -154,15 +153,15 @@ class Streamer(wiring.Component):
         pixel = active & nest.o_first[Level.CYCLE]
         m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
-        has_room = room.o_ample | (room.o_room & ~(pixel & step.final))
-        brings = self._brings(m, pixel & step.final, nest)  # ... a vector to the ofmap buffer
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
             count.i_needed.eq(block.groups),
             room.i_begin.eq(self.i_begin),
             room.i_layer.eq(layer),
-            room.i_completes.eq(self.o_vector.emits & step.final & brings),
+            room.i_completes.eq(self.o_vector.emits & step.final),
+            room.i_column_last.eq(nest.o_last[Level.COLUMN]),
+            room.i_row_last.eq(nest.o_last[Level.ROW]),
             room.i_entry_freed.eq(self.i_entry_freed),
             room.i_residual.eq(self.i_residual),
             room.i_take.eq(starts & block.final),
@@ -170,7 +169,7 @@ class Streamer(wiring.Component):
             starts.eq(
                 self.i_full
                 & count.o_loaded
-                & (~block.final | (has_room & room.o_present))
+                & (~block.final | (room.o_fits & room.o_present))
                 & (~self.o_streaming | last)
                 & rested
             ),
@@ -262,17 +261,3 @@ class Streamer(wiring.Component):
             ]
 
         return m
-
-    def _brings(self, m: Module, completes: Value, nest: LoopNest) -> Value:
-        """Whether a pixel that completes is the last of a window: then its words are stored."""
-        if not self.config.pools:
-            return Const(1, 1)
-        m.submodules.pool = pool = PoolWalk(self.config)
-        m.d.comb += [
-            pool.i_begin.eq(self.i_begin),
-            pool.i_layer.eq(self.i_layer),
-            pool.i_step.eq(completes),
-            pool.i_column_last.eq(nest.o_last[Level.COLUMN]),
-            pool.i_row_last.eq(nest.o_last[Level.ROW]),
-        ]
-        return pool.o_closes

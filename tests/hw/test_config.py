@@ -38,6 +38,7 @@ def test_numbers_must_be_integers(changes, message):
         ("glb_kib", 1, 65536),
         ("max_burst_beats", 1, 256),
         ("outstanding_reads", 2, 256),
+        ("pool_windows", 0, 1024),
         ("address_bits", 16, 32),
         ("counter_bits", 16, 48),
     ],
@@ -65,6 +66,7 @@ def test_widths_are_among_those_known(key, choices, wrong):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"pool_windows": 1}, r"^pool_windows must be 0, or in 2\.\.1024, not 1$"),
         ({"dataflow": "xs"}, r"^dataflow must be one of ws, os, nlr, rs, not 'xs'$"),
         (
             {"requant_lanes": 3},

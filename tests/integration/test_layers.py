@@ -16,6 +16,7 @@ from stillflow.compiler.mapper import MappingError, candidates
 from stillflow.compiler.models import DIGITS, load_digits
 from stillflow.compiler.objective import MINIMISED, Objective
 from stillflow.compiler.program import compile_network
+from stillflow.compiler.report import predict_program
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.layer import ConvShape
@@ -50,6 +51,23 @@ def device(program, *, timing=None, stalls=None):
         library(config), axi_data_bits=config.axi_data_bits, timing=timing or DramTiming(),
         memory_bytes=program.size, stalls=stalls,
     )  # fmt: skip
+
+
+def check(program, words, *, stalls=None):
+    """Hold every tensor to the golden model and, without stalls, counters to the cost model."""
+    timing = DramTiming(latency=40, bytes_per_cycle=program.config.axi_bytes)
+    with device(program, timing=timing, stalls=stalls) as engine:
+        driver = Driver(engine)
+        driver.load(program)
+        outcome = execute(driver, program, words)
+        assert outcome.counters is not None
+    for layer in program.network.layers:
+        assert outcome.mismatches(layer.ofmap) == 0, layer.name
+    if stalls is None:
+        predicted = predict_program(program, latency=40, bytes_per_cycle=program.config.axi_bytes)
+        for layer, found, expected in zip(program.layers, outcome.counters, predicted, strict=True):
+            assert found == expected, layer.layer.name
+    return outcome.counters
 
 
 def compile_with_any_nests(random, network, config):

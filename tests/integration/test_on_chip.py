@@ -8,14 +8,13 @@ import pytest
 from stillflow.compiler.driver import DeviceError, Driver
 from stillflow.compiler.lower import pack
 from stillflow.compiler.program import compile_network
-from stillflow.compiler.report import predict_program
 from stillflow.hw.config import Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.presets import TINY
 from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.execute import execute, execute_layers
-from tests.integration.test_layers import compile_with_any_nests, device
+from tests.integration.test_layers import check, compile_with_any_nests, device
 from tests.networks import WIDE, draw_network, draw_words
 
 TIMING = DramTiming(latency=40, bytes_per_cycle=4)
@@ -40,25 +39,6 @@ def case(seed):
     random = Random(seed)
     network = drawn(random, CONFIGS["ws"])
     return compile_network(network, CONFIGS["ws"]), draw_words(random, network)
-
-
-def check(program, words, *, stalls=None):
-    """Hold every tensor to the golden model and, without stalls, counters to the cost model."""
-    timing = replace(TIMING, bytes_per_cycle=program.config.axi_bytes)
-    with device(program, timing=timing, stalls=stalls) as engine:
-        driver = Driver(engine)
-        driver.load(program)
-        outcome = execute(driver, program, words)
-        assert outcome.counters is not None
-    for layer in program.network.layers:
-        assert outcome.mismatches(layer.ofmap) == 0, layer.name
-    if stalls is None:
-        predicted = predict_program(
-            program, latency=timing.latency, bytes_per_cycle=program.config.axi_bytes
-        )
-        for layer, found, expected in zip(program.layers, outcome.counters, predicted, strict=True):
-            assert found == expected, layer.layer.name
-    return outcome.counters
 
 
 @pytest.mark.slow
