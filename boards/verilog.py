@@ -165,5 +165,8 @@ def _no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # What was made is young: as old objects it waits for a collection that comes anyway.
+        gc.freeze()
+        gc.unfreeze()
         if enabled:
             gc.enable()

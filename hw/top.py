@@ -108,7 +108,7 @@ class Accelerator(wiring.Component):
 
         # Job.
         for walker in (loads, stores, dataflow):
-            m.d.comb += walker.i_layer.eq(job.o_layer)
+            walker.i_layer = job.o_layer
         m.d.comb += [
             loads.i_start.eq(job.o_begin),
             stores.i_begin.eq(job.o_begin),
@@ -190,9 +190,9 @@ class Accelerator(wiring.Component):
         finished = Signal(len(words))
         if config.pools:
             m.submodules.pool = pool = MaxPool(config)
+            pool.i_layer = layer
             m.d.comb += [
                 pool.i_begin.eq(job.o_begin),
-                pool.i_layer.eq(layer),
                 pool.i_valid.eq(stored),
                 pool.i_words.eq(words),
                 pool.i_finished.eq(finished),
@@ -201,8 +201,8 @@ class Accelerator(wiring.Component):
         m.d.comb += [ofmap.i_valid.eq(stored), ofmap.i_words.eq(words), ofmap.i_late.eq(late)]
         if config.finisher:
             m.submodules.finisher = finisher = Finisher(config)
+            finisher.i_layer = layer
             m.d.comb += [
-                finisher.i_layer.eq(layer),
                 finisher.i_valid.eq(dataflow.o_valid),
                 finisher.i_words.eq(dataflow.o_words),
                 finisher.i_residuals.as_value().eq(ofmap.o_residuals),

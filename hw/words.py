@@ -1,24 +1,9 @@
 """Words that more than one block uses."""
 
-from amaranth.hdl import ShapeLike, signed, unsigned
+from amaranth.hdl import ShapeLike, unsigned
 from amaranth.lib import data, enum
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.descriptor import FIELDS
-
-
-class LayerDescriptor(data.StructLayout):
-    """A fetched descriptor: the fields of `stillflow.hw.descriptor`, by name.
-
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        How many bits of each are kept.
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        kept = {field: field.kept_bits(config) for field in FIELDS}
-        super().__init__({f.name: (signed if f.signed else unsigned)(n) for f, n in kept.items()})
 
 
 class Vector(data.StructLayout):

@@ -1,13 +1,13 @@
 """The register that holds the layer's descriptor."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS, Op
+from stillflow.hw.descriptor import BYTES, MAGIC, PLACES, Op
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.residual import Join, join_depth
-from stillflow.hw.words import LayerDescriptor
 
 
 class DescriptorRegister(wiring.Component):
@@ -36,7 +36,7 @@ class DescriptorRegister(wiring.Component):
     i_clear: Signal
     i_beat: Signal
     i_data: Signal
-    o_layer: data.View
+    o_layer: Layer
     o_full: Signal
     o_legal: Signal
 
@@ -59,30 +59,29 @@ class DescriptorRegister(wiring.Component):
         m = Module()
         beat_words = self.config.axi_bytes // 4
 
-        words = [Signal(32, name=f"word_{i}", reset_less=True) for i in range(WORDS)]
         index = Signal(range(self.beats + 1))
         total = Signal(32)
         incoming = [self.i_data[32 * i : 32 * i + 32] for i in range(beat_words)]
+        registers = {
+            name: Signal(member.shape, name=name, reset_less=True)
+            for name, member in LayerDescriptor(self.config).members.items()
+        }
         with m.If(self.i_beat):
             m.d.sync += [index.eq(index + 1), total.eq(sum(incoming, total))]
-            with m.Switch(index):
-                for beat in range(self.beats):
-                    with m.Case(beat):
-                        m.d.sync += [
-                            words[beat * beat_words + i].eq(word) for i, word in enumerate(incoming)
-                        ]
+        takes = Signal(self.beats)
+        m.d.comb += takes.eq(Cat(self.i_beat & (index == beat) for beat in range(self.beats)))
+        for name, register in registers.items():
+            word, low = PLACES[name]
+            beat, place = divmod(word, beat_words)
+            with m.If(takes[beat]):
+                m.d.sync += register.eq(incoming[place][low : low + len(register)])
+            m.d.comb += getattr(self.o_layer, name).eq(register)
         with m.If(self.i_clear):
             m.d.sync += [index.eq(0), total.eq(0)]
-
-        shape = LayerDescriptor(self.config)
-        layer = data.View(shape, Signal(shape.size, name="layer"))
-        m.d.comb += self.o_layer.eq(layer)
-        if not self.config.finisher:
+        if not self.config.finisher:  # asked for, this is an error
             m.d.comb += [self.o_layer.join.eq(Join.NONE), self.o_layer.table.eq(0)]
-        for entry in FIELDS:
-            word, low = PLACES[entry.name]
-            kept = words[word][low : low + entry.kept_bits(self.config)]
-            m.d.comb += layer[entry.name].eq(kept.as_signed() if entry.signed else kept)
+
+        layer, join, table = self.o_layer, registers["join"], registers["table"]
         # A layer that pools brings fewer vectors than it has pixels: it may not join others.
         can_pool = Const(self.config.pools, 1) & (layer.pool_s != 0)
         plain = (layer.pool_r == 0) & (layer.pool_s == 0)
@@ -93,14 +92,14 @@ class DescriptorRegister(wiring.Component):
                 & (total == 0)
                 & (layer.op <= max(Op))
                 & (layer.tile_pixels != 0)
-                & (layer.join <= max(Join))
+                & (join <= max(Join))
                 & (
                     layer.tile_pixels
-                    <= Mux(layer.join != Join.NONE, join_depth(self.config), self.config.psum_depth)
+                    <= Mux(join != Join.NONE, join_depth(self.config), self.config.psum_depth)
                 )
                 & (layer.slots != 0)
-                & (plain | (can_pool & (layer.join == Join.NONE) & ~layer.depthwise))
-                & (Const(self.config.finisher, 1) | ((layer.join == Join.NONE) & ~layer.table))
+                & (plain | (can_pool & (join == Join.NONE) & ~layer.depthwise))
+                & (Const(self.config.finisher, 1) | ((join == Join.NONE) & ~table))
             ),
         ]
 

@@ -10,8 +10,9 @@ from stillflow.hw.control.stamps import Stamps
 from stillflow.hw.control.watchdog import Watchdog
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
+from stillflow.hw.words import Segment, SegmentKind
 
 DRAIN_CYCLES = 1 << 16  # an abort that waits longer for answers reports its error meanwhile
 
@@ -88,7 +89,7 @@ class JobControl(wiring.Component):
     i_beat: Signal
     i_data: Signal
     o_begin: Signal
-    o_layer: data.View
+    o_layer: Layer
     o_layer_end: Signal
     i_walkers_done: Signal
     i_writer_idle: Signal
@@ -161,18 +162,17 @@ class JobControl(wiring.Component):
         m.d.comb += self.o_busy.eq(state != State.IDLE)
 
         m.submodules.descriptor = descriptor = DescriptorRegister(self.config)
+        descriptor.o_layer = self.o_layer
         m.d.comb += [
             descriptor.i_beat.eq(self.i_beat),
             descriptor.i_data.eq(self.i_data),
             descriptor.i_clear.eq(state == State.FETCH),
-            self.o_layer.eq(descriptor.o_layer),
         ]
 
         m.submodules.watchdog = watchdog = Watchdog()
-        waits = (state == State.IDLE) | (state == State.DRAIN)
         m.d.comb += [
             watchdog.i_limit.eq(self.i_watchdog),
-            watchdog.i_progress.eq(self.i_progress | waits),
+            watchdog.i_progress.eq(self.i_progress | ~self.o_busy | (state == State.DRAIN)),
         ]
         error = delayed(m, self.i_error, 1, "error")
         code = delayed(m, self.i_error_code, 1, "code")

@@ -53,7 +53,8 @@ class NoLocalReuse(DataflowComponent):
             element=self.i_element, mask=self.i_mask, pad_value=layer.pad_value,
         )  # fmt: skip
         for walker in (blocks, streamer):
-            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+            walker.i_layer = layer
+            m.d.comb += walker.i_begin.eq(self.i_begin)
         command, vector = blocks.o_command, streamer.o_vector
         m.d.comb += [
             filters.i_clear.eq(self.i_begin),

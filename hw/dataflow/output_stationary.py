@@ -55,7 +55,8 @@ class OutputStationary(DataflowComponent):
             element=self.i_element, mask=self.i_mask, pad_value=layer.pad_value,
         )  # fmt: skip
         for walker in (chunks, streamer):
-            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+            walker.i_layer = layer
+            m.d.comb += walker.i_begin.eq(self.i_begin)
         m.d.comb += [
             filters.i_clear.eq(self.i_begin),
             drain.i_clear.eq(self.i_begin),

@@ -9,10 +9,11 @@ from stillflow.hw.buffer.filter import FilterBuffer
 from stillflow.hw.buffer.filter_banks import FilterBanks
 from stillflow.hw.buffer.ifmap import IfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.signals import delayed
 from stillflow.hw.timing import requant_tail
-from stillflow.hw.words import ArrayEvents, LayerDescriptor, SegmentKind
+from stillflow.hw.words import ArrayEvents, SegmentKind
 
 
 class DataflowComponent(wiring.Component):
@@ -51,7 +52,7 @@ class DataflowComponent(wiring.Component):
 
     i_reset: Signal
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_beat: Signal
     i_kind: Signal
     i_data: Signal

@@ -43,7 +43,8 @@ class RowStationary(DataflowComponent):
             "passes": passes, "streamer": streamer, "feeder": feeder, "roles": roles,
         }.items():  # fmt: skip
             m.submodules[name] = ResetInserter(self.i_reset)(walker)
-            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+            walker.i_layer = layer
+            m.d.comb += walker.i_begin.eq(self.i_begin)
         m.submodules.ifmap = ifmap = IfmapBuffer(config)
         m.submodules.filters = filters = FilterBuffer(config)
         m.submodules.array = array = RowStationaryArray(config)

@@ -32,7 +32,8 @@ class WeightStationary(DataflowComponent):
         m.submodules.streamer = ResetInserter(self.i_reset)(streamer)
 
         for walker in (blocks, streamer):
-            m.d.comb += [walker.i_begin.eq(self.i_begin), walker.i_layer.eq(layer)]
+            walker.i_layer = layer
+            m.d.comb += walker.i_begin.eq(self.i_begin)
         m.d.comb += [
             blocks.i_loaded.eq(datapath.o_loaded),
             blocks.i_start.eq(streamer.o_start),

@@ -5,10 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.post.finish_lane import FinishLane
 from stillflow.hw.signals import delayed
 from stillflow.hw.unit import unit
-from stillflow.hw.words import LayerDescriptor
 
 
 class Finisher(wiring.Component):
@@ -35,7 +35,7 @@ class Finisher(wiring.Component):
     o_words : ofmap words
     """
 
-    i_layer: data.View
+    i_layer: Layer
     i_fill: Signal
     i_fill_line: Signal
     i_fill_data: Signal

@@ -1,17 +1,17 @@
 """Max pooling of ofmap vectors, before they are stored."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.pool_walk import PoolWalk
 from stillflow.hw.signals import delayed, signals
 from stillflow.hw.timing import finish_latency
 from stillflow.hw.unit import unit
-from stillflow.hw.words import LayerDescriptor
 
 
 class Level(enum.IntEnum):
@@ -58,7 +58,7 @@ class MaxPool(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_valid: Signal
     i_words: Signal
     i_finished: Signal
@@ -109,11 +109,11 @@ class MaxPool(wiring.Component):
         column, row = signals("column row", config.count_bits)
         window = Signal(range(config.pool_windows))
         m.d.sync += begins.eq(self.i_begin)
+        walk.i_layer = layer
         m.d.comb += [
             nest.i_restart.eq(self.i_begin),
             nest.i_step.eq(begins | (vector & ~nest.o_done)),
             walk.i_begin.eq(self.i_begin),
-            walk.i_layer.eq(layer),
             walk.i_step.eq(vector),
             walk.i_column_last.eq(last[Level.COLUMN]),
             walk.i_row_last.eq(last[Level.ROW]),

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.fir_lines import FirLines
@@ -14,7 +15,7 @@ from stillflow.hw.sequencer.nest import LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest import TileLevel as Level
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor, LineCommand, LineKind
+from stillflow.hw.words import LineCommand, LineKind
 
 
 class Phase(enum.Enum):
@@ -69,7 +70,7 @@ class BlockWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_loaded: Signal
     o_command: data.View
     o_full: Signal
@@ -111,7 +112,8 @@ class BlockWalker(wiring.Component):
             nest.i_step.eq(self.i_begin | tile_step),
             k.i_rests.eq(self.o_done),
         ]
-        m.d.comb += [k.i_begin.eq(self.i_begin), k.i_layer.eq(layer), k.i_step.eq(k_step)]
+        k.i_layer = layer
+        m.d.comb += [k.i_begin.eq(self.i_begin), k.i_step.eq(k_step)]
         m.d.comb += [
             tile_is_last.eq(flags[Level.C] & (~layer.depthwise | flags[Level.G]))
             for tile_is_last, flags in (
@@ -186,9 +188,9 @@ class BlockWalker(wiring.Component):
         m.d.comb += after.eq(Mux(depthwise, Phase.HOLD, Mux(wants_move, Phase.MOVE, Phase.FULL)))
         if config.has_chains:
             m.submodules.taps = taps = FirLines(config)
+            taps.i_layer = layer
             m.d.comb += [
                 gap.eq(taps.o_zero),
-                taps.i_layer.eq(layer),
                 taps.i_step.eq(line),
                 taps.i_restart.eq(self.i_begin | (taps.i_step & (count == config.rows - 1))),
             ]
@@ -264,13 +266,13 @@ class BlockWalker(wiring.Component):
         # The tile loops step with the last element of a reduction tile. At a new pixel tile,
         # filters that stay are read again from where their group begins.
         moves = phase == Phase.MOVE
+        tile.i_layer = layer
         m.d.comb += [
             stream.i_begin.eq(self.i_begin),
             stream.i_lines.eq(reads),
             stream.i_mark_group.eq(moves & new_group),
             stream.i_to_group.eq(moves & ~new_group & layer.filter_resident),
             tile.i_begin.eq(self.i_begin),
-            tile.i_layer.eq(layer),
             tile.i_next_block.eq(tile_step & moved[Level.MB]),
             tile.i_next_tile.eq(tile_step & ~moved[Level.MB]),
             tile.i_groups.eq(k.o_groups),

@@ -7,13 +7,14 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LaneShift, LayerDescriptor
+from stillflow.hw.words import LaneShift
 
 
 class Level(enum.IntEnum):
@@ -69,7 +70,7 @@ class ChunkWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_loaded: Signal
     o_lane: data.View
     o_full: Signal
@@ -104,12 +105,12 @@ class ChunkWalker(wiring.Component):
         m.submodules.k = k = KWalk(config)
         first, last, moved = nest.o_first, nest.o_last, nest.o_level
         drive_counts(m, nest, self._counts(nest.o_coming), settled=True)
+        k.i_layer = layer
         m.d.comb += [
             nest.i_restart.eq(self.o_done),
             nest.i_step.eq(self.i_begin | tile_step),
             k.i_rests.eq(self.o_done),
             k.i_begin.eq(self.i_begin),
-            k.i_layer.eq(layer),
             k.i_last_tile.eq(last[Level.C]),
             k.i_coming_last_tile.eq(nest.o_coming[Level.C]),
             k.i_step.eq(k_step),
@@ -210,6 +211,7 @@ class ChunkWalker(wiring.Component):
         # their group begins.
         moves = phase == Phase.MOVE
         next_tile = ~(moved[Level.PIXELS] | moved[Level.MB])
+        tile.i_layer = layer
         m.d.comb += [
             passes.eq((phase == Phase.PARAMETERS) & (ahead >= parameters)),
             stream.i_begin.eq(self.i_begin),
@@ -219,7 +221,6 @@ class ChunkWalker(wiring.Component):
             stream.i_mark_group.eq(moves & new_group),
             stream.i_to_group.eq(moves & ~new_group & layer.filter_resident),
             tile.i_begin.eq(self.i_begin),
-            tile.i_layer.eq(layer),
             tile.i_next_block.eq(tile_step & moved[Level.MB]),
             tile.i_next_tile.eq(tile_step & next_tile),
             tile.i_groups.eq(k.o_groups),

@@ -1,11 +1,11 @@
 """Which lines of a depthwise weight block hold a tap, and which are zero."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.words import LayerDescriptor
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 
 
 class FirLines(wiring.Component):
@@ -25,7 +25,7 @@ class FirLines(wiring.Component):
         The line is zero.
     """
 
-    i_layer: data.View
+    i_layer: Layer
     i_restart: Signal
     i_step: Signal
     o_zero: Signal

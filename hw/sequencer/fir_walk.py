@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor
 
 
 class FirWalk(wiring.Component):
@@ -44,7 +44,7 @@ class FirWalk(wiring.Component):
         ... the last of its column, of its strip.
     """
 
-    i_layer: data.View
+    i_layer: Layer
     i_start: Signal
     i_block: data.View
     i_room: Signal

@@ -5,10 +5,11 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.nest import LoopNest, drive_counts
 from stillflow.hw.sequencer.nest_address import NestAddress
 from stillflow.hw.sequencer.row_pieces import RowPieces
-from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
+from stillflow.hw.words import Segment, SegmentKind
 
 
 class Part(enum.Enum):
@@ -69,7 +70,7 @@ class GroupRows(wiring.Component):
 
     i_start: Signal
     i_corner: data.View
-    i_layer: data.View
+    i_layer: Layer
     o_segment: stream.Interface
     o_done: Signal
 

@@ -5,13 +5,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.chunk import Chunk
 from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, least_period
-from stillflow.hw.words import Drain, LayerDescriptor, LineKind, PlayedLine
+from stillflow.hw.words import Drain, LineKind, PlayedLine
 
 
 class GroupStreamer(wiring.Component):
@@ -61,7 +62,7 @@ class GroupStreamer(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_full: Signal
     i_chunk: data.View
     i_group: Signal
@@ -147,8 +148,8 @@ class GroupStreamer(wiring.Component):
         m.submodules.walk = walk = PixelWalk(self.config)
         issuing = Signal()
         row = Signal(range(self.config.rows))
+        walk.i_layer = self.i_layer
         m.d.comb += [
-            walk.i_layer.eq(self.i_layer),
             walk.i_images.eq(step.images),
             walk.i_rows.eq(step.rows),
             walk.i_columns.eq(step.columns),
@@ -242,10 +243,10 @@ class GroupStreamer(wiring.Component):
         final, brings = signals("final brings")
         with m.If(starts):
             m.d.sync += final.eq(chunk.final)
+        room.i_layer = self.i_layer
         m.d.comb += [
             brings.eq(chunk.final & chunk.new_filters),
             room.i_begin.eq(self.i_begin),
-            room.i_layer.eq(self.i_layer),
             room.i_completes.eq(self.o_valid & final),
             room.i_column_last.eq(walk.o_column_last),
             room.i_row_last.eq(walk.o_row_last),

@@ -1,13 +1,13 @@
 """Walk over the elements of a reduction tile, chunk by chunk."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts
 from stillflow.hw.sequencer.nest_address import NestAddress
-from stillflow.hw.words import LayerDescriptor
 
 
 class KLevel(enum.IntEnum):
@@ -53,7 +53,7 @@ class KWalk(wiring.Component):
 
     i_rests: Signal
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_last_tile: Signal
     i_coming_last_tile: Signal
     i_step: Signal

@@ -8,6 +8,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillflow.hw.layer_port import Layer
+
 _Level = TypeVar("_Level", bound=enum.IntEnum)
 
 
@@ -192,7 +194,7 @@ def _chosen(count: Count) -> Value:
     return Value.cast(count)
 
 
-def loop_counts(levels: type[_Level], layer: data.View, coming: Signal) -> dict[int, Count]:
+def loop_counts(levels: type[_Level], layer: Layer, coming: Signal) -> dict[int, Count]:
     """Count the iterations of a walker's loops, for those that have a name all walkers share.
 
     Parameters

@@ -62,7 +62,8 @@ class NestAddress(wiring.Component):
             Signal(self.bits, name=f"start_{level}") if moves else None
             for level, moves in enumerate(self.moves)
         ]
-        moving = level_that_moves(self.i_ends)
+        moving = Signal(len(self.moves))  # of its own: an expression would be made for each bit
+        m.d.comb += moving.eq(level_that_moves(self.i_ends))
         outer: Value = base
         chosen_start: Value = Const(0, self.bits)
         chosen_stride: Value = Const(0, self.bits)

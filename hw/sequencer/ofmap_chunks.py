@@ -5,9 +5,9 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.ofmap_runs import OfmapRuns
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor
 
 
 class OfmapChunk(data.StructLayout):
@@ -83,7 +83,7 @@ class OfmapChunks(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_base: Signal
     i_ring: Signal
     i_block: Signal
@@ -119,9 +119,9 @@ class OfmapChunks(wiring.Component):
 
         step = Signal()
         m.submodules.runs = runs = OfmapRuns(config)
+        runs.i_layer = self.i_layer
         m.d.comb += [
             runs.i_begin.eq(self.i_begin),
-            runs.i_layer.eq(self.i_layer),
             runs.i_base.eq(self.i_base),
             runs.i_step.eq(step),
         ]

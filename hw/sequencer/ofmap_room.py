@@ -1,14 +1,14 @@
 """Whether the words that a step completes find what they need: room, and their residuals."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.pool_walk import PoolWalk
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor
 
 
 class OfmapRoom(wiring.Component):
@@ -42,7 +42,7 @@ class OfmapRoom(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_completes: Signal
     i_entry_freed: Signal
     i_column_last: Signal
@@ -81,9 +81,9 @@ class OfmapRoom(wiring.Component):
         m.d.comb += takes.eq(self.i_completes)
         if self.config.pools:
             m.submodules.windows = windows = PoolWalk(self.config)
+            windows.i_layer = self.i_layer
             m.d.comb += [
                 windows.i_begin.eq(self.i_begin),
-                windows.i_layer.eq(self.i_layer),
                 windows.i_step.eq(self.i_completes),
                 windows.i_column_last.eq(self.i_column_last),
                 windows.i_row_last.eq(self.i_row_last),

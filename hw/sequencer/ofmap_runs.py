@@ -1,13 +1,13 @@
 """Contiguous runs of the ofmap in DRAM, in the order in which they are computed."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest_address import NestAddress
-from stillflow.hw.words import LayerDescriptor
 
 
 class Level(enum.IntEnum):
@@ -49,7 +49,7 @@ class OfmapRuns(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_base: Signal
     i_step: Signal
     o_address: Signal

@@ -7,12 +7,12 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary import Beat
 from stillflow.hw.array.row_stationary_pe import spad_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, release_delay
-from stillflow.hw.words import LayerDescriptor
 
 
 class PsumVector(data.StructLayout):
@@ -93,7 +93,7 @@ class PassStreamer(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_ready: Signal
     i_full: Signal
     i_pass: data.View
@@ -274,12 +274,12 @@ class PassStreamer(wiring.Component):
         starts = Signal()
         m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
+        room.i_layer = layer
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
             count.i_needed.eq(self.i_pass.groups),
             room.i_begin.eq(self.i_begin),
-            room.i_layer.eq(layer),
             room.i_completes.eq(completes),
             room.i_entry_freed.eq(self.i_entry_freed),
             room.i_residual.eq(self.i_residual),

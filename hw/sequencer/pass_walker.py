@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.filter_position import FilterPosition
 from stillflow.hw.sequencer.nest import Choice, Count, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest import TileLevel as Level
@@ -14,7 +15,7 @@ from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import pass_guard
-from stillflow.hw.words import LayerDescriptor, LineKind
+from stillflow.hw.words import LineKind
 
 
 class PassLevel(enum.IntEnum):
@@ -68,7 +69,7 @@ class PassWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_loaded: Signal
     o_line: data.View
     o_place: Signal
@@ -203,13 +204,13 @@ class PassWalker(wiring.Component):
 
         # At a new pixel tile, filters that stay are read again from where their group begins.
         moves = phase == Phase.MOVE
+        tile.i_layer = layer
         m.d.comb += [
             stream.i_begin.eq(self.i_begin),
             stream.i_lines.eq(line.valid),
             stream.i_mark_group.eq(moves & new_group),
             stream.i_to_group.eq(moves & ~new_group & layer.filter_resident),
             tile.i_begin.eq(self.i_begin),
-            tile.i_layer.eq(layer),
             tile.i_next_block.eq(tile_step & moved[Level.MB]),
             tile.i_next_tile.eq(tile_step & ~moved[Level.MB]),
             tile.i_groups.eq(Mux(last[Level.C], layer.k_groups_last, layer.k_groups)),

@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor
 
 
 class _Place(data.StructLayout):
@@ -47,7 +47,7 @@ class PixelWalk(wiring.Component):
         The tile's last pixel.
     """
 
-    i_layer: data.View
+    i_layer: Layer
     i_images: Signal
     i_rows: Signal
     i_columns: Signal

@@ -1,12 +1,12 @@
 """Follows the windows of a layer's max pooling through the pixels of its tiles."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import POOL_BITS
-from stillflow.hw.words import LayerDescriptor
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 
 
 class PoolWalk(wiring.Component):
@@ -36,7 +36,7 @@ class PoolWalk(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_step: Signal
     i_column_last: Signal
     i_row_last: Signal

@@ -3,17 +3,18 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.residual import TABLE_BYTES, Join
 from stillflow.hw.sequencer.group_rows import GroupRows
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.nest_address import NestAddress, tile_origin
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind
+from stillflow.hw.words import Segment, SegmentKind
 
 
 class Level(enum.IntEnum):
@@ -73,7 +74,7 @@ class ReadWalker(wiring.Component):
     """
 
     i_start: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_tile_freed: Signal
     i_entry_freed: Signal
     o_segment: stream.Interface
@@ -170,8 +171,8 @@ class ReadWalker(wiring.Component):
         # Rows of a plane group.
         m.submodules.rows = rows = GroupRows(config)
         last_group = last[Level.GROUP] & last[Level.C] & (~layer.depthwise | last[Level.G])
+        rows.i_layer = layer
         m.d.comb += [
-            rows.i_layer.eq(layer),
             rows.i_corner.address.eq(corner.o_address),
             rows.i_corner.target.eq(group_base),
             rows.i_corner.row0.eq(row0),
@@ -264,9 +265,9 @@ class ReadWalker(wiring.Component):
         """Load what the finisher needs: residuals of a filter block, a layer's table."""
         layer, segment = self.i_layer, self.o_segment
         m.submodules.residuals = residuals = ResidualWalker(self.config)
+        residuals.i_layer = layer
         m.d.comb += [
             residuals.i_begin.eq(self.i_start),
-            residuals.i_layer.eq(layer),
             residuals.i_block.eq(wants_residuals),
             residuals.i_entry_freed.eq(self.i_entry_freed),
         ]

@@ -5,9 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.ofmap_chunks import OfmapChunks
-from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind, residual_unit_bit
+from stillflow.hw.words import Segment, SegmentKind, residual_unit_bit
 
 
 class ResidualWalker(wiring.Component):
@@ -36,7 +37,7 @@ class ResidualWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_block: Signal
     i_entry_freed: Signal
     o_segment: stream.Interface
@@ -64,9 +65,9 @@ class ResidualWalker(wiring.Component):
         m.submodules.chunks = chunks = OfmapChunks(
             self.config, pixels=self.chunk_pixels, entries=self.depth, waits=True
         )
+        chunks.i_layer = self.i_layer
         m.d.comb += [
             chunks.i_begin.eq(self.i_begin & (self.i_layer.join != Join.NONE)),
-            chunks.i_layer.eq(self.i_layer),
             chunks.i_base.eq(self.i_layer.residual_address),
             chunks.i_ring.eq(self.depth),
             chunks.i_block.eq(self.i_block),

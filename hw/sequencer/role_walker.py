@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.row_stationary import RowRole
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.signals import signals
-from stillflow.hw.words import LaneShift, LayerDescriptor
+from stillflow.hw.words import LaneShift
 
 
 class RoleWalker(wiring.Component):
@@ -35,7 +36,7 @@ class RoleWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     o_role: data.View
     o_lane: data.View
     o_swap: Signal

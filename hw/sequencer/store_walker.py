@@ -1,12 +1,13 @@
 """Store side of the nest: where the ofmap words go, in the order they are computed."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.ofmap_chunks import OfmapChunks
-from stillflow.hw.words import LayerDescriptor, StoreRun
+from stillflow.hw.words import StoreRun
 
 
 class StoreWalker(wiring.Component):
@@ -29,7 +30,7 @@ class StoreWalker(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_ring: Signal
     i_ready: Signal
     o_run: stream.Interface
@@ -57,9 +58,9 @@ class StoreWalker(wiring.Component):
             config, pixels=config.store_pixels, entries=0, waits=False
         )
         chunk, run = chunks.o_chunk, self.o_run
+        chunks.i_layer = self.i_layer
         m.d.comb += [
             chunks.i_begin.eq(self.i_begin),
-            chunks.i_layer.eq(self.i_layer),
             chunks.i_base.eq(self.i_layer.ofmap_address),
             chunks.i_ring.eq(self.i_ring),
             chunks.i_entries.eq(self.i_ready),

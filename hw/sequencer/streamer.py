@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.descriptor import Op
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.fir_walk import FirWalk
 from stillflow.hw.sequencer.group_count import GroupCount
@@ -13,7 +14,7 @@ from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.signals import delayed, signals
 from stillflow.hw.timing import FREE_DELAY, hazard
-from stillflow.hw.words import FilterPlace, LayerDescriptor, Vector
+from stillflow.hw.words import FilterPlace, Vector
 
 
 class Level(enum.IntEnum):
@@ -70,7 +71,7 @@ class Streamer(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_full: Signal
     i_block: data.View
     i_group: Signal
@@ -153,12 +154,12 @@ class Streamer(wiring.Component):
         pixel = active & nest.o_first[Level.CYCLE]
         m.submodules.count = count = GroupCount(config)
         m.submodules.room = room = OfmapRoom(config)
+        room.i_layer = layer
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
             count.i_needed.eq(block.groups),
             room.i_begin.eq(self.i_begin),
-            room.i_layer.eq(layer),
             room.i_completes.eq(self.o_vector.emits & step.final),
             room.i_column_last.eq(nest.o_last[Level.COLUMN]),
             room.i_row_last.eq(nest.o_last[Level.ROW]),
@@ -220,8 +221,8 @@ class Streamer(wiring.Component):
         }
         if config.has_chains:
             m.submodules.fir = fir = FirWalk(config)
+            fir.i_layer = layer
             m.d.comb += [
-                fir.i_layer.eq(layer),
                 fir.i_start.eq(starts & depthwise),
                 fir.i_block.eq(block),
                 fir.i_room.eq(room.o_room),

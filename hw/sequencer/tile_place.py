@@ -1,12 +1,12 @@
 """Where a tile lies on chip, and where its psums are."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.timing import GROUP_BITS
-from stillflow.hw.words import LayerDescriptor
 
 
 class TilePlace(wiring.Component):
@@ -31,7 +31,7 @@ class TilePlace(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_next_block: Signal
     i_next_tile: Signal
     i_groups: Signal

@@ -6,10 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.row_stationary import Word
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import delayed, signals
 from stillflow.hw.timing import ifmap_latency, release_delay
-from stillflow.hw.words import LayerDescriptor
 
 
 class WindowFeeder(wiring.Component):
@@ -42,7 +42,7 @@ class WindowFeeder(wiring.Component):
     """
 
     i_begin: Signal
-    i_layer: data.View
+    i_layer: Layer
     i_start: Signal
     i_pass: data.View
     i_released: Signal

@@ -1,15 +1,16 @@
 """A block under test: clock, reset, and ports as numbers or lists of numbers."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from amaranth.lib.wiring import In
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.descriptor import FIELDS
+from stillflow.hw.unit import port_signals
 from stillflow.sim.cocotb_tb.blocks.catalogue import PREFIX, block_benches
 from stillflow.sim.cocotb_tb.settings import Settings
 
@@ -19,8 +20,7 @@ PERIOD_NS = 10
 def inputs_of(handle: Any, config: AcceleratorConfig) -> list[str]:
     """Names of a block's inputs, clock and reset apart; the top is called after the block."""
     component = block_benches(config)[handle._name.removeprefix(PREFIX)].make(config)
-    members = component.signature.flatten(component)
-    return ["_".join(map(str, path)) for path, member, _ in members if member.flow == In]
+    return [name for name, is_input, _ in port_signals(component) if is_input]
 
 
 class Dut:
@@ -72,6 +72,12 @@ class Dut:
                 mask = (1 << bits) - 1
                 value = sum((int(word) & mask) << (bits * i) for i, word in enumerate(value))
             signal.value = int(value) & ((1 << width) - 1)
+
+    def set_layer(self, fields: Mapping[str, Any]) -> None:
+        """Drive the ports of ``i_layer``; fields that are not given are zero."""
+        for field in FIELDS:
+            if self.has(port := f"i_layer_{field.name}"):
+                self.set(**{port: fields.get(field.name, 0)})
 
     def get(self, name: str) -> int:
         """Read a port as an unsigned number."""

@@ -12,9 +12,8 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.residual import TABLE_BITS, Join, encode_join, join_depth
 from stillflow.hw.timing import finish_latency
-from stillflow.hw.words import LayerDescriptor, residual_unit_bit
+from stillflow.hw.words import residual_unit_bit
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
-from stillflow.sim.cocotb_tb.blocks.movers import bits_of
 from stillflow.sim.golden.finish import join, look_up
 
 TIMEOUT: dict[str, Any] = {"timeout_time": 4, "timeout_unit": "ms"}
@@ -62,7 +61,8 @@ async def finished_words_are_the_golden_models(handle: Any) -> None:
         joined, tensors, fields = _draw(dut)
         fields = (fields if joins else {}) | {"table": int(tabled)}
         layer = dict.fromkeys((field.name for field in FIELDS), 0) | PLAIN | fields
-        dut.set(i_layer=bits_of(LayerDescriptor(config), layer), i_valid=0)
+        dut.set_layer(layer)
+        dut.set(i_valid=0)
         entries = dut.rng.integers(info.min, info.max, 256, endpoint=True).astype(act)
         if tabled:
             image = entries.tobytes()

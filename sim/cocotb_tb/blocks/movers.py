@@ -13,7 +13,7 @@ from stillflow.compiler.workload import Workload, WorkloadLayer
 from stillflow.hw.csr import OFFSETS, REGISTERS, Access
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.residual import join_depth
-from stillflow.hw.words import LayerDescriptor, Segment, SegmentKind, StoreRun
+from stillflow.hw.words import Segment, SegmentKind, StoreRun
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 
 TIMEOUT: dict[str, Any] = {"timeout_time": 4, "timeout_unit": "ms"}
@@ -46,7 +46,7 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
         (layer,) = program.layers
         mapping, layout = layer.mapping, program.layouts["l:ofmap"]
         fields = layer.descriptor | {"checksum": 0}
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
+        dut.set_layer(fields)
         await dut.tick()
         dut.set(i_begin=1)
         await dut.tick()

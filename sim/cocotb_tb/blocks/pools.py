@@ -8,9 +8,7 @@ import numpy as np
 from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.layer import PoolShape
 from stillflow.hw.timing import POOL_LATENCY
-from stillflow.hw.words import LayerDescriptor
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
-from stillflow.sim.cocotb_tb.blocks.movers import bits_of
 from stillflow.sim.golden.pool import max_pool
 
 TIMEOUT: dict[str, Any] = {"timeout_time": 8, "timeout_unit": "ms"}
@@ -56,7 +54,8 @@ async def windows_have_their_largest_words(handle: Any) -> None:
         padded = dut.rng.integers(info.min, info.max, size, endpoint=True).astype(act)
         padded[:, :, top : top + H, left : left + W] = words
         coming = list(padded[:, :, :rows, :columns].transpose(0, 2, 3, 1).reshape(-1, lanes))
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields), i_valid=0)
+        dut.set_layer(fields)
+        dut.set(i_valid=0)
         for _ in range(SETTLE):
             await dut.tick()
         dut.set(i_begin=1)

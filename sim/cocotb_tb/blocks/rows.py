@@ -8,7 +8,7 @@ import numpy as np
 from stillflow.hw.array.row_stationary import Beat, RowRole, RowStationaryArray, Word
 from stillflow.hw.sequencer.pe_pass import Pass, PassLine
 from stillflow.hw.timing import operand_delay
-from stillflow.hw.words import LayerDescriptor, LineKind
+from stillflow.hw.words import LineKind
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
 from stillflow.sim.cocotb_tb.blocks.movers import bits_of
 from stillflow.sim.cocotb_tb.blocks.walkers import LAYERS, draw_nest, run_steps
@@ -183,7 +183,7 @@ async def passes_are_those_of_a_literal_walk(handle: Any) -> None:
     lines, passes = PassLine(config), Pass(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
+        dut.set_layer(fields)
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         sent = [0] * len(steps)

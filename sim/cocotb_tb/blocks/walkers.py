@@ -17,9 +17,8 @@ from stillflow.hw.descriptor import Op
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.sequencer.block import Block
 from stillflow.hw.sequencer.chunk import Chunk
-from stillflow.hw.words import LaneShift, LayerDescriptor, LineCommand, LineKind, Segment
+from stillflow.hw.words import LaneShift, LineCommand, LineKind, Segment
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
-from stillflow.sim.cocotb_tb.blocks.movers import bits_of
 from stillflow.sim.golden.nest import Nest
 from stillflow.sim.golden.walks import (
     block_of,
@@ -77,7 +76,7 @@ async def loads_are_those_of_a_literal_walk(handle: Any) -> None:
     layout = Segment(dut.config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(dut.config), fields))
+        dut.set_layer(fields)
         await dut.tick()
         dut.set(i_start=1)
         await dut.tick()
@@ -109,7 +108,7 @@ async def blocks_are_those_of_a_literal_walk(handle: Any) -> None:
     commands, blocks = LineCommand(config), Block(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
+        dut.set_layer(fields)
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         waiting = [
@@ -151,7 +150,7 @@ async def chunks_are_those_of_a_literal_walk(handle: Any) -> None:
     lanes, chunks = LaneShift(config), Chunk(config)
     for _ in range(LAYERS):
         nest, fields = draw_nest(dut)
-        dut.set(i_layer=bits_of(LayerDescriptor(config), fields))
+        dut.set_layer(fields)
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         moved = [0] * len(steps)

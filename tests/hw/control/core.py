@@ -52,8 +52,7 @@ class Core:
             begins = ctx.get(dut.o_begin)
             ended = ctx.get(dut.o_done), ctx.get(dut.o_failed)
             if begins:
-                layer = ctx.get(dut.o_layer)
-                self.layers.append({name: layer[name] for name in GOOD})
+                self.layers.append({name: ctx.get(getattr(dut.o_layer, name)) for name in GOOD})
             if ctx.get(dut.o_layer_end):
                 assert self.running == self.writing == 0
                 self.log.append("end")

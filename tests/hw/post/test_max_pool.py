@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.hw.layer import PoolShape
+from stillflow.hw.layer_port import LayerDescriptor
 from stillflow.hw.post.max_pool import MaxPool
 from stillflow.hw.presets import TINY
 from stillflow.hw.timing import POOL_LATENCY, finish_latency
-from stillflow.hw.words import LayerDescriptor
 from stillflow.sim import bench
 from stillflow.sim.golden.pool import max_pool
+from tests.hw.layers import set_layer
 
 CONFIG = replace(TINY, pool_windows=5)
 LANES = CONFIG.m_block
@@ -105,7 +106,7 @@ def test_windows_have_their_largest_words(rows, columns, images, blocks, table, 
         return int.from_bytes(np.asarray(vector, np.int8).tobytes(), "little")
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor(rows, columns, images, blocks, table))
+        set_layer(ctx, dut, descriptor(rows, columns, images, blocks, table))
         for _ in range(3):  # counts are known two cycles after the descriptor
             await ctx.tick()
         ctx.set(dut.i_begin, 1)

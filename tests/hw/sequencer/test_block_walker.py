@@ -13,6 +13,7 @@ from stillflow.sim.golden.walks import (
     filter_positions,
     steps_of,
 )
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import CONFIGS, NO_LOCAL_REUSE, NO_SHRINK, descriptor_of, nests
 
 
@@ -85,7 +86,7 @@ def run_layer(nest, random, guard, rounds):
         assert freed == (0 if not steps else loads)
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, fields)
+        set_layer(ctx, dut, fields)
         for _ in range(rounds):
             await one_round(ctx)
             await ctx.tick().repeat(random.randint(1, 3))
@@ -125,7 +126,7 @@ def test_a_block_takes_a_cycle_for_each_line_when_nothing_waits(drawn):
     waits = []
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor_of(nest))
+        set_layer(ctx, dut, descriptor_of(nest))
         await ctx.tick()
         ctx.set(dut.i_begin, 1)
         await ctx.tick()

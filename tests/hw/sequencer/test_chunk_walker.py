@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import chunk_of, filter_positions, lane_offset, steps_of
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import NO_SHRINK, OUTPUT_STATIONARY, descriptor_of, nests
 
 
@@ -57,7 +58,7 @@ def run_layer(nest, random, rounds):
         assert loaded == loads
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor_of(nest))
+        set_layer(ctx, dut, descriptor_of(nest))
         for _ in range(rounds):
             await one_round(ctx)
             await ctx.tick().repeat(random.randint(1, 3))

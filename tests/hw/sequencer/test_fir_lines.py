@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from stillflow.hw.fir import Fir, most_strip
 from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import config_of
 
 
@@ -29,7 +30,7 @@ def test_lines_without_a_tap_are_zero(rows, tap_rows, tap_columns, stride, rando
 
     async def drive(ctx):
         layer = {"tap_lead": fir.lead, "tap_run": tap_rows, "tap_gap": min(fir.gap, 255)}
-        ctx.set(dut.i_layer, layer)
+        set_layer(ctx, dut, layer)
         ctx.set(dut.i_restart, 1)
         await ctx.tick()
         for _ in range(2):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stillflow.hw.fir import Fir
 from stillflow.hw.sequencer.fir_walk import FirWalk
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import NO_SHRINK, config_of
 
 CONFIGS = [config_of(4, 4, 4, 32, 4), config_of(8, 4, 4, 32, 2), config_of(12, 8, 8, 64)]
@@ -61,7 +62,7 @@ def run_step(config, random):
             "element": element, "psum": psum, "images": images, "rows": rows, "columns": columns,
             "final": final,
         }  # fmt: skip
-        ctx.set(dut.i_layer, layer)
+        set_layer(ctx, dut, layer)
         ctx.set(dut.i_block, block)
         ctx.set(dut.i_start, 1)
         await ctx.tick()

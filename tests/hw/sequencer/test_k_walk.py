@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import steps_of
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests
 
 
@@ -28,7 +29,7 @@ def test_elements_come_in_chunks_as_a_literal_walk_takes_them(drawn, random):
         return (steps[0].tile // mapping.windows + 1) % mapping.c_count == 0
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor_of(nest))
+        set_layer(ctx, dut, descriptor_of(nest))
         await ctx.tick()
         ctx.set(dut.i_coming_last_tile, is_last(tiles[0]))
         ctx.set(dut.i_begin, 1)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.pixel_walk import PixelWalk
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import config_of
 
 
@@ -26,7 +27,7 @@ def test_the_walk_goes_on_restarts_and_comes_back_to_its_mark(tile, strides, ran
 
     async def drive(ctx):
         layer = dict(zip(("stride_n", "stride_e", "stride_f"), strides, strict=True))
-        ctx.set(dut.i_layer, layer)
+        set_layer(ctx, dut, layer)
         for signal, count in zip((dut.i_images, dut.i_rows, dut.i_columns), tile, strict=True):
             ctx.set(signal, count)
         ctx.set(dut.i_restart, 1)

@@ -9,6 +9,7 @@ from stillflow.hw.presets import TINY
 from stillflow.hw.sequencer.pool_walk import PoolWalk
 from stillflow.hw.work import Windows
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 
 CONFIG = replace(TINY, pool_windows=8)
 
@@ -39,7 +40,7 @@ def test_pixels_open_and_close_the_windows_that_have_them(size, overlaps, window
             "pool_r": size[0] - 1, "pool_s": size[1] - 1, "pool_stride_e": stride[0] - 1,
             "pool_stride_f": stride[1] - 1,
         }  # fmt: skip
-        ctx.set(dut.i_layer, fields)
+        set_layer(ctx, dut, fields)
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import check_segments, complete_tiles
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import (
     CONFIGS,
     NO_SHRINK,
@@ -26,7 +27,7 @@ def run_walker(nest, random, rounds=1):
     frees_soon = random.choice([0.2, 0.02])
 
     async def take(ctx):
-        ctx.set(dut.i_layer, fields)
+        set_layer(ctx, dut, fields)
         for _ in range(rounds):
             await ctx.tick().repeat(random.randint(1, 3))
             assert ctx.get(dut.o_done)

@@ -9,6 +9,7 @@ from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.residual_walker import ResidualWalker
 from stillflow.hw.words import SegmentKind, residual_unit_bit
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import (
     CONFIGS,
     NO_SHRINK,
@@ -62,7 +63,7 @@ def run_layer(nest, random):
 
     async def drive(ctx):
         for join in (Join.NONE, Join.ADD):  # a layer that joins nothing goes before
-            ctx.set(dut.i_layer, fields | {"join": join})
+            set_layer(ctx, dut, fields | {"join": join})
             await ctx.tick()
             ctx.set(dut.i_begin, 1)
             await ctx.tick()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.store_walker import StoreWalker
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import NO_SHRINK, descriptor_of, nests, vectors_of
 
 
@@ -71,7 +72,7 @@ def run_layer(nest, random, rounds):
         assert ring.written == ring.released == len(vectors)
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor_of(nest))
+        set_layer(ctx, dut, descriptor_of(nest))
         for _ in range(rounds):
             await ctx.tick().repeat(random.randint(1, 3))
             await one_round(ctx)

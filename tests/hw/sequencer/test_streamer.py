@@ -8,6 +8,7 @@ from stillflow.hw.sequencer.streamer import Streamer
 from stillflow.hw.timing import FREE_DELAY, hazard
 from stillflow.sim import bench
 from stillflow.sim.golden.walks import steps_of
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import (
     CONFIGS,
     NO_LOCAL_REUSE,
@@ -117,7 +118,7 @@ def run_layer(nest, random, rounds):
         assert completed == sum(len(step.pixels) for step in steps if step.final)
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, descriptor_of(nest))
+        set_layer(ctx, dut, descriptor_of(nest))
         for _ in range(rounds):
             await one_round(ctx)
 

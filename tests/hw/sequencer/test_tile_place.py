@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from stillflow.hw.sequencer.tile_place import TilePlace
 from stillflow.sim import bench
+from tests.hw.layers import set_layer
 from tests.hw.sequencer.nests import config_of
 
 
@@ -17,7 +18,7 @@ def test_slots_are_taken_in_turn_and_psums_begin_anew_with_a_tile(slots, size, s
     dut = TilePlace(config_of(4, 4, 2, 32))
 
     async def drive(ctx):
-        ctx.set(dut.i_layer, {"slots": slots, "slot_size": size, "psum_stride": stride})
+        set_layer(ctx, dut, {"slots": slots, "slot_size": size, "psum_stride": stride})
         for _ in range(2):
             ctx.set(dut.i_begin, 1)
             await ctx.tick()
