@@ -15,6 +15,7 @@ from stillflow.boards.asic.collateral import AsicOptions, flow_files
 from stillflow.boards.asic.sram_map import macro_files, read_macros
 from stillflow.boards.configs import json_option, resolve_config, set_option
 from stillflow.boards.files import write_whole
+from stillflow.boards.multipliers.files import single_multipliers
 from stillflow.boards.registers import register_description
 from stillflow.boards.verilog import VerilogStyle, emit
 from stillflow.boards.version import version
@@ -58,7 +59,7 @@ def design_files(
     units = [unit for name in files if sram.is_sram(unit := name.removesuffix(".v"))]
     names = list(files)
     if asic is not None:
-        files |= macro_files(units, asic.macros)
+        files = single_multipliers(files, "asic") | macro_files(units, asic.macros)
     for unit in units:
         files[f"blackbox/{unit}.v"] = sram.blackbox(unit)
     constraints = collateral.sdc(

@@ -9,6 +9,11 @@ MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 _ESCAPED = re.compile(r"\\(\S+) ")
 
 
+def plain_name(name: str) -> str:
+    """Make a plain identifier of an escaped one, such as ``fifo.level$3``."""
+    return re.sub(r"\W+", "_", name).strip("_")
+
+
 def plain_names(text: str) -> str:
     r"""Replace escaped identifiers, such as ``\fifo.level$3``, by plain ones.
 
@@ -20,9 +25,7 @@ def plain_names(text: str) -> str:
     def replace(match: re.Match[str]) -> str:
         name = match[1]
         if name not in plain:
-            if name.startswith("$auto$verilog_backend"):
-                name = "at_start"
-            new = re.sub(r"\W+", "_", name).strip("_")
+            new = plain_name("at_start" if name.startswith("$auto$verilog_backend") else name)
             while new in taken or not re.match(r"[A-Za-z_]", new):
                 new = f"{new}_" if new[:1].isalpha() else f"n_{new}"
             taken.add(new)

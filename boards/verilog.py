@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import getdoc
 from pathlib import Path
 
 from amaranth.lib import wiring
 
 from stillflow.boards import sram
-from stillflow.boards.modules import HEADER, MODULE, plain_names
+from stillflow.boards.expressions import readable
+from stillflow.boards.modules import HEADER, MODULE, plain_name, plain_names
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.reset import ResetStyle
 from stillflow.hw.unit import VerilogPlatform, convert
@@ -36,13 +38,15 @@ endmodule
 """
 # Multiplexers and flip-flops with reset and enable come out as what they are, not as processes.
 # Equal logic is merged, equal registers are not: they may be copies on purpose.
+_MERGE = "opt_merge t:*dff* %n"
 _PASSES = (
     "read_rtlil design.il",
     "proc -norom",
     "opt_expr -keepdc",
     "opt_clean",
-    "opt_merge t:*dff* %n",
+    _MERGE,
     "opt_dff -keepdc",
+    _MERGE,
     "opt_clean -purge",
 )
 _NO_POWER_ON_VALUES = "setattr -unset init */w:*"
@@ -133,19 +137,32 @@ def emit(
         top = convert(component, name, platform, top=True)
     if name in platform.units:
         raise ValueError(f"name must differ from the units' names, not {name!r}")
-    parts = [unit.rtlil for unit in (*platform.units.values(), top)]
+    units = (*platform.units.values(), top)
+    parts = [unit.rtlil for unit in units]
+    sources = {plain_name(name): cls for unit in units for name, cls in unit.sources.items()}
     with tempfile.TemporaryDirectory(prefix="stillflow-") as folder:
         Path(folder, "design.il").write_text(_ZERO_INIT.sub("", "\n".join(parts)))
         Path(folder, "open_in_reset.v").write_text(_OPEN_IN_RESET)
         run_yosys(_passes(style), Path(folder))
         text = plain_names(Path(folder, "design.v").read_text())
-    files = {f"{match[1]}.v": HEADER + match[0] for match in MODULE.finditer(text)}
+    files = {
+        f"{match[1]}.v": HEADER + _about(sources.get(match[1])) + readable(match[0])
+        for match in MODULE.finditer(text)
+    }
     for unit in platform.units:
         if sram.is_sram(unit):
             files[f"{unit}.v"] = HEADER + sram.behavioural(unit)
     if style.gated_clocks:
         files[f"{CLOCK_GATE}.v"] = HEADER + _CLOCK_GATE
     return dict(sorted(files.items()))
+
+
+def _about(source: type | None) -> str:
+    """Say in a comment what a module is and where it is described."""
+    if source is None:
+        return ""
+    summary = (getdoc(source) or "").partition("\n")[0]
+    return f"// {source.__name__}, {source.__module__}:\n// {summary}\n\n"
 
 
 def _passes(style: VerilogStyle) -> tuple[str, ...]:

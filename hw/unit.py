@@ -86,12 +86,15 @@ class Unit:
         members of the signature.
     rtlil : str
         The module and those inside it that are no units; empty for a macro.
+    sources : dict[str, type]
+        For each of these modules, by its name, the class of which it is made.
     """
 
     name: str
     key: Hashable
     ports: tuple[str, ...]
     rtlil: str
+    sources: dict[str, type] = field(default_factory=dict)
 
 
 @dataclass
@@ -231,7 +234,8 @@ def convert(
         return f"{match[0][:start]}{order[port]}{match[0][end:]}"
 
     text = _PORT.sub(number, head) + mark + rest
-    return Unit(name=name, key=key, ports=tuple(names), rtlil=text)
+    sources = dict(_sources(fragment, name))
+    return Unit(name=name, key=key, ports=tuple(names), rtlil=text, sources=sources)
 
 
 def port_signals(component: UnitComponent | wiring.Component) -> Iterator[tuple[str, bool, Value]]:
@@ -266,6 +270,16 @@ def _name_wires(fragment: Any, platform: VerilogPlatform) -> None:
                 if isinstance(value, Signal):
                     value.name = f"{name}_{port}" if kind == "o" else ""
         _name_wires(inner, platform)
+
+
+def _sources(fragment: Any, name: str) -> Iterator[tuple[str, type]]:
+    """Find the class of each module; an instance has none."""
+    for origin in fragment.origins or ():
+        if isinstance(origin, wiring.Component):
+            yield name, type(origin)
+            break
+    for inner, inner_name, _ in fragment.subfragments:
+        yield from _sources(inner, f"{name}.{inner_name}")
 
 
 def _is_used(module: str, wire: str) -> bool:

@@ -20,6 +20,7 @@ from stillflow.boards.cli import report_errors
 from stillflow.boards.configs import json_option
 from stillflow.boards.errors import ToolError
 from stillflow.boards.files import write_json
+from stillflow.boards.multipliers.files import single_multipliers
 from stillflow.boards.synthesis.netlist import Netlist
 from stillflow.boards.synthesis.run import find_block
 from stillflow.boards.verilog import emit
@@ -92,6 +93,7 @@ def figures(liberty: Liberty, tell: Callable[[str], None]) -> Iterator[Figure]:
     yield Figure("requantiser lane over a bare 8x8 multiplier", lane_gates / bare[8], 15)
 
     tell(f"{EDGE16.name}, array in generic gates")
+    files = single_multipliers(files, "asic")
     cells = generic_cells(files, find_block("array", [name.removesuffix(".v") for name in files]))
     yield Figure("generic-gate cells of the array per MAC", cells / EDGE16.pes, 550)
 

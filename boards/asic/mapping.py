@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stillflow.boards import sram
 from stillflow.boards.asic.liberty import Liberty
+from stillflow.boards.multipliers.files import single_multipliers
 from stillflow.boards.synthesis.netlist import Netlist
 from stillflow.boards.yosys import run_yosys
 
@@ -86,7 +87,7 @@ def map_cells(
     ToolError
         If Yosys fails.
     """
-    for name, text in files.items():
+    for name, text in single_multipliers(files, "asic").items():
         unit = name.removesuffix(".v")
         (folder / name).write_text(sram.blackbox(unit) if sram.is_sram(unit) else text)
     (folder / "cells.constr").write_text(

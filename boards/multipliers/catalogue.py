@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stillflow.boards.multipliers import ecp5, gowin, ice40, xc7
+from stillflow.boards.multipliers import cells, ecp5, gowin, ice40, xc7
 from stillflow.boards.multipliers.text import Words
 
 #: Verilog of a module; None if the words do not fit the primitive.
@@ -12,7 +12,7 @@ Write = Callable[[Words], str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Primitive:
-    """How an FPGA family multiplies.
+    """How a target multiplies.
 
     Parameters
     ----------
@@ -35,4 +35,5 @@ PRIMITIVES = {
     "ice40": Primitive(single=ice40.single, pair=ice40.pair),
     "xc7": Primitive(pair=xc7.pair, shares=True),
     "gowin": Primitive(single=gowin.single),
+    "asic": Primitive(single=cells.single),
 }

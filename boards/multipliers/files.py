@@ -32,7 +32,7 @@ def single_multipliers(files: Mapping[str, str], target: str) -> dict[str, str]:
     files : Mapping[str, str]
         File name to Verilog, as `stillflow.boards.verilog.emit` gives them.
     target : str
-        FPGA family.
+        FPGA family, or ``asic``.
 
     Returns
     -------

@@ -137,7 +137,10 @@ def test_one_file_for_each_distinct_module():
 
 def test_ports_come_in_the_order_of_the_signature():
     text = emit(Grid(), "grid")["grid.v"]
-    assert "module grid(clk, rst, i_word, i_mode, o_word, o_flag);" in text
+    assert (
+        "module grid(\n  input clk,\n  input rst,\n  input [2:0] i_word,\n  input [1:0] i_mode,\n"
+        "  output [2:0] o_word,\n  output o_flag\n);\n"
+    ) in text
 
 
 def compare_with_flat_design(files: dict[str, str], folder: Path) -> str:
@@ -164,8 +167,8 @@ def test_a_wrong_unit_is_not_equivalent(tmp_path):
 
 def test_the_same_component_gives_the_same_bytes_in_another_process():
     program = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_verilog import Grid, emit
+import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.boards.test_verilog import Grid, emit
 print(*emit(Grid()).values(), sep="", end="")
 """
     outputs = {
@@ -179,6 +182,13 @@ print(*emit(Grid()).values(), sep="", end="")
         for seed in ("1", "2")
     }
     assert outputs == {"".join(emit(Grid()).values())}
+
+
+def test_each_module_says_what_it_is_made_of():
+    files = emit(Grid())
+    assert "// Cell, tests.boards.test_verilog:\n// Adds, holds, compares: " in files["pe.v"]
+    assert "\n// Grid, tests.boards.test_verilog:\n" in files["stillflow.v"]
+    assert "\n// Row, tests.boards.test_verilog:\n" in files["stillflow_third.v"]
 
 
 def test_text_is_plain_and_names_no_place():

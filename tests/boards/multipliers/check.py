@@ -32,6 +32,7 @@ MODELS = {
     "ice40": (_YOSYS / "ice40" / "cells_sim.v",),
     "xc7": (_YOSYS / "xilinx" / "cells_sim.v",),
     "gowin": (_YOSYS / "gowin" / "cells_sim.v", HERE / "gowin.v"),
+    "asic": (),
 }
 _MODULE = re.compile(r"^module (\w+).*?^endmodule$", re.MULTILINE | re.DOTALL)
 GATE = "mapped_array"
@@ -116,10 +117,10 @@ def mapped_differences(
         folder = Path(scratch)
         _map(paired_multipliers(files, target, GATE), target, folder)
         driven = re.findall(
-            r"^  input (?:signed )?(?:\[(\d+):0\] )?(\w+);", files[f"{GATE}.v"], re.M
+            r"^  input (?:signed )?(?:\[(\d+):0\] )?(\w+)\b", files[f"{GATE}.v"], re.M
         )
         outputs = re.findall(
-            r"^  output (?:signed )?(?:\[(\d+):0\] )?(\w+);", files[f"{GATE}.v"], re.M
+            r"^  output (?:reg )?(?:signed )?(?:\[(\d+):0\] )?(\w+)\b", files[f"{GATE}.v"], re.M
         )
         gold = {
             name: text.replace(f"module {GATE}(", "module gold(") for name, text in files.items()
@@ -176,7 +177,8 @@ def _map(files: Mapping[str, str], target: str, folder: Path) -> None:
     """Synthesise as for a board, then put models in the place of cells: plain Verilog."""
     for name, text in files.items():
         (folder / name).write_text(text)
-    commands = TARGETS[target].commands(GATE, flatten=True)
+    mapped = TARGETS.get(target)
+    commands = mapped.commands(GATE, flatten=True) if mapped else ("proc",)
     run_yosys((f"read_verilog {' '.join(files)}", *commands, "write_verilog netlist.v"), folder)
     netlist = (folder / "netlist.v").read_text()
     models = "".join(_used(path.read_text(), netlist, target) for path in MODELS[target])
