@@ -34,6 +34,14 @@ from stillflow.hw.reset import ResetStyle, add_reset
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PORT = re.compile(r"^  wire width \d+ (?:input|output) (\d+) .*?\\(\w+)$", re.MULTILINE)
+# Amaranth's names of ports that are no signal of their module, as connected in it and around it.
+_NUMBERED = re.compile(r"\\(port\$\d+\$\d+)(?!\S)")
+_NUMBERED_INSIDE = re.compile(
+    r"^connect \\(?P<name>\w+(?:\[\d+\])?) \\(?P<port>port\$\d+\$\d+) \[(?:\d+:)?0\]$", re.MULTILINE
+)
+_NUMBERED_OUTSIDE = re.compile(
+    r"^    connect \\(?P<port>port\$\d+\$\d+) \\(?P<name>\w+)(?: \[[\d:]+\])?$", re.MULTILINE
+)
 
 
 class UnitComponent(Protocol):
@@ -235,7 +243,7 @@ def convert(
 
     text = _PORT.sub(number, head) + mark + rest
     sources = dict(_sources(fragment, name))
-    return Unit(name=name, key=key, ports=tuple(names), rtlil=text, sources=sources)
+    return Unit(name=name, key=key, ports=tuple(names), rtlil=_name_ports(text), sources=sources)
 
 
 def port_signals(component: UnitComponent | wiring.Component) -> Iterator[tuple[str, bool, Value]]:
@@ -270,6 +278,19 @@ def _name_wires(fragment: Any, platform: VerilogPlatform) -> None:
                 if isinstance(value, Signal):
                     value.name = f"{name}_{port}" if kind == "o" else ""
         _name_wires(inner, platform)
+
+
+def _name_ports(rtlil: str) -> str:
+    """Call ports that have the numbers of cells after what is connected to them."""
+    names: dict[str, str] = {}
+    for pattern in (_NUMBERED_INSIDE, _NUMBERED_OUTSIDE):
+        for match in pattern.finditer(rtlil):
+            if match["port"] not in names:
+                name = "port_" + re.sub(r"\W+", "_", match["name"]).strip("_")
+                while name in names.values():
+                    name += "_"
+                names[match["port"]] = name
+    return _NUMBERED.sub(lambda match: "\\" + names.get(match[1], match[1]), rtlil)
 
 
 def _sources(fragment: Any, name: str) -> Iterator[tuple[str, type]]:

@@ -1,6 +1,9 @@
 import pytest
 
 from stillflow.boards.asic.figures import generation, generic_cells, square
+from stillflow.boards.multipliers.files import single_multipliers
+from stillflow.boards.verilog import emit
+from stillflow.hw.array.weight_stationary import WeightStationaryColumn
 from stillflow.hw.presets import EDGE16, TINY
 
 
@@ -24,3 +27,14 @@ def test_generation_costs_time_and_bytes():
     seconds, kilobytes = generation(TINY)
     assert 0.1 < seconds < 60
     assert 100 < kilobytes < 1000
+
+
+def test_a_column_stays_small():
+    column = WeightStationaryColumn(EDGE16)
+    files = single_multipliers(emit(column, "column"), "asic")
+    assert generic_cells(files, "column") / EDGE16.rows < 500
+
+
+def test_verilog_of_a_large_array_stays_short():
+    _, kilobytes = generation(square(64))
+    assert kilobytes < 610
