@@ -9,22 +9,18 @@ in any case. Signed arithmetic stays where it is.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 WIDEST_LINE = 100
-_NAME = r"[A-Za-z_]\w*"
-_NUMBERED = re.compile(r"\b_\d+_(?!\w)")
-_PLACE = r"\[\d+(?::\d+)?\]"
-_ATOM = rf"(?:\d+'[bdh][0-9a-fx]+|{_NAME}(?:{_PLACE})?|\{{ [^{{}}]* \}})"
+#: Names, those of wires that Yosys numbers, bits of one; a declaration.
+NAME = r"[A-Za-z_]\w*"
+NUMBERED = re.compile(r"\b_\d+_(?!\w)")
+PLACE = r"\[\d+(?::\d+)?\]"
+_ATOM = rf"(?:\d+'[bdh][0-9a-fx]+|{NAME}(?:{PLACE})?|\{{ [^{{}}]* \}})"
 _OPERAND = rf"(?:\$signed\({_ATOM}\)|{_ATOM})"
-_DECLARED = re.compile(
-    rf"  (input|output|wire|reg) (signed )?(?:\[(\d+):0\] )?({_NAME})(?: = [^;]+)?;"
+DECLARED = re.compile(
+    rf"  (input|output|wire|reg) (signed )?(?:\[(\d+):0\] )?({NAME})(?: = [^;]+)?;"
 )
-_ALWAYS = re.compile(r"  always @\([^*]*\)")
-#: A branch of an always block: its condition, what happens then.
-_BRANCH = re.compile(rf"    ((?:else )?(?:if \(.*\) )?)({_NAME}(?:{_PLACE})? <= .*;)")
 _SINGLE = re.compile(_OPERAND)
 _UNARY = re.compile(rf"([~!&|^-]) ({_OPERAND})")
 _BINARY = re.compile(rf"({_OPERAND}) (\S{{1,3}}) ({_OPERAND})")
@@ -32,9 +28,8 @@ _CHOICE = re.compile(rf"({_OPERAND}) \? ({_OPERAND}) : ({_OPERAND})")
 #: Statements with operands: before them, the operand, behind it.
 _ASSIGN = re.compile(rf"  assign ({_ATOM}) = (.*);")
 _CONDITION = re.compile(rf"(    (?:else )?if \()({_ATOM})(\).*)")
-_CLOCKED = re.compile(rf"(.* )({_NAME}(?:{_PLACE})?)( <= )({_ATOM})(;)")
-_CONNECTED = re.compile(rf"(    \.{_NAME}\()({_ATOM})(\),?)")
-_REPEATED = re.compile(rf"(?<=[{{,] )({_NAME}(?:\[\d+\])?|\d+'\w+)((?:, \1(?=,| \}}))+)")
+_CLOCKED = re.compile(rf"(.* )({NAME}(?:{PLACE})?)( <= )({_ATOM})(;)")
+_CONNECTED = re.compile(rf"(    \.{NAME}\()({_ATOM})(\),?)")
 _COMPARISONS = {"==", "!=", "<", ">", "<=", ">="}
 _SHIFTS = {"<<", ">>", "<<<", ">>>"}
 #: Operators with zeros above where their operands have them.
@@ -65,18 +60,18 @@ class _Module:
         self.declared: dict[str, int] = {}
         given: dict[str, int] = {}
         for number, line in enumerate(text.splitlines()):
-            if match := _DECLARED.fullmatch(line):
+            if match := DECLARED.fullmatch(line):
                 self.declared[match[4]] = number
                 if not match[2]:  # what is signed stays, and what it is in
                     self.bits[match[4]] = int(match[3] or 0) + 1
             elif match := _ASSIGN.fullmatch(line):
                 given[match[1]] = number
-        uses = Counter(_NUMBERED.findall(text))
+        uses = Counter(NUMBERED.findall(text))
         # Declared, given and read: the wires that may go.
         self.given = {
             name: line
             for name, line in given.items()
-            if uses[name] == 3 and name in self.declared and _NUMBERED.fullmatch(name)
+            if uses[name] == 3 and name in self.declared and NUMBERED.fullmatch(name)
         }
         self.made: dict[str, _Expression | None] = {}
 
@@ -257,112 +252,17 @@ def _bare(text: str) -> str:
     return text[1:-1] if text[0] == "(" else text
 
 
-def readable(text: str) -> str:
-    """Rewrite a module as Yosys writes it: expressions, ports in the header, registers together.
+def move_expressions(text: str) -> str:
+    """Move expressions in a module.
 
     Parameters
     ----------
     text : str
-        From ``module`` to ``endmodule``, with plain names.
+        As Yosys writes it, with plain names.
 
     Returns
     -------
     str
-        The same circuit.
+        The same circuit; numbered wires that are read once are gone, where that is possible.
     """
-    lines = _Module(text).run().splitlines()
-    for rewrite in (_ports_in_header, _wires_together, _registers_together):
-        lines = list(rewrite(lines))
-    return "".join(f"{_REPEATED.sub(_repeat, line)}\n" for line in lines)
-
-
-def _repeat(match: re.Match[str]) -> str:
-    times = match[2].count(",") + 1
-    return f"{{{times}{{{match[1]}}}}}" if times > 2 else match[0]
-
-
-def _ports_in_header(lines: list[str]) -> Iterator[str]:
-    """Declare each port once, where the header lists it."""
-    end = next(number for number, line in enumerate(lines) if line.endswith(");"))
-    name, _, listed = "".join(lines[: end + 1]).removesuffix(");").partition("(")
-    ports = dict.fromkeys(re.findall(_NAME, listed), "")
-    rest = []
-    for line in lines[end + 1 :]:
-        match = _DECLARED.fullmatch(line)
-        if match is None or match[4] not in ports:
-            rest.append(line)
-        elif match[1] == "reg":
-            ports[match[4]] = line.replace("  reg", "  output reg", 1)[:-1]
-        elif match[1] != "wire":
-            ports[match[4]] = line[:-1]
-    yield f"{name}(" if ports else f"{name};"
-    yield from ",\n".join(ports.values()).splitlines()
-    yield from ([");"] if ports else [])
-    yield from rest
-
-
-def _registers_together(lines: list[str]) -> Iterator[str]:
-    """Write registers with the same clock, reset and enable in one block."""
-    blocks: dict[tuple[str, ...], list[list[str]]] = {}
-    places: list[str | tuple[str, ...]] = []
-    at = 0
-    while at < len(lines):
-        line, at = lines[at], at + 1
-        branches = []
-        if _ALWAYS.fullmatch(line):
-            while match := _BRANCH.fullmatch(lines[at]):
-                branches.append(match)
-                at += 1
-        if not branches:
-            places.append(line)
-            continue
-        kind = (line, *(match[1] for match in branches))
-        if kind not in blocks:
-            blocks[kind] = []
-            places.append(kind)
-        blocks[kind].append([match[2] for match in branches])
-    for place in places:
-        if isinstance(place, str):
-            yield place
-        else:
-            yield from _block(place, blocks[place])
-
-
-def _block(kind: tuple[str, ...], registers: list[list[str]]) -> Iterator[str]:
-    """Write an always block: its head and, for each branch, a condition and what happens then."""
-    always, *conditions = kind
-    yield always
-    if len(registers) == 1:
-        yield from (f"    {c}{what}" for c, what in zip(conditions, registers[0], strict=True))
-        return
-    ends = ""
-    for number, condition in enumerate(conditions):
-        yield f"    {ends}{condition}begin"
-        yield from (f"      {branches[number]}" for branches in registers)
-        ends = "end "
-    yield "    end"
-
-
-def _wires_together(lines: list[str]) -> Iterator[str]:
-    """Declare numbered wires of one width together."""
-
-    def kind(line: str) -> str:
-        match = _DECLARED.fullmatch(line)
-        numbered = match and match[1] == "wire" and _NUMBERED.fullmatch(match[4])
-        return line.rpartition(" ")[0] if numbered else ""
-
-    numbered = {line for line in lines if kind(line)}
-    first = True
-    for line in lines:
-        if line not in numbered:
-            yield line
-        elif first:
-            first = False
-            for ahead, same in groupby(sorted(numbered, key=kind), key=kind):
-                row = ahead
-                for name in sorted(one.rpartition(" ")[2][:-1] for one in same):
-                    if len(row) + len(name) + 3 > WIDEST_LINE:
-                        yield f"{row[:-1]};"
-                        row = ahead
-                    row += f" {name},"
-                yield f"{row[:-1]};"
+    return _Module(text).run()

@@ -12,8 +12,8 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from stillflow.boards import sram
-from stillflow.boards.expressions import readable
 from stillflow.boards.modules import HEADER, MODULE, plain_name, plain_names
+from stillflow.boards.readable import readable
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.reset import ResetStyle
 from stillflow.hw.unit import VerilogPlatform, convert

@@ -31,17 +31,10 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
 from stillflow.hw.reset import ResetStyle, add_reset
+from stillflow.hw.unit_names import name_ports, name_wires
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PORT = re.compile(r"^  wire width \d+ (?:input|output) (\d+) .*?\\(\w+)$", re.MULTILINE)
-# Amaranth's names of ports that are no signal of their module, as connected in it and around it.
-_NUMBERED = re.compile(r"\\(port\$\d+\$\d+)(?!\S)")
-_NUMBERED_INSIDE = re.compile(
-    r"^connect \\(?P<name>\w+(?:\[\d+\])?) \\(?P<port>port\$\d+\$\d+) \[(?:\d+:)?0\]$", re.MULTILINE
-)
-_NUMBERED_OUTSIDE = re.compile(
-    r"^    connect \\(?P<port>port\$\d+\$\d+) \\(?P<name>\w+)(?: \[[\d:]+\])?$", re.MULTILINE
-)
 
 
 class UnitComponent(Protocol):
@@ -229,7 +222,7 @@ def convert(
     fragment.add_domains(sync)
     if pin is not sync.rst:
         add_reset(fragment, sync, pin, style)
-    _name_wires(fragment, platform)
+    name_wires(fragment, platform.units)
     text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False, missing_domain=missing)
     head, mark, rest = text.partition("\nend\n")
     names = [port for port in ports if top or port not in ("clk", "rst") or _is_used(head, port)]
@@ -243,7 +236,7 @@ def convert(
 
     text = _PORT.sub(number, head) + mark + rest
     sources = dict(_sources(fragment, name))
-    return Unit(name=name, key=key, ports=tuple(names), rtlil=_name_ports(text), sources=sources)
+    return Unit(name=name, key=key, ports=tuple(names), rtlil=name_ports(text), sources=sources)
 
 
 def port_signals(component: UnitComponent | wiring.Component) -> Iterator[tuple[str, bool, Value]]:
@@ -268,29 +261,6 @@ def _shapes(component: UnitComponent) -> Iterator[tuple[str, bool, int, bool]]:
     for name, is_input, value in port_signals(component):
         shape = value.shape()
         yield name, is_input, shape.width, shape.signed
-
-
-def _name_wires(fragment: Any, platform: VerilogPlatform) -> None:
-    """Name the outputs of instances after them; inputs need no wire of their own."""
-    for inner, name, _ in fragment.subfragments:
-        if isinstance(inner, Instance) and cast(Any, inner).type in platform.units:
-            for port, (value, kind) in cast(Any, inner).ports.items():
-                if isinstance(value, Signal):
-                    value.name = f"{name}_{port}" if kind == "o" else ""
-        _name_wires(inner, platform)
-
-
-def _name_ports(rtlil: str) -> str:
-    """Call ports that have the numbers of cells after what is connected to them."""
-    names: dict[str, str] = {}
-    for pattern in (_NUMBERED_INSIDE, _NUMBERED_OUTSIDE):
-        for match in pattern.finditer(rtlil):
-            if match["port"] not in names:
-                name = "port_" + re.sub(r"\W+", "_", match["name"]).strip("_")
-                while name in names.values():
-                    name += "_"
-                names[match["port"]] = name
-    return _NUMBERED.sub(lambda match: "\\" + names.get(match[1], match[1]), rtlil)
 
 
 def _sources(fragment: Any, name: str) -> Iterator[tuple[str, type]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stillflow.boards import verilog
 from stillflow.boards.errors import ToolError
-from stillflow.boards.expressions import readable
+from stillflow.boards.readable import readable
 from stillflow.boards.yosys import run_yosys
 from stillflow.hw.presets import EYERISS, TINY
 from stillflow.hw.top import Accelerator
