@@ -65,7 +65,7 @@ def test_ports_are_the_conventional_ones(generated):
     folder, _ = generated
     text = (folder / "stillflow.v").read_text()
     header = text[text.index("module stillflow(") + 17 : text.index(");")]
-    ports = [port.strip() for port in header.split(",")]
+    ports = [port.partition(" = ")[0].split()[-1] for port in header.split(",")]
     assert ports[:2] == ["clk", "rst"]
     assert {"irq", "s_axil_awaddr", "s_axil_rready", "m_axi_araddr", "m_axi_wlast"} <= set(ports)
 
