@@ -117,7 +117,7 @@ def test_arty_z7_packages_the_core_with_axi_ports(tmp_path):
     assert write_project(board, PRESETS[board.name], tmp_path) == ["package.tcl", "design.tcl"]
     top = (tmp_path / "stillflow.v").read_text()
     for port in ("clk", "rst", "irq", "s_axil_awaddr", "m_axi_araddr", "m_axi_wdata"):
-        assert re.search(rf"\b(?:input|output) .*\b{port};", top), port
+        assert re.search(rf"\b(?:input|output) .*\b{port}\b", top), port
     for name in ("package.tcl", "design.tcl"):
         script = (tmp_path / name).read_text()
         for opening, closing in ("[]", "{}"):
