@@ -59,7 +59,8 @@ def design_files(
     units = [unit for name in files if sram.is_sram(unit := name.removesuffix(".v"))]
     names = list(files)
     if asic is not None:
-        files = single_multipliers(files, "asic") | macro_files(units, asic.macros)
+        cells = "asic_gated" if style.gated_clocks else "asic"
+        files = single_multipliers(files, cells) | macro_files(units, asic.macros)
     for unit in units:
         files[f"blackbox/{unit}.v"] = sram.blackbox(unit)
     constraints = collateral.sdc(

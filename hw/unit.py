@@ -29,6 +29,7 @@ from amaranth.hdl import (
 )
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
+from amaranth.lib.fifo import FIFOInterface
 
 from stillflow.hw.reset import ResetStyle, add_reset
 from stillflow.hw.unit_names import name_ports, name_wires
@@ -266,7 +267,7 @@ def _shapes(component: UnitComponent) -> Iterator[tuple[str, bool, int, bool]]:
 def _sources(fragment: Any, name: str) -> Iterator[tuple[str, type]]:
     """Find the class of each module; an instance has none."""
     for origin in fragment.origins or ():
-        if isinstance(origin, wiring.Component):
+        if isinstance(origin, wiring.Component | FIFOInterface):
             yield name, type(origin)
             break
     for inner, inner_name, _ in fragment.subfragments:

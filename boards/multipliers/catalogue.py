@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from stillflow.boards.multipliers import cells, ecp5, gowin, ice40, xc7
 from stillflow.boards.multipliers.text import Words
@@ -36,4 +37,5 @@ PRIMITIVES = {
     "xc7": Primitive(pair=xc7.pair, shares=True),
     "gowin": Primitive(single=gowin.single),
     "asic": Primitive(single=cells.single),
+    "asic_gated": Primitive(single=partial(cells.single, gates_clocks=True)),
 }

@@ -32,7 +32,7 @@ def single_multipliers(files: Mapping[str, str], target: str) -> dict[str, str]:
     files : Mapping[str, str]
         File name to Verilog, as `stillflow.boards.verilog.emit` gives them.
     target : str
-        FPGA family, or ``asic``.
+        FPGA family, ``asic``, or ``asic_gated`` with clock gates.
 
     Returns
     -------

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stillflow.boards.inputs import random_inputs
+from stillflow.boards.multipliers.files import single_multipliers
 from stillflow.boards.verilog import CLOCK_GATE, VerilogStyle, emit
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.frontend import load_network, quantize
@@ -43,9 +44,12 @@ def test_gated_clocks_change_no_bit(changes, asynchronous, tmp_path):
         reset=ResetStyle(asynchronous=asynchronous), power_on_values=False, gated_clocks=True
     )
     files = []
-    for name, text in emit(Accelerator(config), style=style).items():
+    made = single_multipliers(emit(Accelerator(config), style=style), "asic_gated")
+    for name, text in made.items():
         files.append(tmp_path / name)
         files[-1].write_text(text)
+    keeps_weights = config.dataflow == "ws"
+    assert any("b_gate" in text for text in made.values()) == keeps_weights
     gates = sum(path.read_text().count(f"  {CLOCK_GATE} ") for path in files)
     assert gates > 100
     network = load_network(DIGITS)

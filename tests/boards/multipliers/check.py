@@ -33,6 +33,7 @@ MODELS = {
     "xc7": (_YOSYS / "xilinx" / "cells_sim.v",),
     "gowin": (_YOSYS / "gowin" / "cells_sim.v", HERE / "gowin.v"),
     "asic": (),
+    "asic_gated": (),
 }
 _MODULE = re.compile(r"^module (\w+).*?^endmodule$", re.MULTILINE | re.DOTALL)
 GATE = "mapped_array"

@@ -10,7 +10,7 @@ from stillflow.boards.multipliers.text import Words
 from stillflow.boards.synthesis import targets
 from stillflow.boards.synthesis.run import design
 from stillflow.boards.synthesis.targets import TARGETS
-from stillflow.boards.verilog import emit
+from stillflow.boards.verilog import CLOCK_GATE, LEAST_GATED, VerilogStyle, emit
 from stillflow.hw.array.no_local_reuse import NoLocalReuseArray
 from stillflow.hw.array.output_stationary import OutputStationaryArray
 from stillflow.hw.array.row_stationary import RowStationaryArray
@@ -21,6 +21,7 @@ from stillflow.hw.post.requantize import RequantLane
 from stillflow.hw.presets import EYERISS, ICEBREAKER, ORANGECRAB, TINY
 from tests.boards.multipliers.check import (
     GATE,
+    Holder,
     differences,
     generic,
     mapped_differences,
@@ -46,14 +47,24 @@ ARRAYS = {
 @pytest.mark.parametrize(
     "words", [INT8, HELD, REGISTERED, HELD_REGISTERED], ids=lambda words: words.name
 )
-@pytest.mark.parametrize("target", PRIMITIVES)
+@pytest.mark.parametrize("target", [*FAMILIES, "asic"])
 def test_mapped_multipliers_are_generic_ones_for_all_operands(target, words):
     assert differences(words, target) == 0
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("words", [HELD, HELD_REGISTERED, Words(8, 7, True)], ids=lambda w: w.name)
+def test_multipliers_with_clock_gates_are_generic_ones_for_all_operands(words):
+    files = emit(Holder(words), "holder", VerilogStyle(gated_clocks=True))
+    gate = {f"{CLOCK_GATE}.v": files[f"{CLOCK_GATE}.v"]}
+    gated = single_multipliers(generic(words), "asic_gated")[f"{words.name}.v"]
+    assert (CLOCK_GATE in gated) == (words.b_bits >= LEAST_GATED)
+    assert differences(words, "asic_gated", lambda files: files | gate) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [Words(5, 7, False), Words(4, 3, True)], ids=lambda w: w.name)
-@pytest.mark.parametrize("target", PRIMITIVES)
+@pytest.mark.parametrize("target", [*FAMILIES, "asic"])
 def test_narrow_words_are_extended(target, words):
     assert differences(words, target) == 0
 
