@@ -193,9 +193,10 @@ def compulsory_bytes(
     channels = shape.M if isinstance(shape, ConvShape) else shape.C
     stored = shape if (pooled := pooling(layer)) is None else pooled.shape
     ofmap = shape.N * channels * stored.E * stored.F * config.act_bytes
+    residual = shape.N * channels * shape.E * shape.F * config.act_bytes
     reads = {False: 0, True: 0}  # by whether it is on chip
     reads[on_chip.ifmap] += shape.N * shape.C * rows * columns * config.act_bytes
-    reads[on_chip.residual] += ofmap if layer.joined is not None else 0
+    reads[on_chip.residual] += residual if layer.joined is not None else 0
     filters = 0
     if isinstance(shape, ConvShape) and layer_macs(layer):  # others' weights choose channels
         weights = shape.M * (shape.C // shape.G) * shape.R * shape.S

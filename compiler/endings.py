@@ -62,15 +62,27 @@ class Joined:
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """Max pooling of a layer's words, in its pass.
+    """Pooling of a layer's words, in its pass: the largest of each window, or their mean.
 
     Parameters
     ----------
     own : str
         Tensor of these words; it is not stored.
     shape : PoolShape
-        Of the pooling.
+        Of the pooling; without padding where it takes means.
+    scale : float, optional
+        Of means, exactly a float32, as of a `stillflow.compiler.graph.PoolLayer`.
+    act_min, act_max : int
+        Saturation bounds of means, beside the type's range.
     """
 
     own: str
     shape: PoolShape
+    scale: float | None = None
+    act_min: int = -(1 << 15)
+    act_max: int = (1 << 15) - 1
+
+    @property
+    def means(self) -> bool:
+        """Whether windows give their mean."""
+        return self.scale is not None

@@ -115,12 +115,13 @@ def traffic(mapping: Mapping) -> Traffic:
     reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
     passes = 1 if mapping.filter_resident else mapping.pixel_tiles
     e_stored, f_stored = w.stored
-    ofmap = mapping.all_units * w.N * e_stored * f_stored * config.channel_block * config.act_bytes
+    pixel = mapping.all_units * config.channel_block * config.act_bytes
+    ofmap = pixel * w.N * e_stored * f_stored
     return Traffic(
         ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes * reloads,
         filters=mapping.filter_lines * config.filter_line_bytes * passes,
         ofmap=ofmap,
-        residual=ofmap if w.joined else 0,
+        residual=pixel * mapping.own_pixels if w.joined else 0,
         on_chip=w.on_chip,
     )
 

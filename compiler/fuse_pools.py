@@ -1,4 +1,4 @@
-"""Max pooling in the pass of the layer before, where the accelerator can and it pays."""
+"""Pooling in the pass of the layer before, where the accelerator can and it pays."""
 
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from stillflow.compiler.objective import Objective
 from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.descriptor import POOL_BITS
+from stillflow.hw.layer import PoolShape
 from stillflow.hw.tensor import TensorLayout
 
 
@@ -50,9 +51,15 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
             continue
         before = layers[index]
         assert isinstance(before, ConvLayer)
+        if before.joined is not None and max(pool.shape.pad[:2]) > 0:
+            continue  # residuals are read from the first pixel on
+        means = pool.op == "avgpool"
         fused = replace(
             before, ofmap=pool.ofmap, fused=(*before.fused, pool.name),
-            pooled=Pooled(own=pool.ifmap, shape=pool.shape),
+            pooled=Pooled(
+                own=pool.ifmap, shape=_disjoint(pool.shape), scale=pool.scale if means else None,
+                act_min=pool.act_min, act_max=pool.act_max,
+            ),
         )  # fmt: skip
         if _pays((before, pool), fused, layouts, config, objective):
             layers[index] = fused
@@ -60,21 +67,32 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
     return replace(network, layers=tuple(layers))
 
 
+def _disjoint(shape: PoolShape) -> PoolShape:
+    """Let the stride of an axis that has one window be the window's size."""
+    strides = (
+        size if count == 1 and step < size else step
+        for size, count, step in zip(
+            (shape.R, shape.S), (shape.E, shape.F), shape.stride, strict=True
+        )
+    )
+    down, right = strides
+    return replace(shape, stride=(down, right))
+
+
 def _may_be_fused(pool: PoolLayer) -> bool:
     """Whether the hardware can follow the windows: see `stillflow.hw.sequencer.pool_walk`."""
-    shape = pool.shape
+    shape = _disjoint(pool.shape)
     sizes = shape.R, shape.S
     overlaps = [size - step for size, step in zip(sizes, shape.stride, strict=True)]
-    low, high = clip_range("int16")
+    unbounded = (pool.act_min, pool.act_max) == clip_range("int16")
     return (
-        pool.op == "maxpool"
-        and all(overlap in (0, 1) for overlap in overlaps)
+        all(overlap in (0, 1) for overlap in overlaps)
         and 2 <= min(sizes) <= max(sizes) <= 1 << POOL_BITS
         and shape.dilation == (1, 1)
         and min(shape.pad) >= 0
         and all(pad < size for pad, size in zip(shape.pad, (*sizes, *sizes), strict=True))
         and (pool.table, pool.joined) == (None, None)
-        and (pool.act_min, pool.act_max) == (low, high)
+        and (unbounded if pool.op == "maxpool" else not any(shape.pad))
     )
 
 
@@ -87,8 +105,7 @@ def _maker(network: Network, layers: list[Layer], pool: PoolLayer) -> int | None
         return None
     for index, layer in enumerate(layers):
         if layer.ofmap == pool.ifmap:
-            alone = isinstance(layer, ConvLayer) and layer.joined is None and layer.pooled is None
-            return index if alone and layer.op in ("conv", "fc", "scale") else None
+            return index if isinstance(layer, ConvLayer) and layer.pooled is None else None
     return None
 
 

@@ -89,7 +89,7 @@ class ConvLayer:
     act_min, act_max : int
         Saturation bounds of the requantised words: the type's range, tightened by ReLU and Clip.
     table, joined, pooled : optional
-        What becomes of these words before they are the ofmap's; joined words are not pooled.
+        What becomes of these words before they are the ofmap's, in this order.
     tolerance : int
         Steps by which a requantised word may differ from what float arithmetic makes of it.
     fused : tuple[str, ...]
@@ -159,8 +159,11 @@ def requantised(layer: Layer) -> str:
 
 def tabulated(layer: Layer) -> str:
     """Tensor of the words that are joined with others, or pooled: the ofmap's where none are."""
-    if layer.joined is not None:
-        return layer.joined.own
+    return finished(layer) if layer.joined is None else layer.joined.own
+
+
+def finished(layer: Layer) -> str:
+    """Tensor of the words that are pooled: the ofmap's where none are."""
     pooled = pooling(layer)
     return layer.ofmap if pooled is None else pooled.own
 

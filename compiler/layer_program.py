@@ -98,6 +98,7 @@ def compile_layer(
         ifmap=addresses[layer.ifmap], filters=filters_address, ofmap=addresses[layer.ofmap],
         ifmap_layout=layouts[layer.ifmap], ofmap_layout=layouts[layer.ofmap], op=op,
         pad_value=pad, zero_point=zero_out, act_min=low - offset, act_max=high - offset,
+        residual_layout=None if layer.joined is None else layouts[layer.joined.residual],
         finish=finish_fields(layer, network.tensors, addresses, table_address),
     )  # fmt: skip
     descriptor = lower(mapping, plan, place)

@@ -1,6 +1,6 @@
 """From a mapping to the descriptor that the sequencers read."""
 
-from stillflow.compiler.lower_store import store_fields
+from stillflow.compiler.lower_store import residual_fields, store_fields
 from stillflow.compiler.placement import Placement
 from stillflow.compiler.work import Plan
 from stillflow.hw.descriptor import BYTES, FIELDS, MAGIC, PLACES, WORDS
@@ -28,7 +28,11 @@ def lower(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
     fields |= place.finish
     fields |= {"zero_point": place.zero_point, "act_min": place.act_min, "act_max": place.act_max}
     return (
-        fields | _loops(mapping) | _load(mapping, plan, place) | store_fields(mapping, plan, place)
+        fields
+        | _loops(mapping)
+        | _load(mapping, plan, place)
+        | store_fields(mapping, plan, place)
+        | residual_fields(mapping, plan, place)
     )
 
 
@@ -149,16 +153,13 @@ def _fir(m: Mapping) -> dict[str, int]:
 
 def _pool(m: Mapping) -> dict[str, int]:
     pool = m.work.pool
-    names = [field.name for field in FIELDS if field.name.startswith("pool_")]
-    if not pool.pools:
-        return dict.fromkeys(names, 0)
     rows, columns = (
         pad + own - (count - 1) * step
         for pad, own, count, step in zip(
             pool.pad, pool.own, m.tile_counts[1:], m.tile_step, strict=True
         )
     )
-    return {
+    fields = {
         "pool_r": pool.size[0] - 1,
         "pool_s": pool.size[1] - 1,
         "pool_stride_e": pool.stride[0] - 1,
@@ -168,6 +169,7 @@ def _pool(m: Mapping) -> dict[str, int]:
         "pool_rows": rows,
         "pool_columns": columns,
     }
+    return fields if pool.pools else dict.fromkeys(fields, 0)
 
 
 def _load(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:

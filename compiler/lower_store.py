@@ -1,8 +1,11 @@
-"""The store side of a descriptor: runs of the ofmap in DRAM."""
+"""The store side of a descriptor: runs of the ofmap in DRAM, and of what it is joined with."""
 
 from stillflow.compiler.placement import Placement
 from stillflow.compiler.work import Plan
+from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.mapping import Mapping
+from stillflow.hw.residual import runs_of_own
+from stillflow.hw.tensor import TensorLayout
 
 
 def _store_strips(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
@@ -38,34 +41,73 @@ def store_fields(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, in
     """Fields of the ofmap's way out."""
     if mapping.pe_set:
         return _store_strips(mapping, plan, place)
-    m, w, layout = mapping, mapping.work, place.ofmap_layout
+    m, w = mapping, mapping.work
+    config = m.config
+    units = -(-w.M // config.channel_block)
+    strides, runs = _runs(
+        m, plan, place.ofmap_layout, tile=m.tile_windows, step=m.tile_windows, last=m.last_windows
+    )
+    return (
+        {f"ofmap_stride_{name}": value for name, value in strides.items()}
+        | runs
+        | {
+            "ofmap_address": place.ofmap,
+            "units": min(config.block_units, units),
+            "units_last": w.last_planes or units - (m.blocks - 1) * config.block_units,
+        }
+    )
+
+
+def residual_fields(mapping: Mapping, plan: Plan, place: Placement) -> dict[str, int]:
+    """Fields of the residuals' way in, where they are not the ofmap's."""
+    m = mapping
+    names = [f.name for f in FIELDS if f.name.startswith(("residual_stride_", "residual_run"))]
+    if place.residual_layout is None or not runs_of_own(m.config):
+        return dict.fromkeys(names, 0)
+    rows, columns = m.own_tiles
+    strides, runs = _runs(
+        m, plan, place.residual_layout, tile=(rows[0], columns[0]), step=m.tile_step,
+        last=(rows[-1], columns[-1]),
+    )  # fmt: skip
+    return {f"residual_stride_{name}": value for name, value in strides.items()} | {
+        f"residual_{name}": value for name, value in runs.items()
+    }
+
+
+def _runs(
+    m: Mapping, plan: Plan, layout: TensorLayout, *, tile: tuple[int, int], step: tuple[int, int],
+    last: tuple[int, int],
+) -> tuple[dict[str, int], dict[str, int]]:  # fmt: skip
+    """Strides and runs of a tensor of which each tile has some rows and columns.
+
+    ``tile`` and ``last`` are rows and columns of a tile and of the last ones, ``step`` those from
+    tile to tile.
+    """
     config = m.config
     pixel_bytes = layout.pixel * layout.element_bytes
-    (rows, columns), (e_last, f_last) = m.tile_windows, m.last_windows
-    width = w.stored[1]
-    row_bytes = width * pixel_bytes if plan.flat else layout.row_bytes
-    units = -(-w.M // config.channel_block)
-    block_units = config.block_units
+    (rows, columns), (e_last, f_last) = tile, last
+    # Where a plane is one row of the work, that is as long.
+    row_bytes = m.work.stored[1] * pixel_bytes if plan.flat else layout.row_bytes
+    units = -(-m.work.M // config.channel_block)
     image = layout.plane_bytes if plan.pool else layout.image_bytes
-    merged = m.tile_counts[2] == 1 and row_bytes == width * pixel_bytes
-    run = rows * width if merged else columns
-    return {
-        "ofmap_address": place.ofmap,
-        "ofmap_stride_g": layout.image_bytes if plan.image_groups else units * layout.plane_bytes,
-        "ofmap_stride_m": m.mb * block_units * layout.plane_bytes,
-        "ofmap_stride_nt": m.pn * image,
-        "ofmap_stride_et": rows * row_bytes,
-        "ofmap_stride_ft": columns * pixel_bytes,
-        "ofmap_stride_mb": block_units * layout.plane_bytes,
-        "ofmap_stride_n": image,
-        "ofmap_stride_run": row_bytes,
-        "ofmap_stride_unit": layout.plane_bytes,
+    merged = m.tile_counts[2] == 1 and row_bytes == f_last * pixel_bytes
+    run = rows * f_last if merged else columns
+    strides = {
+        "g": layout.image_bytes if plan.image_groups else units * layout.plane_bytes,
+        "m": m.mb * config.block_units * layout.plane_bytes,
+        "nt": m.pn * image,
+        "et": step[0] * row_bytes,
+        "ft": step[1] * pixel_bytes,
+        "mb": config.block_units * layout.plane_bytes,
+        "n": image,
+        "run": row_bytes,
+        "unit": layout.plane_bytes,
+    }
+    return strides, {
         "runs": 1 if merged else rows,
         "runs_last": 1 if merged else e_last,
         "run_pixels": run,
-        "run_pixels_e": e_last * width if merged else columns,
+        "run_pixels_e": e_last * f_last if merged else columns,
         "run_pixels_f": run if merged else f_last,
-        "run_pixels_ef": e_last * width if merged else f_last,
-        "units": min(block_units, units),
-        "units_last": w.last_planes or units - (m.blocks - 1) * block_units,
+        "run_pixels_ef": e_last * f_last if merged else f_last,
     }

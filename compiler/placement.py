@@ -17,12 +17,14 @@ class Placement:
         Byte addresses.
     ifmap_layout, ofmap_layout : TensorLayout
         Of the tensors.
+    residual_layout : TensorLayout, optional
+        Of the tensor that the words are joined with.
     op : Op
         How column sums meet psums.
     pad_value, zero_point, act_min, act_max : int
         Signed words.
     finish : dict[str, int]
-        Fields of the descriptor for a table and for joining with a second tensor.
+        Fields of the descriptor for a table, joining with a second tensor, and means.
     """
 
     ifmap: int
@@ -35,4 +37,5 @@ class Placement:
     zero_point: int
     act_min: int
     act_max: int
+    residual_layout: TensorLayout | None = None
     finish: dict[str, int] = field(default_factory=lambda: dict(PLAIN))

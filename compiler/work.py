@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stillflow.compiler.endings import Pooled
 from stillflow.compiler.graph import ConvLayer, Layer, PoolLayer, pooling
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import ConvShape, PoolShape
@@ -126,16 +127,18 @@ def plan_layer(
         layer, shape, ifmap, config, joined=joined, pooled=pooled is not None, dense=dense,
         whole_rows=whole_rows,
     )  # fmt: skip
-    if pooled is not None:
-        return replace(plan, work=_with_windows(plan.work, pooled.shape))
-    return replace(plan, work=replace(plan.work, joined=True)) if joined else plan
+    if joined:
+        plan = replace(plan, work=replace(plan.work, joined=True))
+    return plan if pooled is None else replace(plan, work=_with_windows(plan.work, pooled))
 
 
-def _with_windows(work: Work, shape: PoolShape) -> Work:
+def _with_windows(work: Work, pooled: Pooled) -> Work:
     """Let the work's pixels be those that the windows of a pooling have."""
+    shape = pooled.shape
     pool = Windows(
-        size=(shape.R, shape.S), stride=shape.stride, pad=shape.pad[:2], own=(shape.H, shape.W)
-    )
+        size=(shape.R, shape.S), stride=shape.stride, pad=shape.pad[:2], own=(shape.H, shape.W),
+        means=pooled.means,
+    )  # fmt: skip
     pad = tuple(
         own + before * step
         for own, before, step in zip(work.pad, pool.pad, work.stride, strict=True)
@@ -181,12 +184,12 @@ def _plan(
         halo = -(-reach(layer) // block)
         planes = -(-shape.C // block)
         if planes > 2 * halo + 1:
-            size = shape.H * shape.W
+            rows, columns = (shape.H, shape.W) if pooled else (1, shape.H * shape.W)
             work = Work(
-                G=planes, N=shape.N, C=(2 * halo + 1) * block, M=block, H=1, W=size, R=1, S=1, E=1,
-                F=size, stride=(1, 1), dilation=(1, 1), pad=(0, 0), packed=False,
+                G=planes, N=shape.N, C=(2 * halo + 1) * block, M=block, H=rows, W=columns, R=1, S=1,
+                E=rows, F=columns, stride=(1, 1), dilation=(1, 1), pad=(0, 0), packed=False,
             )  # fmt: skip
-            return Plan(work=work, flat=True, halo=halo)
+            return Plan(work=work, flat=not pooled, halo=halo)
     merged = 1 if ifmap.groups == shape.G else merged_groups(shape, block)
     per_c, per_m = shape.C // shape.G * merged, shape.M // shape.G * merged
     loops = {

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.residual import runs_of_own
 
 MAGIC = 0x5F10  # first half-word of every descriptor
 POOL_BITS = 4  # of a pooling window's size
+POOL_OFFSET_BITS = 16 + 2 * POOL_BITS + 1  # a zero point for each of its words
 
 
 class Op(IntEnum):
@@ -36,7 +38,11 @@ class Field:
         if self.name in ("magic", "checksum"):
             return self.bits
         if self.name.startswith("pool_") and not config.pools:
-            return self.bits if self.name in ("pool_r", "pool_s") else 0
+            return self.bits if self.name in ("pool_r", "pool_s") else int(self.signed)
+        if self.name.startswith(("residual_stride_", "residual_run")) and not runs_of_own(config):
+            return 0
+        if self.name in ("pool_significand", "pool_offset"):
+            return self.bits
         if self.bits == 32:
             return config.address_bits
         if self.bits >= 24:
@@ -194,7 +200,7 @@ FIELDS = (
     _u("own_scale", 18, "integer scale of the layer's own words"),
     _s("own_zero_point", 16, "of these words as they come from the requantiser or its table"),
     _u("residual_scale", 18, "... of the residual words"),
-    _u("residual_address", 32, "DRAM byte address; strides are the ofmap's"),
+    _u("residual_address", 32, "DRAM byte address"),
     _s("residual_zero_point", 16, "of the residual words"),
     _s("join_zero_point", 16, "of the ofmap, if the layer joins"),
     _s("join_min", 16, "lower saturation bound of the ofmap then"),
@@ -202,7 +208,24 @@ FIELDS = (
     # a table behind the requantiser
     _u("table", 1, "the requantiser's words are indices of a table"),
     _u("table_address", 32, "DRAM byte address of its entries, for the smallest word first"),
-    # max pooling on the way to the ofmap buffer: loops above are over the layer's own pixels, the
+    # ... and where it lies, if the accelerator can pool what it joined: as the ofmap's runs, but of
+    # the layer's own pixels; without that, strides and runs are the ofmap's
+    _u("residual_stride_g", 32, "bytes from group to group"),
+    _u("residual_stride_m", 32, "... from filter group to filter group"),
+    _u("residual_stride_nt", 32, "... from image tile to image tile"),
+    _u("residual_stride_et", 32, "... from row tile to row tile"),
+    _u("residual_stride_ft", 32, "... from column tile to column tile"),
+    _u("residual_stride_mb", 32, "... from filter block to filter block"),
+    _u("residual_stride_n", 32, "... from image to image"),
+    _u("residual_stride_run", 32, "... from run to run"),
+    _u("residual_stride_unit", 32, "... from channel block to channel block"),
+    _u("residual_runs", 16, "contiguous runs of an image's tile"),
+    _u("residual_runs_last", 16, "the same in the last row tile"),
+    _u("residual_run_pixels", 16, "pixels of a run, inside"),
+    _u("residual_run_pixels_e", 16, "... in the last row tile"),
+    _u("residual_run_pixels_f", 16, "... in the last column tile"),
+    _u("residual_run_pixels_ef", 16, "... in the last tile of both"),
+    # pooling on the way to the ofmap buffer: loops above are over the layer's own pixels, the
     # tiles of which begin with windows; runs are of the windows
     _u("pool_r", POOL_BITS, "rows of a window behind its first; all are 0 without pooling"),
     _u("pool_s", POOL_BITS, "columns of a window behind its first"),
@@ -212,6 +235,13 @@ FIELDS = (
     _u("pool_left", POOL_BITS, "columns of the first column tile that do not count"),
     _u("pool_rows", 16, "rows of the last row tile that exist"),
     _u("pool_columns", 16, "columns of the last column tile that exist"),
+    _u("pool_mean", 1, "windows give the mean of their words, not the largest one"),
+    _u("pool_significand", 24, "of the mean's scale"),
+    _u("pool_shift", 8, "right shift of the same"),
+    _s("pool_offset", POOL_OFFSET_BITS, "added to the sum of a window's words"),
+    _s("pool_zero_point", 16, "of the means"),
+    _s("pool_min", 16, "lower saturation bound of the means"),
+    _s("pool_max", 16, "upper saturation bound"),
     _u("checksum", 32, "makes the sum of all words zero"),
 )
 

@@ -60,6 +60,8 @@ class Mapping(Tiling):
             raise ValueError(f"a tile of {size} vectors must fit half the ofmap buffer, {half}")
         if work.pool.pools and (size := self.tile_windows[1]) > (most := config.pool_windows):
             raise ValueError(f"{size} windows side by side must be at most {most}")
+        if work.pool.means and self.mean_distance < config.m_block:
+            raise ValueError(f"means must come {config.m_block} cycles apart")
         self._check_residents()
 
     def _check_residents(self) -> None:

@@ -72,3 +72,11 @@ def join_depth(config: AcceleratorConfig) -> int:
 def ring_depth(config: AcceleratorConfig, *, joins: bool) -> int:
     """Entries of the ofmap buffer's ring."""
     return join_depth(config) if joins else config.psum_depth
+
+
+def runs_of_own(config: AcceleratorConfig) -> bool:
+    """Whether residuals have runs of their own: a layer may pool what it joined.
+
+    Its residuals are of pixels then, and its ofmap is of windows.
+    """
+    return config.pools and config.finisher

@@ -134,6 +134,35 @@ class Tiling:
         """Pixels that are computed for a filter block; some twice where windows share them."""
         return sum(n * images * rows * columns for n, images, rows, columns in self.tile_sizes)
 
+    @lazy
+    def own_tiles(self) -> tuple[list[int], list[int]]:
+        """Rows of each row tile, columns of each column tile: those of the layer itself."""
+        pool, w = self.work.pool, self.work
+        last = self.last_pixels[1:]
+        rows, columns = (
+            [
+                min(own, begin + (size if tile < count - 1 else last_size)) - max(0, begin)
+                for tile, begin in enumerate(range(-pad, count * step - pad, step))
+            ]
+            for own, pad, count, step, size, last_size in zip(
+                pool.own if pool.pools else (w.E, w.F), pool.pad, self.tile_counts[1:],
+                self.tile_step, (self.pe, self.pf), last, strict=True,
+            )
+        )  # fmt: skip
+        return rows, columns
+
+    @lazy
+    def own_pixels(self) -> int:
+        """Pixels of the layer itself that tiles hold for a filter block; some twice, as above."""
+        rows, columns = self.own_tiles
+        return self.work.N * sum(rows) * sum(columns)
+
+    @property
+    def mean_distance(self) -> int:
+        """Fewest cycles from one window to the next."""
+        widths = self.pf, self.last_pixels[2]
+        return min(map(self.work.pool.distance, widths)) * self.config.pace
+
     @property
     def tile_pixels(self) -> int:
         """Pixels of a full tile."""

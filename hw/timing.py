@@ -11,7 +11,7 @@ ENTRY_DELAY = 2  # cycles from an entry's last read until its room may be claime
 REQUANT_STAGES = 10  # of a requantiser lane that takes a psum in every cycle
 REQUANT_TAIL = 4  # of a serial one, from the last cycle of a psum to its word
 FINISH_STAGES = 7  # of a lane that finishes words
-POOL_LATENCY = 2  # from a window's last vector to its largest words
+POOL_LATENCY = 2  # from a window's last vector to its largest words, or their sum
 FREE_DELAY = 4  # ... from the last address of a tile to the last use of its slot
 
 
@@ -76,3 +76,8 @@ def requant_latency(config: AcceleratorConfig) -> int:
 def finish_latency(config: AcceleratorConfig) -> int:
     """Cycles from a vector to its ofmap words, in a layer with a table or a join."""
     return FINISH_STAGES + config.requant_groups
+
+
+def mean_latency(config: AcceleratorConfig) -> int:
+    """Cycles from the sum of a window's words to its mean: one lane takes column by column."""
+    return 1 + REQUANT_STAGES + config.m_block

@@ -19,7 +19,7 @@ from stillflow.hw.dma.axi_master import axi_ports, connect_axi
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.finish import Finisher
-from stillflow.hw.post.max_pool import MaxPool
+from stillflow.hw.post.pool import Pool
 from stillflow.hw.residual import Join, join_depth
 from stillflow.hw.sequencer.read_walker import ReadWalker
 from stillflow.hw.sequencer.store_walker import StoreWalker
@@ -154,7 +154,6 @@ class Accelerator(wiring.Component):
             dataflow.i_group.eq(reader.o_group),
             dataflow.i_entry_freed.eq(writer.o_freed),
             dataflow.i_residual.eq(reader.o_residual),
-            loads.i_entry_freed.eq(writer.o_freed),
         ]
 
         # Store.
@@ -185,11 +184,12 @@ class Accelerator(wiring.Component):
             writer.i_counters.eq(job.o_counters),
         ]
 
-        # Words on their way to the ofmap buffer: finished, or the largest of windows.
+        # Words on their way to the ofmap buffer: finished, or what became of windows.
         stored, words, late = dataflow.o_valid, dataflow.o_words.as_value(), joins | layer.table
         finished = Signal(len(words))
+        residual_en, residual_freed = stored, writer.o_freed
         if config.pools:
-            m.submodules.pool = pool = MaxPool(config)
+            m.submodules.pool = pool = Pool(config)
             pool.i_layer = layer
             m.d.comb += [
                 pool.i_begin.eq(job.o_begin),
@@ -198,7 +198,17 @@ class Accelerator(wiring.Component):
                 pool.i_finished.eq(finished),
             ]
             stored, words, late = pool.o_valid, pool.o_words, late & ~pool.o_pools
-        m.d.comb += [ofmap.i_valid.eq(stored), ofmap.i_words.eq(words), ofmap.i_late.eq(late)]
+            residual_en = pool.o_counts
+            residual_freed = Mux(pool.o_pools, residual_en, writer.o_freed)
+            m.d.comb += ofmap.i_pools.eq(pool.o_pools)
+        m.d.comb += [
+            ofmap.i_valid.eq(stored),
+            ofmap.i_words.eq(words),
+            ofmap.i_late.eq(late),
+            ofmap.i_residual_en.eq(residual_en),
+            loads.i_entry_freed.eq(residual_freed),
+            events.i_residual_read.eq(residual_en & joins),
+        ]
         if config.finisher:
             m.submodules.finisher = finisher = Finisher(config)
             finisher.i_layer = layer
@@ -229,7 +239,6 @@ class Accelerator(wiring.Component):
             events.i_kind.eq(reader.o_kind),
             events.i_mask.eq(reader.o_mask),
             events.i_array.eq(dataflow.o_events),
-            events.i_residual_read.eq(dataflow.o_valid & joins),
             events.i_ofmap_write.eq(ofmap.o_write),
             events.i_ofmap_spill.eq(writer.o_spill),
             events.i_layer_end.eq(job.o_layer_end),

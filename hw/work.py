@@ -14,7 +14,7 @@ class OnChip:
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """Max pooling of a layer's words on their way to the ofmap buffer; by default there is none.
+    """Pooling of a layer's words on their way to the ofmap buffer; by default there is none.
 
     A window is as large as the stride, or a pixel larger. The layer's pixels are then those that
     windows have, padding included: ``E`` and ``F`` of its work.
@@ -27,12 +27,15 @@ class Windows:
         Pixels before the layer's own: top, left.
     own : tuple[int, int]
         Rows and columns of the layer itself, which alone count.
+    means : bool
+        Whether windows give the mean of their words, not the largest.
     """
 
     size: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     pad: tuple[int, int] = (0, 0)
     own: tuple[int, int] = (0, 0)
+    means: bool = False
 
     @property
     def pools(self) -> bool:
@@ -42,6 +45,13 @@ class Windows:
     def along(self, axis: int, pixels: int) -> int:
         """Windows in so many pixels along an axis: 0 rows, 1 columns."""
         return (pixels - self.size[axis]) // self.stride[axis] + 1
+
+    def distance(self, columns: int) -> int:
+        """Fewest pixels from one window's last to another's, in tiles of so many columns."""
+        windows = self.along(1, columns)
+        gaps = [(self.size[0] - 1) * columns + self.size[1]]  # to the next tile's first window
+        gaps.append(self.stride[0] * columns - (windows - 1) * self.stride[1])  # ... next row's
+        return min([*gaps, *[self.stride[1]][: windows - 1]])
 
     def pixels(self, axis: int, windows: int) -> int:
         """Pixels of so many windows along an axis."""
@@ -80,7 +90,7 @@ class Work:
     joined : bool
         Whether the words are joined with those of a second tensor.
     pool : Windows
-        Max pooling of its words.
+        Pooling of its words.
     on_chip : OnChip
         What does not move between DRAM and chip.
     """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from stillflow.compiler.frontend.read import set_batch
-from stillflow.compiler.graph import ConvLayer, Network, pooling, requantised
+from stillflow.compiler.graph import ConvLayer, Network, finished, pooling, requantised
 from stillflow.sim.session import open_session
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -110,11 +110,15 @@ class Oracle:
             if isinstance(layer, ConvLayer) and layer.tolerance:
                 allowed[requantised(layer)] = layer.tolerance
             if layer.joined is not None:
-                allowed[layer.ofmap] = layer.joined.tolerance
+                allowed[finished(layer)] = layer.joined.tolerance
             elif layer.op == "maxpool" and layer.ifmap not in self._shapes:
                 # It was moved behind the quantisation: in the model it reads real values.
                 allowed[layer.ofmap] = allowed.get(layer.ifmap, 0)
-            elif (pooled := pooling(layer)) is not None and pooled.own not in self._shapes:
+            if (pooled := pooling(layer)) is None:
+                continue
+            if pooled.means:
+                allowed[layer.ofmap] = 1
+            elif pooled.own not in self._shapes:
                 allowed[layer.ofmap] = allowed.get(pooled.own, 0)  # so was this one
         for name, tensor in self.network.tensors.items():
             if (part := tensor.part) is not None:

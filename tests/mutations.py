@@ -299,7 +299,8 @@ ENDINGS = (
     _m("join, late entry", "hw/buffer/ofmap.py",
        "Mux(self.i_late, late_entry, entry)", "entry", f"{_JOINED} -k tiny and shortcut"),
     _m("join, cost of fills", "compiler/cost/counters.py",
-       "fills += elements", "fills += 1 + elements", f"{_JOINED} -k shortcut"),
+       "fills += unit_elements * pixels", "fills += 1 + unit_elements * pixels",
+       f"{_JOINED} -k shortcut"),
     _m("join, cost of room", "compiler/cost/load.py",
        "freed + ENTRY_DELAY", "freed", f"{_JOINED} -k normalisation"),
     _m("parts, addresses", "compiler/places.py",
@@ -321,21 +322,33 @@ LOCAL = (
 )  # fmt: skip
 
 _POOLED = "tests/integration/test_pooling.py -k"
-_MAX_POOL = "tests/hw/post/test_max_pool.py"
+_POOL = "tests/hw/post/test_pool.py"
 #: In pooling on the way to the ofmap buffer.
 POOLS = (
-    _m("pooling, padding", "hw/post/max_pool.py",
-       "row < layer.pool_top", "row <= layer.pool_top", _MAX_POOL),
-    _m("pooling, rows that do not exist", "hw/post/max_pool.py",
-       "last[Level.E] & (row >= layer.pool_rows)", "0", _MAX_POOL),
-    _m("pooling, shared rows", "hw/post/max_pool.py",
-       "Mux(ends, closed, across)", "across", _MAX_POOL),
+    _m("pooling, padding", "hw/post/pool.py",
+       "row < layer.pool_top", "row <= layer.pool_top", _POOL),
+    _m("pooling, rows that do not exist", "hw/post/pool.py",
+       "last[Level.E] & (row >= layer.pool_rows)", "0", _POOL),
+    _m("pooling, shared rows", "hw/post/pool.py",
+       "Mux(line.row_closes, closed.as_value(), across.as_value())", "across.as_value()", _POOL),
     _m("pooling, windows that touch", "hw/sequencer/pool_walk.py",
        "closes & (size == stride)", "closes", "tests/hw/sequencer/test_pool_walk.py"),
     _m("pooling, room", "hw/sequencer/ofmap_room.py",
        "self.i_completes & windows.o_closes", "self.i_completes", f"{_POOLED} tall"),
     _m("pooling, cost of its latency", "compiler/cost/compute.py",
-       "at + POOL_LATENCY + pixel * pace", "at + pixel * pace", f"{_POOLED} ws"),
+       "self.finish + POOL_LATENCY", "self.finish", f"{_POOLED} ws"),
+    _m("means, cost of their latency", "compiler/cost/compute.py",
+       "mean_latency(self.config) if pool.means", "1 if pool.means", f"{_POOLED} ws"),
+    _m("means, offset", "hw/post/mean.py",
+       ".as_signed() + layer.pool_offset", ".as_signed()", "tests/hw/post/test_mean.py"),
+    _m("means, sums", "hw/post/pool.py",
+       "Mux(adds, a + b,", "Mux(0, a + b,", _POOL),
+    _m("pooling, residuals in turn", "hw/buffer/ofmap.py",
+       "Mux(self.i_pools, turn, entry)", "entry", "tests/hw/buffer/test_ofmap.py -k turn"),
+    _m("pooling, residuals that count", "hw/post/pool.py",
+       "self.i_valid & (~self.o_pools | place.counts)", "self.i_valid", _POOL),
+    _m("pooling, cost of residuals' room", "compiler/cost/compute.py",
+       "pixel * pace - 1, pace", "pixel * pace, pace", f"{_POOLED} os-largest"),
     _m("pooling, steps of tiles", "hw/tiling.py",
        "rows * down, columns * right", "self.pe, self.pf", f"{_POOLED} nlr"),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stillflow.compiler.cost.pools import closings
+from stillflow.compiler.cost.pools import closings, own_pixels
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Runs, Visit, blocks_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
@@ -14,6 +14,7 @@ from stillflow.hw.timing import (
     POOL_LATENCY,
     finish_latency,
     hazard,
+    mean_latency,
     operand_delay,
     requant_latency,
     step_guard,
@@ -54,6 +55,7 @@ class Computer:
         self.latency += 3 * operand_delay(config)  # of ifmap memories, multipliers, psum memories
         self.hazard = hazard(config)
         self.ring = ring_depth(config, joins=mapping.work.joined)
+        state.pools = mapping.work.pool.pools
         #: Cycles in which the words are finished, after the requantiser.
         self.finish = finish_latency(config) if finishes else 0
         self.joined = 0  # filter blocks in a tile whose residuals were used
@@ -64,6 +66,7 @@ class Computer:
         self.run = 0  # of the filter stream, where the position is
         self.reread = self.keeps = False
         self.pixels = self.columns = self.image = 0  # of the tile; its columns; of an image
+        self.own = 0, 0  # rows and columns of the tile that are the layer's
         self.period = self.tail = 0  # cycles from step to step at best; of a step
         self.left = 0  # steps until one that completes psums, at least
         self.finished = False
@@ -133,15 +136,21 @@ class Computer:
         self.columns = f_last if visit.f_last else mapping.pf
         self.image = (e_last if visit.e_last else mapping.pe) * self.columns
         self.pixels = (n_last if visit.n_last else mapping.pn) * self.image
+        rows, columns = mapping.own_tiles
+        self.own = rows[visit.e], columns[visit.f]
 
     def _complete(self, at: int, first: int = 0) -> None:
         """Note that pixels of the tile come out from a cycle on, ``first`` of them before."""
         pool, pace, state = self.mapping.work.pool, self.config.pace, self.state
         if not pool.pools:
-            state.complete(at, pace, self.pixels)
+            state.complete(at + self.finish, pace, self.pixels)
             return
+        if self.mapping.work.joined:
+            for pixel, pixels in own_pixels(self.own, self.columns, first, self.pixels, self.image):
+                state.consume(at + pixel * pace - 1, pace, pixels)
+        at += self.finish + POOL_LATENCY + (mean_latency(self.config) if pool.means else 0)
         for pixel, step, windows in closings(pool, self.columns, first, self.pixels, self.image):
-            state.complete(at + POOL_LATENCY + pixel * pace, step * pace, windows)
+            state.complete(at + pixel * pace, step * pace, windows)
 
     def _arrival(self, lines: int) -> int:
         """Cycle of the last beat of the line before stream position ``lines``, which is there."""
@@ -188,7 +197,7 @@ class Computer:
         self._start(at, sum(counts), 1, 1, cycles)
         self.free_from = at + max(cycles, self.hazard)
         if final:
-            self._complete(at + 1 + self.latency + self.finish)
+            self._complete(at + 1 + self.latency)
         if closes and tile_last:
             state.tile_ends.append(at + cycles)
 

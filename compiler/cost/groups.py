@@ -158,7 +158,7 @@ class GroupComputer(Computer):
             if new and (begins or final):
                 self.parameters_from = last_line + self.swap_delay
         if final:
-            self._complete(last_line + self.latency + self.finish, self.before)
+            self._complete(last_line + self.latency, self.before)
         if closes and tile_last:
             state.tile_ends.append(self.free_from)
 

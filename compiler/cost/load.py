@@ -7,7 +7,7 @@ from stillflow.compiler.cost.beats import RESIDUAL, TABLE
 from stillflow.compiler.cost.memory import Memory
 from stillflow.compiler.cost.pieces import ifmap_pieces
 from stillflow.compiler.cost.requests import Requests
-from stillflow.compiler.cost.runs import ofmap_runs
+from stillflow.compiler.cost.runs import fields_of, ofmap_runs
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
@@ -113,10 +113,11 @@ class Loader(Requests):
     def _residuals(
         self, mapping: Mapping, d: Fields[str, int], visit: Visit, block: int, last: bool
     ) -> Iterator[None]:
-        """Emit a filter block's residuals, each when the ofmap of its entry was stored."""
+        """Emit a filter block's residuals, each when its entry may be filled."""
         config, state = self.config, self.state
         depth, most = join_depth(config), min(config.store_pixels, join_depth(config))
-        runs = list(ofmap_runs(mapping, d, visit, block, last=last, address=d["residual_address"]))
+        runs = list(ofmap_runs(mapping, d, visit, block, last=last, of="residual"))
+        stride = d[f"{fields_of(mapping, 'residual')}_stride_unit"]
         for index, (here, pixels, units) in enumerate(runs):
             self.at += 1
             while pixels:
@@ -124,14 +125,14 @@ class Loader(Requests):
                 self.claimed += chunk
                 pixels -= chunk
                 if self.claimed > depth:
-                    while state.entries < self.claimed - depth:
+                    while state.freed_residuals < self.claimed - depth:
                         yield
-                    freed = state.entry_at(self.claimed - depth - 1, loading=True)
+                    freed = state.residual_freed_at(self.claimed - depth - 1)
                     self.at = max(self.at, freed + ENTRY_DELAY)
                 self.at += 1
                 size = chunk * self.unit_bytes
                 for unit in range(units):
-                    address = here + unit * d["ofmap_stride_unit"]
+                    address = here + unit * stride
                     beats = -(-(address % config.axi_bytes + size) // config.axi_bytes)
                     ends = not pixels and unit == units - 1 and index == len(runs) - 1
                     while not self._accept(RESIDUAL, address, beats, ends):

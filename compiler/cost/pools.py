@@ -1,4 +1,4 @@
-"""When a tile's pixels complete the windows of max pooling."""
+"""When a tile's pixels complete the windows of a pooling, and which are the layer's own."""
 
 from collections.abc import Iterator
 
@@ -36,3 +36,28 @@ def closings(
         high = min(pool.along(1, columns), -(-(first + count - start) // step))
         if high > low:
             yield start + low * step - first, step, high - low
+
+
+def own_pixels(
+    own: tuple[int, int], columns: int, first: int, count: int, image: int
+) -> Iterator[tuple[int, int]]:
+    """Pixels of a tile that are the layer's, of some that follow each other.
+
+    Parameters
+    ----------
+    own : tuple[int, int]
+        Rows and columns of the tile that are the layer's, from the first on.
+    columns, first, count, image : int
+        As `closings`.
+
+    Yields
+    ------
+    int, int
+        A row's: number of the first one, counted from ``first``, and how many.
+    """
+    for row in range(first // columns, -(-(first + count) // columns)):
+        if row % (image // columns) < own[0]:
+            low = max(first, row * columns)
+            high = min(first + count, row * columns + own[1])
+            if high > low:
+                yield low - first, high - low

@@ -38,6 +38,10 @@ class State:
         self.entries = 0
         self._entries: list[tuple[int, int, int]] = []
         self._entry_now = [0, 0]
+        #: Pooling frees residuals of its own accord; else that is done with the ofmap's entries.
+        self.pools = False
+        self._residuals: list[tuple[int, int, int]] = []
+        self._residuals_freed = 0
 
     # -- filter stream ---------------------------------------------------------------------------
 
@@ -121,11 +125,29 @@ class State:
         self.entries += entries
         self.progress += 1
 
-    def entry_at(self, index: int, *, loading: bool = False) -> int:
-        """Cycle in which an entry was read; either side asks in rising order."""
-        runs, i = self._entries, self._entry_now[loading]
+    def entry_at(self, index: int) -> int:
+        """Cycle in which an entry was read; asked in rising order."""
+        return self._at(self._entries, index, 0)
+
+    def consume(self, first: int, pace: int, residuals: int) -> None:
+        """Note that residuals are used from cycle ``first`` on, where the layer pools."""
+        self._residuals.append((self._residuals_freed, first, pace))
+        self._residuals_freed += residuals
+        self.progress += 1
+
+    @property
+    def freed_residuals(self) -> int:
+        """Entries of residuals that are known to be free again."""
+        return self._residuals_freed if self.pools else self.entries
+
+    def residual_freed_at(self, index: int) -> int:
+        """Cycle in which an entry of residuals was free again; asked in rising order."""
+        return self._at(self._residuals if self.pools else self._entries, index, 1)
+
+    def _at(self, runs: list[tuple[int, int, int]], index: int, side: int) -> int:
+        i = self._entry_now[side]
         while i + 1 < len(runs) and runs[i + 1][0] <= index:
             i += 1
-        self._entry_now[loading] = i
+        self._entry_now[side] = i
         before, first, pace = runs[i]
         return first + (index - before) * pace

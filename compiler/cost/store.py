@@ -58,7 +58,7 @@ class Storer:
             blocks = blocks_of(mapping, visit)
             for block in range(blocks):
                 for here, pixels, units in ofmap_runs(
-                    mapping, d, visit, block, last=block == blocks - 1, address=d["ofmap_address"]
+                    mapping, d, visit, block, last=block == blocks - 1
                 ):
                     at += 1
                     left, start = pixels, here

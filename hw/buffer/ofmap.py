@@ -1,13 +1,13 @@
 """Ofmap buffer: a ring of words on their way to DRAM; half of it may hold residuals."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.residual import ResidualHalf
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.residual import join_depth
+from stillflow.hw.residual import join_depth, runs_of_own
 from stillflow.hw.signals import delayed
 from stillflow.hw.timing import finish_latency
 from stillflow.hw.unit import unit
@@ -23,8 +23,9 @@ class OfmapBuffer(wiring.Component):
 
     Where a layer finishes its words (``i_late``), what is written is ``i_finished``, so many cycles
     after the vector as `finish_latency` says. Where it joins them, the ring is the lower half
-    (``i_ring`` is smaller), and the upper half shows the residuals of a vector's entry in
-    ``o_residuals``, one cycle after the vector; they hold.
+    (``i_ring`` is smaller), and the upper half shows a vector's residuals in ``o_residuals``, one
+    cycle after ``i_residual_en``; they hold. These are those of the vector's entry, or where the
+    layer pools (``i_pools``) the next ones in turn.
 
     Parameters
     ----------
@@ -35,12 +36,14 @@ class OfmapBuffer(wiring.Component):
     -------
     i_clear : ``In(1)``
         Begin anew at entry 0.
-    i_ring, i_late, i_joins
+    i_ring, i_late, i_joins, i_pools
         Of the layer.
     i_columns : ``In(count_bits)``
         Vectors of a strip's row.
     i_valid, i_words, i_column_last, i_strip_last
         The next vector; whether it is the last of its column, of its strip.
+    i_residual_en : ``In(1)``
+        A vector comes that is joined; without pooling it is that of ``i_valid``.
     i_finished, o_residuals
         To and from what finishes the words.
     i_fill, i_fill_element, i_fill_mask, i_fill_data
@@ -56,11 +59,13 @@ class OfmapBuffer(wiring.Component):
     i_ring: Signal
     i_late: Signal
     i_joins: Signal
+    i_pools: Signal
     i_columns: Signal
     i_valid: Signal
     i_words: Signal
     i_column_last: Signal
     i_strip_last: Signal
+    i_residual_en: Signal
     i_finished: Signal
     o_residuals: Signal
     i_fill: Signal
@@ -82,11 +87,13 @@ class OfmapBuffer(wiring.Component):
                 "i_ring": In(range(config.psum_depth + 1)),
                 "i_late": In(1),
                 "i_joins": In(1),
+                "i_pools": In(1),
                 "i_columns": In(config.count_bits),
                 "i_valid": In(1),
                 "i_words": In(self.width),
                 "i_column_last": In(1),
                 "i_strip_last": In(1),
+                "i_residual_en": In(1),
                 "i_finished": In(self.width),
                 "o_residuals": Out(self.width),
                 "i_fill": In(1),
@@ -196,8 +203,22 @@ class OfmapBuffer(wiring.Component):
             upper.i_fill_element.eq(self.i_fill_element),
             upper.i_fill_mask.eq(self.i_fill_mask),
             upper.i_fill_data.eq(self.i_fill_data),
-            upper.i_read_en.eq(Mux(self.i_joins, self.i_valid, self.i_read_en & read_upper)),
-            upper.i_read_entry.eq(Mux(self.i_joins, entry, self.i_read_entry - half)),
+            upper.i_read_en.eq(Mux(self.i_joins, self.i_residual_en, self.i_read_en & read_upper)),
+            upper.i_read_entry.eq(
+                Mux(self.i_joins, self._residual(m, entry), self.i_read_entry - half)
+            ),
             self.o_residuals.eq(upper.o_vector),
             self.o_vector.eq(Mux(shows_upper, upper.o_vector, lower.o_read_data)),
         ]
+
+    def _residual(self, m: Module, entry: Signal) -> Value:
+        """Give the entry of a vector's residuals."""
+        if not runs_of_own(self.config):
+            return entry
+        half = join_depth(self.config)
+        turn = Signal(range(half))
+        with m.If(self.i_residual_en):
+            m.d.sync += turn.eq(Mux(turn == half - 1, 0, turn + 1))
+        with m.If(self.i_clear):
+            m.d.sync += turn.eq(0)
+        return Mux(self.i_pools, turn, entry)

@@ -82,7 +82,6 @@ class DescriptorRegister(wiring.Component):
             m.d.comb += [self.o_layer.join.eq(Join.NONE), self.o_layer.table.eq(0)]
 
         layer, join, table = self.o_layer, registers["join"], registers["table"]
-        # A layer that pools brings fewer vectors than it has pixels: it may not join others.
         can_pool = Const(self.config.pools, 1) & (layer.pool_s != 0)
         plain = (layer.pool_r == 0) & (layer.pool_s == 0)
         m.d.comb += [
@@ -98,7 +97,7 @@ class DescriptorRegister(wiring.Component):
                     <= Mux(join != Join.NONE, join_depth(self.config), self.config.psum_depth)
                 )
                 & (layer.slots != 0)
-                & (plain | (can_pool & (join == Join.NONE) & ~layer.depthwise))
+                & (plain | (can_pool & ~layer.depthwise))
                 & (Const(self.config.finisher, 1) | ((join == Join.NONE) & ~table))
             ),
         ]

@@ -1,5 +1,7 @@
 """Runs of the ofmap in bursts' worth of pixels, for each channel block, as entries come free."""
 
+from typing import Literal
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -63,6 +65,8 @@ class OfmapChunks(wiring.Component):
         Of a chunk, at most.
     entries : int
         That may be claimed when a layer begins.
+    of : str
+        ``ofmap`` or ``residual``: see `OfmapRuns`.
     waits : bool
         Whether it waits for ``i_block`` at the start of a layer and behind every filter block of
         a tile.
@@ -92,12 +96,14 @@ class OfmapChunks(wiring.Component):
     o_done: Signal
 
     def __init__(
-        self, config: AcceleratorConfig, *, pixels: int, entries: int, waits: bool
-    ) -> None:
+        self, config: AcceleratorConfig, *, pixels: int, entries: int, waits: bool,
+        of: Literal["ofmap", "residual"] = "ofmap",
+    ) -> None:  # fmt: skip
         self.config = config
         self.pixels = pixels
         self.entries = entries
         self.waits = waits
+        self.of: Literal["ofmap", "residual"] = of
         entries_shape = range(config.psum_depth + 1)
         super().__init__(
             {
@@ -118,7 +124,7 @@ class OfmapChunks(wiring.Component):
         config, chunk = self.config, self.o_chunk
 
         step = Signal()
-        m.submodules.runs = runs = OfmapRuns(config)
+        m.submodules.runs = runs = OfmapRuns(config, self.of)
         runs.i_layer = self.i_layer
         m.d.comb += [
             runs.i_begin.eq(self.i_begin),
@@ -126,6 +132,7 @@ class OfmapChunks(wiring.Component):
             runs.i_step.eq(step),
         ]
 
+        stride = getattr(self.i_layer, f"{self.of}_stride_unit")
         state = Signal(State)
         left, pixels = signals("left pixels", config.count_bits)
         here, unit_address = signals("here unit_address", config.address_bits)
@@ -174,7 +181,7 @@ class OfmapChunks(wiring.Component):
                     m.d.sync += [
                         unit.eq(unit + 1),
                         unit_last.eq(unit + 2 == runs.o_units),
-                        unit_address.eq(unit_address + self.i_layer.ofmap_stride_unit),
+                        unit_address.eq(unit_address + stride),
                     ]
                     with m.If(unit_last):
                         m.d.sync += [

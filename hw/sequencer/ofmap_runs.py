@@ -1,5 +1,7 @@
 """Contiguous runs of the ofmap in DRAM, in the order in which they are computed."""
 
+from typing import Literal
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
@@ -25,7 +27,7 @@ class Level(enum.IntEnum):
 
 
 class OfmapRuns(wiring.Component):
-    """Walks the runs of a layer, of the ofmap or of a tensor that lies like it.
+    """Walks the runs of a layer's ofmap, or of its residuals.
 
     A run is so many pixels of the ofmap buffer and goes to as many channel blocks, a plane apart.
 
@@ -33,6 +35,8 @@ class OfmapRuns(wiring.Component):
     ----------
     config : AcceleratorConfig
         Channel blocks.
+    of : str
+        ``ofmap``, or ``residual`` for runs of the descriptor's own fields of that name.
 
     Members
     -------
@@ -58,8 +62,11 @@ class OfmapRuns(wiring.Component):
     o_block_last: Signal
     o_done: Signal
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(
+        self, config: AcceleratorConfig, of: Literal["ofmap", "residual"] = "ofmap"
+    ) -> None:
         self.config = config
+        self.of = of
         super().__init__(
             {
                 "i_begin": In(1),
@@ -79,6 +86,12 @@ class OfmapRuns(wiring.Component):
         m = Module()
         config, layer = self.config, self.i_layer
 
+        def stride(name: str) -> Signal:
+            return getattr(layer, f"{self.of}_stride_{name}")
+
+        def count(name: str) -> Signal:
+            return getattr(layer, name if self.of == "ofmap" else f"{self.of}_{name}")
+
         m.submodules.nest = nest = LoopNest(len(Level), config.count_bits)
         last, coming = nest.o_last, nest.o_coming
         counts = loop_counts(Level, layer, coming)
@@ -92,18 +105,18 @@ class OfmapRuns(wiring.Component):
             counts[Level.RUN] = Choice(coming_block, layer.runs_last, layer.runs)
             counts[Level.IMAGE] = Choice(coming[Level.E], layer.strips_last, layer.strips)
         else:
-            counts[Level.RUN] = Choice(coming[Level.E], layer.runs_last, layer.runs)
+            counts[Level.RUN] = Choice(coming[Level.E], count("runs_last"), count("runs"))
             counts[Level.IMAGE] = Choice(coming[Level.N], layer.pn_last, layer.pn)
         strides = {
-            Level.RUN: layer.ofmap_stride_run,
-            Level.IMAGE: layer.ofmap_stride_n,
-            Level.MB: layer.ofmap_stride_mb,
-            Level.M_INNER: layer.ofmap_stride_m,
-            Level.F: layer.ofmap_stride_ft,
-            Level.E: layer.ofmap_stride_et,
-            Level.N: layer.ofmap_stride_nt,
-            Level.M_OUTER: layer.ofmap_stride_m,
-            Level.G: layer.ofmap_stride_g,
+            Level.RUN: stride("run"),
+            Level.IMAGE: stride("n"),
+            Level.MB: stride("mb"),
+            Level.M_INNER: stride("m"),
+            Level.F: stride("ft"),
+            Level.E: stride("et"),
+            Level.N: stride("nt"),
+            Level.M_OUTER: stride("m"),
+            Level.G: stride("g"),
         }
         m.submodules.place = place = NestAddress((True,) * len(Level), config.address_bits)
         drive_counts(m, nest, counts, settled=True)
@@ -119,8 +132,8 @@ class OfmapRuns(wiring.Component):
             self.o_pixels.eq(
                 Mux(
                     last[Level.E],
-                    Mux(last[Level.F], layer.run_pixels_ef, layer.run_pixels_e),
-                    Mux(last[Level.F], layer.run_pixels_f, layer.run_pixels),
+                    Mux(last[Level.F], count("run_pixels_ef"), count("run_pixels_e")),
+                    Mux(last[Level.F], count("run_pixels_f"), count("run_pixels")),
                 )
             ),
             self.o_units.eq(Mux(partial, layer.units_last, layer.units)),

@@ -67,7 +67,7 @@ class ReadWalker(wiring.Component):
     i_tile_freed : ``In(1)``
         A slot of the ifmap buffer is free again.
     i_entry_freed : ``In(1)``
-        An entry of the ofmap buffer is free again.
+        An entry of the residuals may be filled again.
     o_segment : ``Out(stream.Signature(Segment))``
     o_done : ``Out(1)``
         Nothing is left to emit.

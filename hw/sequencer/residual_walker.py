@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.layer_port import Layer, LayerDescriptor
-from stillflow.hw.residual import Join, join_depth
+from stillflow.hw.residual import Join, join_depth, runs_of_own
 from stillflow.hw.sequencer.ofmap_chunks import OfmapChunks
 from stillflow.hw.words import Segment, SegmentKind, residual_unit_bit
 
@@ -14,9 +14,11 @@ from stillflow.hw.words import Segment, SegmentKind, residual_unit_bit
 class ResidualWalker(wiring.Component):
     """Emits the read segments of one filter block's residuals in a tile, when it is told to.
 
-    The residual tensor lies as the ofmap does, so its runs are those that the store walker will
-    write, and a vector's residuals get the ring entry that its words will get: they are read when
-    that entry was stored. A segment for every channel block of every burst's worth of pixels.
+    A segment for every channel block of every burst's worth of pixels. The residual tensor lies as
+    the ofmap does, so its runs are those that the store walker will write, and a vector's residuals
+    get the ring entry that its words will get: they are read when that entry was stored. Where an
+    accelerator may pool what it joined, runs are the residuals' own (`runs_of_own`), and a layer
+    that does so takes their entries in turn.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ class ResidualWalker(wiring.Component):
     i_block : ``In(1)``
         Emit the next filter block's; only with ``o_done``.
     i_entry_freed : ``In(1)``
-        An entry of the ofmap buffer is free again.
+        An entry may be filled again.
     o_segment : ``Out(stream.Signature(Segment))``
     o_done : ``Out(1)``
         The block's segments are emitted.
@@ -63,8 +65,9 @@ class ResidualWalker(wiring.Component):
         m = Module()
 
         m.submodules.chunks = chunks = OfmapChunks(
-            self.config, pixels=self.chunk_pixels, entries=self.depth, waits=True
-        )
+            self.config, pixels=self.chunk_pixels, entries=self.depth, waits=True,
+            of="residual" if runs_of_own(self.config) else "ofmap",
+        )  # fmt: skip
         chunks.i_layer = self.i_layer
         m.d.comb += [
             chunks.i_begin.eq(self.i_begin & (self.i_layer.join != Join.NONE)),

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from stillflow.compiler.endings import Joined, Pooled, Table
 from stillflow.compiler.graph import ConvLayer, Layer, Tensor, clip_range
+from stillflow.compiler.mapper import MappingError, choose_mapping
+from stillflow.compiler.work import plan_layer
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer import PoolShape
 from stillflow.hw.residual import TABLE_BITS, encode_join
+from stillflow.hw.tensor import blocked
+from stillflow.hw.work import Windows
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -90,18 +94,71 @@ def _windows(draw: st.DrawFn, extent: int) -> tuple[int, int, int, int]:
 
 
 @st.composite
+def _mean_windows(draw: st.DrawFn, extent: int, *, whole: bool) -> tuple[int, int]:
+    """Draw size and stride of windows without padding along an axis, the largest if ``whole``."""
+    most = min(16, extent)
+    size = most if whole else draw(st.integers(2, most))
+    return size, size - draw(st.integers(0, 1))
+
+
+@st.composite
 def pooled(
-    draw: st.DrawFn, layer: Layer, target: Tensor, config: AcceleratorConfig
+    draw: st.DrawFn, layer: Layer, source: Tensor, target: Tensor, config: AcceleratorConfig
 ) -> tuple[Layer, Tensor, list[Tensor]]:
     """Let a layer pool its words, if it may. Gives the layer, its ofmap and new tensors."""
-    may = config.pools and isinstance(layer, ConvLayer) and layer.joined is None
-    if not (may and isinstance(layer, ConvLayer) and draw(st.booleans())):
+    if not (config.pools and isinstance(layer, ConvLayer) and draw(st.booleans())):
         return layer, target, []
+    pooled, ofmap = draw(_pooled(target, config, joined=layer.joined is not None))
+    fused = replace(layer, ofmap=ofmap.name, pooled=pooled)
+    ifmap = blocked(*source.shape, block=config.channel_block, element_bytes=config.act_bytes)
+    try:
+        choose_mapping(plan_layer(fused, ifmap, config), config)
+    except MappingError:  # a window is too large for the buffers
+        return layer, target, []
+    return fused, ofmap, [target]
+
+
+@st.composite
+def _pooled(
+    draw: st.DrawFn, target: Tensor, config: AcceleratorConfig, *, joined: bool
+) -> tuple[Pooled, Tensor]:
+    """Draw a pooling of words and its ofmap."""
     N, C, H, W = target.shape
+    if min(H, W) >= 2 and draw(st.booleans()):
+        mean = draw(_means(target, config))
+        if mean is not None:
+            return mean
     (R, down, top, bottom), (S, right, left, last) = draw(_windows(H)), draw(_windows(W))
+    if joined:  # residuals are read from the first pixel on
+        top = left = 0
+        bottom, last = max(bottom, R - H), max(last, S - W)
     shape = PoolShape(
         N=N, C=C, H=H, W=W, R=R, S=S, stride=(down, right), pad=(top, left, bottom, last)
     )
     ofmap = replace(target, name=f"{target.name}:pooled", shape=(N, C, shape.E, shape.F))
-    fused = replace(layer, ofmap=ofmap.name, pooled=Pooled(own=target.name, shape=shape))
-    return fused, ofmap, [target]
+    return Pooled(own=target.name, shape=shape), ofmap
+
+
+@st.composite
+def _means(
+    draw: st.DrawFn, target: Tensor, config: AcceleratorConfig
+) -> tuple[Pooled, Tensor] | None:
+    """Draw means of windows, if these are far enough from each other."""
+    N, C, H, W = target.shape
+    whole = draw(st.booleans())
+    (R, down), (S, right) = (draw(_mean_windows(size, whole=whole)) for size in (H, W))
+    shape = PoolShape(N=N, C=C, H=H, W=W, R=R, S=S, stride=(down, right))
+    windows = Windows(size=(R, S), stride=(down, right))
+    columns = [windows.pixels(1, count + 1) for count in range(shape.F)]
+    if min(map(windows.distance, columns)) * config.pace < config.m_block:
+        return None
+    like = draw(_words(f"{target.name}:pooled", target, fixed=False))
+    ofmap = replace(like, shape=(N, C, shape.E, shape.F))
+    low, high = clip_range(ofmap.dtype)
+    bounds = sorted(draw(st.tuples(st.integers(low, high), st.integers(low, high))))
+    real = draw(st.floats(0.25, 2)) / (R * S)
+    pooled = Pooled(
+        own=target.name, shape=shape, scale=float(np.float32(real)), act_min=bounds[0],
+        act_max=bounds[1],
+    )  # fmt: skip
+    return pooled, ofmap

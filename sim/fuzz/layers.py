@@ -236,7 +236,7 @@ def cases(draw: Draw, config: AcceleratorConfig, aim: Aim) -> Case:
         if work_of(layer.shape, config) > MOST_WORK and layers:
             break
         layer, made = draw(ended(layer, target, tensors, config))
-        layer, target, own = draw(pooled(layer, target, config))
+        layer, target, own = draw(pooled(layer, tensors[-1], target, config))
         hidden += [*made, *own]
         layers.append(layer)
         tensors.append(target)

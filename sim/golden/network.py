@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from stillflow.compiler.endings import Pooled
 from stillflow.compiler.graph import (
     ConvLayer,
     Layer,
@@ -12,6 +13,7 @@ from stillflow.compiler.graph import (
     Part,
     Tensor,
     clip_range,
+    finished,
     pooling,
     read_tensors,
     requantised,
@@ -88,14 +90,31 @@ def finish_layer(
         words[after] = look_up(layer.table, words[layer.table.index])
         _check_tensor(tensors[after], words[after])
     if (joined := layer.joined) is not None:
-        words[layer.ofmap] = join(
+        after = finished(layer)
+        words[after] = join(
             joined, words[joined.own], words[joined.residual], tensors[joined.own],
-            tensors[joined.residual], tensors[layer.ofmap],
+            tensors[joined.residual], tensors[after],
         )  # fmt: skip
-        _check_tensor(tensors[layer.ofmap], words[layer.ofmap])
+        _check_tensor(tensors[after], words[after])
     if (pooled := pooling(layer)) is not None:
-        words[layer.ofmap] = max_pool(words[pooled.own], pooled.shape)
+        words[layer.ofmap] = _pool(
+            pooled, words[pooled.own], tensors[pooled.own], tensors[layer.ofmap]
+        )
         _check_tensor(tensors[layer.ofmap], words[layer.ofmap])
+
+
+def _pool(
+    pooled: Pooled, own: NDArray[np.integer], own_tensor: Tensor, ofmap_tensor: Tensor
+) -> NDArray[np.integer]:
+    """Take the largest words of windows, or their means."""
+    if pooled.scale is None:
+        return max_pool(own, pooled.shape)
+    words = average_pool(
+        own, pooled.shape, pooled.scale, own_tensor.zero_point, ofmap_tensor.zero_point,
+        ofmap_tensor.dtype,
+    )  # fmt: skip
+    low, high = clip_range(ofmap_tensor.dtype)
+    return words.clip(max(low, pooled.act_min), min(high, pooled.act_max))
 
 
 def run_network(

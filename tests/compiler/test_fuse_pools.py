@@ -18,6 +18,7 @@ from stillflow.sim.golden.network import run_network
 from tests.networks import port
 
 CONFIG = replace(TINY, pool_windows=16)
+QUICK = replace(CONFIG, cols=8, requant_lanes=8, glb_kib=64)  # a vector of words in every cycle
 ADD = Joined(
     op="add", own="sum", residual="other", own_scale=1, residual_scale=1, shift=0, act_min=-128,
     act_max=127,
@@ -100,17 +101,41 @@ def test_pooling_is_part_of_the_pass_before_it(window, monkeypatch):
 @pytest.mark.parametrize(
     ("network", "why"),
     [
-        (network_of(windows(), op="avgpool"), "its mean is requantised"),
+        (network_of(windows(), op="avgpool"), "means come too fast for a lane"),
+        (network_of(windows(R=8, S=8, stride=(8, 8), pad=(1, 0, 0, 0)), op="avgpool"), "padding"),
         (network_of(windows(R=3, S=3, stride=(1, 1))), "three windows are open at a time"),
         (network_of(windows(stride=(3, 3))), "pixels between the windows"),
         (network_of(windows(R=1, stride=(1, 2))), "one row"),
         (network_of(windows(dilation=(2, 2))), "dilated"),
-        (network_of(windows(), joined=ADD), "residuals are of pixels"),
+        (network_of(windows(pad=(1, 0, 0, 0)), joined=ADD), "residuals from the first pixel on"),
         (network_of(windows(), readers=2), "another reader"),
     ],
 )
 def test_other_pooling_is_a_pass_of_its_own(network, why):
-    assert "pool" in names(network), why
+    assert "pool" in names(network, QUICK), why
+
+
+@pytest.mark.parametrize("op", ["maxpool", "avgpool"])
+@pytest.mark.parametrize(
+    "window", [windows(R=13, S=11, stride=(1, 1)), windows(R=5, S=5, stride=(5, 5))]
+)
+def test_sums_are_pooled_in_the_pass_that_makes_them(op, window):
+    network = network_of(window, op=op, joined=ADD)
+    (layer,) = fuse_pools(network, QUICK, CYCLES).layers
+    assert isinstance(layer, ConvLayer)
+    assert layer.joined is not None
+    assert layer.pooled is not None
+    assert layer.pooled.means == (op == "avgpool")
+    program = compile_network(network, QUICK)
+    assert {"input", "other", "output"} == set(program.addresses)
+    draws = np.random.default_rng(1)
+    words = {
+        name: draws.integers(-128, 127, network.tensors[name].shape).astype(np.int8)
+        for name in ("input", "other")
+    }
+    fused, apart = (run_network(n, words) for n in (program.network, network))
+    assert set(fused) == set(apart)
+    assert all(np.array_equal(fused[name], apart[name]) for name in apart)
 
 
 def test_a_graph_output_is_stored():

@@ -24,7 +24,7 @@ from stillflow.hw.control.csr_block import CsrBlock
 from stillflow.hw.dma.reader import Reader
 from stillflow.hw.dma.writer import Writer
 from stillflow.hw.post.finish import Finisher
-from stillflow.hw.post.max_pool import MaxPool
+from stillflow.hw.post.pool import Pool
 from stillflow.hw.post.post import PostProcessor
 from stillflow.hw.sequencer.block_walker import BlockWalker
 from stillflow.hw.sequencer.chunk_walker import ChunkWalker
@@ -105,7 +105,7 @@ _ALWAYS = {
     "requantiser": BlockBench(PostProcessor, "words_are_the_golden_models"),
     "control": BlockBench(CsrBlock, "registers_keep_their_bits"),
 }
-_POOLS = {"max_pool": BlockBench(MaxPool, "windows_have_their_largest_words")}
+_POOLS = {"pool": BlockBench(Pool, "windows_are_pooled")}
 
 
 def block_benches(config: AcceleratorConfig) -> dict[str, BlockBench]:

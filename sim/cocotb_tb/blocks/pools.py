@@ -1,4 +1,4 @@
-"""Max pooling on the way to the ofmap buffer, against the golden model."""
+"""Pooling on the way to the ofmap buffer, against the golden model."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ import numpy as np
 
 from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.layer import PoolShape
-from stillflow.hw.timing import POOL_LATENCY
+from stillflow.hw.scale import encode_scale
+from stillflow.hw.timing import POOL_LATENCY, mean_latency
 from stillflow.sim.cocotb_tb.blocks.dut import Dut
-from stillflow.sim.golden.pool import max_pool
+from stillflow.sim.golden.pool import average_pool, max_pool
 
 TIMEOUT: dict[str, Any] = {"timeout_time": 8, "timeout_unit": "ms"}
 LAYERS = 6
@@ -18,9 +19,12 @@ SETTLE = 3  # cycles from a descriptor until the counts of its loops are known
 ONES = ("g_count", "m_count", "n_count", "e_count", "f_count", "mb_count", "mb_count_last")
 
 
-def _axis(dut: Dut) -> tuple[int, int, int, int, int]:
+def _axis(dut: Dut, means: bool) -> tuple[int, int, int, int, int]:
     """Draw size and stride of windows, padding before, pixels, and padding behind."""
     size = dut.random.randint(2, 4)
+    if means:
+        pixels = dut.random.randint(size, max(size, dut.config.pool_windows))
+        return size, size - dut.random.randint(0, 1), 0, pixels, 0
     stride, before = size - dut.random.randint(0, 1), dut.random.randrange(size)
     pixels = dut.random.randint(1, 1 + dut.config.pool_windows * stride // 2)
     least = max(0, size - pixels - before)
@@ -28,14 +32,18 @@ def _axis(dut: Dut) -> tuple[int, int, int, int, int]:
 
 
 @cocotb.test(**TIMEOUT)
-async def windows_have_their_largest_words(handle: Any) -> None:
-    """Images of one tile, with padding or pixels that no window takes, vectors at any time."""
+async def windows_are_pooled(handle: Any) -> None:
+    """Images of one tile, with padding or pixels that no window takes, vectors at any time.
+
+    Means have no padding, and vectors that are as far apart as their windows must be.
+    """
     dut = await Dut.start(handle)
     config = dut.config
     lanes, act = config.m_block, f"int{config.act_bits}"
     info = np.iinfo(act)
     for _ in range(LAYERS):
-        (R, down, top, H, bottom), (S, right, left, W, last) = _axis(dut), _axis(dut)
+        means = dut.coin(0.5)
+        (R, down, top, H, bottom), (S, right, left, W, last) = _axis(dut, means), _axis(dut, means)
         shape = PoolShape(
             N=2, C=lanes, H=H, W=W, R=R, S=S, stride=(down, right), pad=(top, left, bottom, last)
         )
@@ -49,6 +57,16 @@ async def windows_have_their_largest_words(handle: Any) -> None:
         }  # fmt: skip
         words = dut.rng.integers(info.min, info.max, (2, lanes, H, W), endpoint=True).astype(act)
         golden = max_pool(words, shape)
+        if means:
+            before, after = dut.word(config.act_bits), dut.word(config.act_bits)
+            scale = float(np.float32(dut.random.uniform(0.5, 2) / (R * S)))
+            golden = average_pool(words, shape, scale, before, after, act)
+            significand, shift = encode_scale(scale)
+            fields |= {
+                "pool_mean": 1, "pool_significand": significand, "pool_shift": shift,
+                "pool_offset": -R * S * before, "pool_zero_point": after,
+                "pool_min": int(info.min), "pool_max": int(info.max),
+            }  # fmt: skip
         # What does not count may be anything.
         size = (2, lanes, top + H + bottom + R, left + W + last + S)
         padded = dut.rng.integers(info.min, info.max, size, endpoint=True).astype(act)
@@ -63,10 +81,12 @@ async def windows_have_their_largest_words(handle: Any) -> None:
         dut.set(i_begin=0)
         await dut.tick()
         found: list[list[int]] = []
-        rest = POOL_LATENCY + 1
+        rest = POOL_LATENCY + 1 + (mean_latency(config) if means else 0)
+        wait = 0
         while rest:
-            comes = bool(coming) and dut.coin(0.7)
+            comes = bool(coming) and wait <= 0 and dut.coin(0.7)
             rest -= not coming
+            wait = lanes - 1 if means and comes else wait - 1
             dut.set(i_valid=comes, i_words=coming.pop(0) if comes else [dut.word(8)] * lanes)
             await dut.settle()
             if dut.get("o_valid"):

@@ -27,7 +27,7 @@ from stillflow.sim.cocotb_tb.blocks.movers import (
     runs_become_bytes_in_memory,
     segments_become_beats_in_order,
 )
-from stillflow.sim.cocotb_tb.blocks.pools import windows_have_their_largest_words
+from stillflow.sim.cocotb_tb.blocks.pools import windows_are_pooled
 from stillflow.sim.cocotb_tb.blocks.rows import (
     array_shares_rows_and_diagonals,
     parameters_come_back_by_filter,
@@ -66,6 +66,6 @@ __all__ = [
     "segments_become_beats_in_order",
     "strips_come_back_as_rows",
     "vectors_come_from_any_element",
-    "windows_have_their_largest_words",
+    "windows_are_pooled",
     "words_are_the_golden_models",
 ]

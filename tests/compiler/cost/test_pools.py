@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillflow.compiler.cost.pools import closings
+from stillflow.compiler.cost.pools import closings, own_pixels
 from stillflow.hw.work import Windows
 
 
@@ -33,3 +33,25 @@ def test_every_window_closes_once_at_its_last_pixel(size, overlaps, windows, ima
             assert pixel + (times - 1) * step < count
             found += [first + pixel + i * step for i in range(times)]
     assert found == last
+
+
+@given(
+    tile=st.tuples(st.integers(1, 7), st.integers(1, 7)), less=st.tuples(*[st.integers(0, 6)] * 2),
+    images=st.integers(1, 3), cut=st.integers(1, 40),
+)  # fmt: skip
+def test_every_pixel_of_the_layer_is_found_once(tile, less, images, cut):
+    rows, columns = tile
+    own = max(1, rows - less[0]), max(1, columns - less[1])
+    image = rows * columns
+    expected = [
+        n * image + e * columns + f
+        for n, e, f in product(range(images), range(own[0]), range(own[1]))
+    ]
+    found = []
+    for first in range(0, images * image, cut):
+        count = min(cut, images * image - first)
+        for pixel, pixels in own_pixels(own, columns, first, count, image):
+            assert pixel >= 0
+            assert 1 <= pixels <= count - pixel
+            found += range(first + pixel, first + pixel + pixels)
+    assert found == expected

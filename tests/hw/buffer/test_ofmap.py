@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,3 +117,37 @@ def test_words_of_a_layer_do_not_come_again_in_one_that_finishes_them():
         assert (ctx.get(dut.o_write), ctx.get(dut.o_ready)) == (1, 1)
 
     bench.run(dut, drive)
+
+
+def test_residuals_come_in_turn_where_the_layer_pools():
+    """Not those of the entry that a vector gets: a window takes one, its pixels have more."""
+    config = replace(CONFIGS[0], pool_windows=4)
+    dut, depth = OfmapBuffer(config), join_depth(config)
+    pixels = config.beat_pixels
+
+    async def drive(ctx):
+        ctx.set(dut.i_ring, depth)
+        ctx.set(dut.i_joins, 1)
+        ctx.set(dut.i_pools, 1)
+        ctx.set(dut.i_clear, 1)
+        await ctx.tick()
+        ctx.set(dut.i_clear, 0)
+        filled = [(7 * number + 1) % (1 << dut.width) for number in range(depth)]
+        ctx.set(dut.i_fill, 1)
+        for first in range(0, depth, pixels):
+            beat = sum(filled[first + i] << (i * dut.width) for i in range(pixels))
+            ctx.set(dut.i_fill_element, first * config.channel_block)
+            ctx.set(dut.i_fill_mask, -1)
+            ctx.set(dut.i_fill_data, beat)
+            await ctx.tick()
+        ctx.set(dut.i_fill, 0)
+        for number in range(2 * depth + 3):
+            ctx.set(dut.i_residual_en, 1)
+            await ctx.tick()
+            assert ctx.get(dut.o_residuals) == filled[number % depth]
+            ctx.set(dut.i_residual_en, 0)
+            ctx.set(dut.i_valid, number % 3 == 0)  # windows take entries of their own
+            await ctx.tick()
+            ctx.set(dut.i_valid, 0)
+
+    bench.run(dut, drive, cycles=5_000)
