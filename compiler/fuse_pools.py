@@ -1,5 +1,6 @@
 """Pooling in the pass of the layer before, where the accelerator can and it pays."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from stillflow.compiler.endings import Pooled
@@ -8,7 +9,9 @@ from stillflow.compiler.graph import (
     ConvLayer,
     Layer,
     Network,
+    Part,
     PoolLayer,
+    Tensor,
     clip_range,
     read_tensors,
 )
@@ -42,29 +45,65 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
     if not config.pools:
         return network
     layouts = choose_layouts(network, config)
-    layers = list(network.layers)
+    layers, tensors = list(network.layers), dict(network.tensors)
     for pool in network.layers:
         if not isinstance(pool, PoolLayer) or not _may_be_fused(pool):
             continue
-        index = _maker(network, layers, pool)
-        if index is None:
-            continue
-        before = layers[index]
-        assert isinstance(before, ConvLayer)
-        if before.joined is not None and max(pool.shape.pad[:2]) > 0:
-            continue  # residuals are read from the first pixel on
-        means = pool.op == "avgpool"
-        fused = replace(
-            before, ofmap=pool.ofmap, fused=(*before.fused, pool.name),
-            pooled=Pooled(
-                own=pool.ifmap, shape=_disjoint(pool.shape), scale=pool.scale if means else None,
-                act_min=pool.act_min, act_max=pool.act_max,
-            ),
-        )  # fmt: skip
-        if _pays((before, pool), fused, layouts, config, objective):
-            layers[index] = fused
+        pieces, parts = _pieces(network, pool)
+        made: dict[int, ConvLayer] = {}
+        for piece in pieces:
+            index = _maker(network, layers, pool, piece.ifmap)
+            before = layers[index] if index is not None else None
+            if index is not None and isinstance(before, ConvLayer):
+                fused = _fused(before, piece)
+                made |= {} if fused is None else {index: fused}
+        apart = [*(layers[index] for index in made), pool]
+        if len(made) == len(pieces) and _pays(
+            apart, list(made.values()), layouts, config, objective
+        ):
+            for index, layer in made.items():
+                layers[index] = layer
             layers.remove(pool)
-    return replace(network, layers=tuple(layers))
+            tensors |= parts
+    return replace(network, layers=tuple(layers), tensors=tensors)
+
+
+def _pieces(network: Network, pool: PoolLayer) -> tuple[list[PoolLayer], dict[str, Tensor]]:
+    """Give the pooling itself, or one for each part of what it reads, with parts of its ofmap."""
+    found = [
+        tensor
+        for tensor in network.tensors.values()
+        if tensor.part is not None and tensor.part.whole == pool.ifmap
+    ]
+    ofmap = network.tensors[pool.ofmap]
+    if not found or ofmap.part is not None:
+        return [pool], {}
+    pieces, parts = list[PoolLayer](), dict[str, Tensor]()
+    for tensor in found:
+        assert tensor.part is not None
+        N, C, H, W = tensor.shape
+        if (tensor.part.row, tensor.part.column, H, W) != (0, 0, pool.shape.H, pool.shape.W):
+            return [pool], {}
+        name = f"{pool.ofmap}/{tensor.part.channel}"
+        parts[name] = replace(
+            ofmap, name=name, shape=(N, C, *ofmap.shape[2:]),
+            part=Part(pool.ofmap, channel=tensor.part.channel),
+        )  # fmt: skip
+        shape = replace(pool.shape, C=C)
+        pieces.append(replace(pool, shape=shape, ifmap=tensor.name, ofmap=name))
+    return pieces, parts
+
+
+def _fused(before: ConvLayer, pool: PoolLayer) -> ConvLayer | None:
+    """Let a layer pool its words, if it can."""
+    if before.joined is not None and max(pool.shape.pad[:2]) > 0:
+        return None  # residuals are read from the first pixel on
+    means = pool.op == "avgpool"
+    pooled = Pooled(
+        own=pool.ifmap, shape=_disjoint(pool.shape), scale=pool.scale if means else None,
+        act_min=pool.act_min, act_max=pool.act_max,
+    )  # fmt: skip
+    return replace(before, ofmap=pool.ofmap, fused=(*before.fused, pool.name), pooled=pooled)
 
 
 def _disjoint(shape: PoolShape) -> PoolShape:
@@ -96,26 +135,30 @@ def _may_be_fused(pool: PoolLayer) -> bool:
     )
 
 
-def _maker(network: Network, layers: list[Layer], pool: PoolLayer) -> int | None:
-    """Find the layer that computes a pooling's ifmap and may pool it: nothing else reads that."""
+def _maker(network: Network, layers: list[Layer], pool: PoolLayer, ifmap: str) -> int | None:
+    """Find the layer that computes an ifmap, or a part of one, and may pool it.
+
+    Nothing else reads that, nor the whole.
+    """
     ports = {port.tensor for port in (*network.inputs, *network.outputs)}
-    readers = [layer for layer in layers if pool.ifmap in read_tensors(layer)]
-    tensor = network.tensors[pool.ifmap]
-    if len(readers) > 1 or pool.ifmap in ports | network.wholes or tensor.part is not None:
+    names = {ifmap, pool.ifmap}
+    readers = [layer for layer in layers if names & set(read_tensors(layer))]
+    part = network.tensors[pool.ifmap].part
+    if len(readers) > 1 or names & ports or ifmap in network.wholes or part is not None:
         return None
     for index, layer in enumerate(layers):
-        if layer.ofmap == pool.ifmap:
+        if layer.ofmap == ifmap:
             return index if isinstance(layer, ConvLayer) and layer.pooled is None else None
     return None
 
 
 def _pays(
-    apart: tuple[ConvLayer, PoolLayer], fused: ConvLayer, layouts: dict[str, TensorLayout],
+    apart: Sequence[Layer], fused: Sequence[Layer], layouts: dict[str, TensorLayout],
     config: AcceleratorConfig, objective: Objective,
 ) -> bool:  # fmt: skip
-    """Whether one pass is better than two, by the mapper's estimates."""
+    """Whether fewer passes are better, by the mapper's estimates."""
 
-    def costs(*layers: Layer) -> tuple[float, float]:
+    def costs(layers: Sequence[Layer]) -> tuple[float, float]:
         first = second = 0.0
         for layer in layers:
             plan = plan_layer(layer, layouts[layer.ifmap], config)
@@ -124,6 +167,6 @@ def _pays(
         return first, second
 
     try:
-        return costs(fused) < costs(*apart)
+        return costs(fused) < costs(apart)
     except MappingError:
         return False

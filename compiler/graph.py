@@ -248,13 +248,16 @@ class Network:
     def stored(self) -> set[str]:
         """Names of the tensors that lie in DRAM."""
         ports = {port.tensor for port in (*self.inputs, *self.outputs)}
-        moved = {name for layer in self.layers for name in (*read_tensors(layer), layer.ofmap)}
-        return ports | moved | self.wholes
+        return ports | self._moved | self.wholes
+
+    @property
+    def _moved(self) -> set[str]:
+        return {name for layer in self.layers for name in (*read_tensors(layer), layer.ofmap)}
 
     @property
     def wholes(self) -> set[str]:
-        """Names of the tensors that are made of parts."""
-        return {tensor.part.whole for tensor in self.tensors.values() if tensor.part}
+        """Names of the stored tensors that are made of parts."""
+        return {part.whole for name in self._moved if (part := self.tensors[name].part) is not None}
 
     @property
     def results(self) -> list[str]:

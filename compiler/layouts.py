@@ -23,7 +23,11 @@ def choose_layouts(network: Network, config: AcceleratorConfig) -> dict[str, Ten
         for name, tensor in network.tensors.items()
         if name in stored and tensor.part is None
     }
-    parts = {name: t.part for name, t in network.tensors.items() if t.part is not None}
+    parts = {
+        name: t.part
+        for name, t in network.tensors.items()
+        if t.part is not None and t.part.whole in stored
+    }
     touched = [name for layer in network.layers for name in (*read_tensors(layer), layer.ofmap)]
     for layer in network.layers:
         if not isinstance(layer, ConvLayer) or layer.ifmap == layer.ofmap or layer.joined:

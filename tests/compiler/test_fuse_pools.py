@@ -8,7 +8,7 @@ import pytest
 
 from stillflow.compiler.endings import Joined
 from stillflow.compiler.fuse_pools import fuse_pools
-from stillflow.compiler.graph import ConvLayer, Network, PoolLayer, Tensor
+from stillflow.compiler.graph import ConvLayer, Network, Part, PoolLayer, Tensor
 from stillflow.compiler.objective import CYCLES
 from stillflow.compiler.program import CompileError, compile_network
 from stillflow.hw.config import Dataflow
@@ -60,6 +60,37 @@ def network_of(window, *, op: Literal["maxpool", "avgpool"] = "maxpool", joined=
         name="pools", inputs=(port(tensors[0]),), outputs=(port(tensors[4]),),
         tensors={tensor.name: tensor for tensor in tensors if tensor.name in used},
         layers=tuple(layers),
+    )  # fmt: skip
+
+
+def concatenated(window, *, op: Literal["maxpool", "avgpool"] = "avgpool"):
+    """Make two convolutions of one ifmap, their concatenation, and a pooling of that."""
+    draws = np.random.default_rng(5)
+    pool = PoolLayer(
+        name="pool", op=op, shape=replace(window, C=24), ifmap="both", ofmap="output",
+        scale=float(np.float32(1 / (window.R * window.S))) if op == "avgpool" else 1.0,
+    )  # fmt: skip
+    tensors = [
+        Tensor(name=name, shape=shape, dtype="int8", scale=1.0, zero_point=3, part=part)
+        for name, shape, part in (
+            ("input", (1, 4, 13, 11), None), ("both", (1, 24, 13, 11), None),
+            ("first", (1, 8, 13, 11), Part("both")),
+            ("second", (1, 16, 13, 11), Part("both", channel=8)),
+            ("output", (1, 24, pool.shape.E, pool.shape.F), None),
+        )
+    ]  # fmt: skip
+    layers = [
+        ConvLayer(
+            name=name, op="conv", shape=ConvShape(C=4, H=13, W=11, M=M, R=1, S=1), ifmap="input",
+            ofmap=name, filters=draws.integers(-128, 127, (M, 4, 1, 1)).astype(np.int8),
+            bias=np.zeros(M, np.int64), scale=np.full(M, 0.01, np.float32), act_min=-128,
+            act_max=127,
+        )
+        for name, M in (("first", 8), ("second", 16))
+    ]  # fmt: skip
+    return Network(
+        name="concat", inputs=(port(tensors[0]),), outputs=(port(tensors[-1]),),
+        tensors={tensor.name: tensor for tensor in tensors}, layers=(*layers, pool),
     )  # fmt: skip
 
 
@@ -136,6 +167,24 @@ def test_sums_are_pooled_in_the_pass_that_makes_them(op, window):
     fused, apart = (run_network(n, words) for n in (program.network, network))
     assert set(fused) == set(apart)
     assert all(np.array_equal(fused[name], apart[name]) for name in apart)
+
+
+def test_a_concatenation_is_pooled_in_its_parts():
+    network = concatenated(windows(R=13, S=11))
+    program = compile_network(network, QUICK)
+    assert [layer.fused for layer in program.network.layers] == [("pool",), ("pool",)]
+    assert {"input", "output", "output/0", "output/8"} == set(program.addresses)
+    words = {"input": np.random.default_rng(1).integers(-128, 127, (1, 4, 13, 11), np.int8)}
+    fused, apart = (run_network(n, words) for n in (program.network, network))
+    assert set(apart) <= set(fused)
+    assert all(np.array_equal(fused[name], apart[name]) for name in apart)
+
+
+def test_a_concatenation_that_is_read_is_stored():
+    network = concatenated(windows(R=13, S=11))
+    for name in ("both", "second"):
+        seen = replace(network, outputs=(*network.outputs, port(network.tensors[name])))
+        assert names(seen, QUICK) == ["first", "second", "pool"]
 
 
 def test_a_graph_output_is_stored():

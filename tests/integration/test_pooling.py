@@ -13,6 +13,7 @@ from stillflow.hw.config import Dataflow
 from stillflow.hw.layer import PoolShape
 from stillflow.hw.presets import TINY
 from stillflow.sim.engine.settings import Stalls
+from tests.compiler.test_fuse_pools import concatenated
 from tests.integration.test_layers import check, compile_with_any_nests
 from tests.networks import (
     ODD,
@@ -114,3 +115,12 @@ def test_layers_that_pool_have_the_golden_bits_and_cost_what_is_predicted(name, 
         check(compile_with_any_nests(random, network, config), words)
         stalls = Stalls(seed=seed, ar=0.3, aw=0.3, w=0.3, r=0.3, b=0.3)
         check(compile_network(network, config), words, stalls=stalls)
+
+
+@pytest.mark.parametrize("op", ["maxpool", "avgpool"])
+def test_a_concatenation_is_pooled_in_its_parts(op):
+    config = replace(TINY, pool_windows=9, glb_kib=32)
+    network = concatenated(PoolShape(C=24, H=13, W=11, R=5, S=11, stride=(5, 11)), op=op)
+    program = compile_network(network, config)
+    assert len(program.layers) == 2
+    check(program, {"input": np.random.default_rng(1).integers(-128, 127, (1, 4, 13, 11), np.int8)})
