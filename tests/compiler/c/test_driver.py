@@ -16,6 +16,7 @@ from stillflow.compiler.header import c_header
 from stillflow.compiler.models import DIGITS
 from stillflow.compiler.program import compile_network
 from stillflow.hw.csr import OFFSETS, Counter, ErrorCode
+from stillflow.hw.descriptor import BYTES
 from stillflow.hw.presets import EDGE8, TINY
 from stillflow.sim.engine.base import DramTiming
 from stillflow.sim.golden.network import run_network
@@ -163,8 +164,8 @@ def test_a_job_can_be_abandoned(device):
 
 
 def test_an_error_says_what_and_where(device):
-    second = device.program.program_address + 320
-    device.engine.write_memory(second, bytes(320))
+    second = device.program.program_address + BYTES
+    device.engine.write_memory(second, bytes(BYTES))
     failure = Failure()
     assert device.call("sf_run", device.job(), MANY, failure) == Status.FAILED
     assert (failure.code, failure.address, failure.layer) == (ErrorCode.DESCRIPTOR, second, 1)
