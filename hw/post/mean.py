@@ -13,6 +13,11 @@ from stillflow.hw.timing import REQUANT_STAGES
 from stillflow.hw.unit import unit
 
 
+def sum_bits(config: AcceleratorConfig) -> int:
+    """Bits of the sum of a window's words."""
+    return config.act_bits + 2 * POOL_BITS
+
+
 class Mean(wiring.Component):
     """A requantiser lane that takes a vector of sums column by column.
 
@@ -43,12 +48,11 @@ class Mean(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.sum_bits = config.act_bits + 2 * POOL_BITS
         super().__init__(
             {
                 "i_layer": In(LayerDescriptor(config)),
                 "i_valid": In(1),
-                "i_sums": In(data.ArrayLayout(signed(self.sum_bits), config.m_block)),
+                "i_sums": In(data.ArrayLayout(signed(sum_bits(config)), config.m_block)),
                 "o_valid": Out(1),
                 "o_words": Out(config.m_block * config.act_bits),
             }
@@ -57,17 +61,17 @@ class Mean(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the lane, and the vectors in front of it and behind it."""
         m = Module()
-        config, layer = self.config, self.i_layer
+        config, layer, bits = self.config, self.i_layer, sum_bits(self.config)
 
         # A column a cycle leaves `left`, and its mean comes into `means` from the other end.
-        left = Signal(config.m_block * self.sum_bits, reset_less=True)
+        left = Signal(config.m_block * bits, reset_less=True)
         means = Signal(config.m_block * config.act_bits, reset_less=True)
-        m.d.sync += left.eq(Mux(self.i_valid, self.i_sums.as_value(), left >> self.sum_bits))
+        m.d.sync += left.eq(Mux(self.i_valid, self.i_sums.as_value(), left >> bits))
 
         lane = RequantLane(config)
         m.submodules.lane = unit(platform, lane)
         m.d.comb += [
-            lane.i_psum.eq(left[: self.sum_bits].as_signed() + layer.pool_offset),
+            lane.i_psum.eq(left[:bits].as_signed() + layer.pool_offset),
             lane.i_significand.eq(layer.pool_significand),
             lane.i_shift.eq(layer.pool_shift),
             lane.i_zero_point.eq(layer.pool_zero_point),

@@ -6,9 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.descriptor import POOL_BITS
 from stillflow.hw.layer_port import Layer, LayerDescriptor
-from stillflow.hw.post.mean import Mean
+from stillflow.hw.post.mean import Mean, sum_bits
 from stillflow.hw.residual import Join
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.pool_walk import PoolWalk
@@ -98,7 +97,7 @@ class Pool(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.word_bits = config.act_bits + 2 * POOL_BITS  # of a sum
+        self.sums = data.ArrayLayout(signed(sum_bits(config)), config.m_block)
         width = config.m_block * config.act_bits
         super().__init__(
             {
@@ -115,62 +114,13 @@ class Pool(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the walk over the pixels, what is kept along the row, and that across rows."""
+        """Connect the walk over the pixels, what is kept along rows and across, and means."""
         m = Module()
         config, layer = self.config, self.i_layer
-        vector = data.ArrayLayout(signed(self.word_bits), config.m_block)
 
-        place, words = self._walk(m), self.i_words
         m.d.comb += self.o_pools.eq(layer.pool_s != 0)
-        if config.finisher:
-            late = layer.table | (layer.join != Join.NONE)
-            later = delayed(m, Mux(late, place.as_value(), 0), finish_latency(config), "place")
-            chosen = Signal(Place(config), name="chosen")
-            m.d.comb += chosen.as_value().eq(Mux(late, later, place.as_value()))
-            place, words = chosen, Mux(late, self.i_finished, words)
-
-        # Along the row.
-        kept, closed, here, along = (
-            Signal(vector, name=name) for name in ("kept", "closed", "here", "along")
-        )
-        # What does not count: nothing to a sum, the smallest word to the others.
-        nothing = Mux(
-            layer.pool_mean, 0, Const(-1 << (config.act_bits - 1), signed(self.word_bits))
-        )
-        spread = data.View(data.ArrayLayout(signed(config.act_bits), config.m_block), words)
-        m.d.comb += [here[i].eq(Mux(place.counts, spread[i], nothing)) for i in range(len(spread))]
-        m.d.comb += along.as_value().eq(
-            Mux(place.column_opens, here.as_value(), self._both(here, kept))
-        )
-        with m.If(place.valid):
-            m.d.sync += [
-                kept.eq(Mux(place.column_closes, here.as_value(), along.as_value())),
-                closed.eq(along),
-            ]
-
-        # Across rows, a cycle later.
-        lines = Sram(depth=config.pool_windows, width=vector.size)
-        m.submodules.lines = unit(platform, lines)
-        closes = Signal()
-        line = Signal.like(place, name="line")
-        m.d.sync += [closes.eq(place.valid & place.column_closes), line.eq(place)]
-        before, across, pooled = (
-            Signal(vector, name=name) for name in ("before", "across", "pooled")
-        )
-        pooled_valid = Signal()
-        m.d.comb += [
-            lines.i_read_en.eq(place.valid & place.column_closes),
-            lines.i_read_addr.eq(place.window),
-            before.as_value().eq(lines.o_read_data),
-            across.as_value().eq(
-                Mux(line.row_opens, closed.as_value(), self._both(closed, before))
-            ),
-            lines.i_write_en.eq(closes),
-            lines.i_write_addr.eq(line.window),
-            lines.i_write_data.eq(Mux(line.row_closes, closed.as_value(), across.as_value())),
-        ]
-        m.d.sync += [pooled_valid.eq(closes & line.row_closes), pooled.eq(across)]
-
+        place, words = self._finished(m, self._walk(m))
+        pooled_valid, pooled = self._across(m, platform, place, self._along(m, place, words))
         m.submodules.mean = mean = Mean(config)
         mean.i_layer = layer
         m.d.comb += [mean.i_valid.eq(pooled_valid & layer.pool_mean), mean.i_sums.eq(pooled)]
@@ -237,8 +187,67 @@ class Pool(wiring.Component):
         ]
         return place
 
+    def _finished(self, m: Module, place: data.View) -> tuple[data.View, Value]:
+        """Give a vector's place and words, those that are finished when they are."""
+        config, layer = self.config, self.i_layer
+        if not config.finisher:
+            return place, self.i_words
+        late = layer.table | (layer.join != Join.NONE)
+        later = delayed(m, Mux(late, place.as_value(), 0), finish_latency(config), "place")
+        chosen = Signal(Place(config), name="chosen")
+        m.d.comb += chosen.as_value().eq(Mux(late, later, place.as_value()))
+        return chosen, Mux(late, self.i_finished, self.i_words)
+
+    def _along(self, m: Module, place: data.View, words: Value) -> data.View:
+        """Give what became of a window along its last row, a cycle after the last of its pixels."""
+        config = self.config
+        here, along = (Signal(self.sums, name=name) for name in ("here", "along"))
+        kept, closed = (
+            Signal(self.sums, name=name, reset_less=True) for name in ("kept", "closed")
+        )
+        # What does not count: nothing to a sum, the smallest word to the others.
+        smallest = Const(-1 << (config.act_bits - 1), signed(sum_bits(config)))
+        nothing = Mux(self.i_layer.pool_mean, 0, smallest)
+        spread = data.View(data.ArrayLayout(signed(config.act_bits), config.m_block), words)
+        m.d.comb += [here[i].eq(Mux(place.counts, spread[i], nothing)) for i in range(len(spread))]
+        m.d.comb += along.as_value().eq(
+            Mux(place.column_opens, here.as_value(), self._both(here, kept))
+        )
+        with m.If(place.valid):
+            m.d.sync += [
+                kept.eq(Mux(place.column_closes, here.as_value(), along.as_value())),
+                closed.eq(along),
+            ]
+        return closed
+
+    def _across(
+        self, m: Module, platform: object, place: data.View, closed: data.View
+    ) -> tuple[Signal, data.View]:
+        """Give whole windows. Those that are open wait in a memory for their next row."""
+        config = self.config
+        lines = Sram(depth=config.pool_windows, width=self.sums.size)
+        m.submodules.lines = unit(platform, lines)
+        closes, pooled_valid = signals("closes pooled_valid")
+        line = Signal(Place(config), name="line", reset_less=True)
+        before, across = (Signal(self.sums, name=name) for name in ("before", "across"))
+        pooled = Signal(self.sums, name="pooled", reset_less=True)
+        m.d.sync += [closes.eq(place.valid & place.column_closes), line.eq(place)]
+        m.d.comb += [
+            lines.i_read_en.eq(place.valid & place.column_closes),
+            lines.i_read_addr.eq(place.window),
+            before.as_value().eq(lines.o_read_data),
+            across.as_value().eq(
+                Mux(line.row_opens, closed.as_value(), self._both(closed, before))
+            ),
+            lines.i_write_en.eq(closes),
+            lines.i_write_addr.eq(line.window),
+            lines.i_write_data.eq(Mux(line.row_closes, closed.as_value(), across.as_value())),
+        ]
+        m.d.sync += [pooled_valid.eq(closes & line.row_closes), pooled.eq(across)]
+        return pooled_valid, pooled
+
     def _both(self, one: data.View, other: data.View) -> Value:
         """Take the larger words of two vectors, or add them."""
         adds = self.i_layer.pool_mean
         pairs = [(one[i], other[i]) for i in range(self.config.m_block)]
-        return Cat(Mux(adds, a + b, Mux(a > b, a, b))[: self.word_bits] for a, b in pairs)
+        return Cat(Mux(adds, a + b, Mux(a > b, a, b))[: sum_bits(self.config)] for a, b in pairs)

@@ -11,11 +11,14 @@ from stillflow.hw.presets import EDGE16, EYERISS, TINY
 
 def test_wide_configs_keep_every_bit():
     assert all(field.kept_bits(EDGE16) == field.bits for field in FIELDS)
+    runs = [f.name for f in FIELDS if f.name.startswith(("residual_stride_", "residual_run"))]
+    pools = [f.name for f in FIELDS if f.name.startswith("pool_")]
+    of_windows = [name for name in pools if name not in ("pool_r", "pool_s")]
     for config in (TINY, EYERISS):  # of windows they keep whether there are any
         lost = [field.name for field in FIELDS if field.kept_bits(config) != field.bits]
-        assert lost == [
-            "pool_stride_e", "pool_stride_f", "pool_top", "pool_left", "pool_rows", "pool_columns",
-        ]  # fmt: skip
+        assert lost == runs + of_windows
+    without = replace(EDGE16, finisher=False)
+    assert [f.name for f in FIELDS if f.kept_bits(without) != f.bits] == runs
 
 
 def test_narrow_configs_keep_counts_lengths_and_addresses():
