@@ -299,7 +299,7 @@ ENDINGS = (
     _m("join, late entry", "hw/buffer/ofmap.py",
        "Mux(self.i_late, late_entry, entry)", "entry", f"{_JOINED} -k tiny and shortcut"),
     _m("join, cost of fills", "compiler/cost/counters.py",
-       "fills += unit_elements * pixels", "fills += 1 + unit_elements * pixels",
+       "fills += elements * mapping", "fills += 1 + elements * mapping",
        f"{_JOINED} -k shortcut"),
     _m("join, cost of room", "compiler/cost/load.py",
        "freed + ENTRY_DELAY", "freed", f"{_JOINED} -k normalisation"),

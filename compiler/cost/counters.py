@@ -41,13 +41,13 @@ def predict_counters(
     moved = _tensor_beats(mapping, fields)
     array = array_counters(mapping)
     rows, columns = w.stored
-    unit_elements = mapping.all_units * config.channel_block
-    elements = unit_elements * w.N * rows * columns  # of the ofmap
+    pixels = w.N * rows * columns  # of the ofmap
+    elements = mapping.all_units * pixels * config.channel_block
     fills = moved.fills
     if w.joined:
-        pixels = mapping.own_pixels
-        array[Counter.IFMAP_READS] += w.G * mapping.blocks * pixels * config.m_block
-        fills += unit_elements * pixels
+        # As many residuals as words of the ofmap, but for windows and the pixels that these share.
+        array[Counter.IFMAP_READS] += array[Counter.OFMAP_WRITES] * mapping.own_pixels // pixels
+        fills += elements * mapping.own_pixels // pixels
     table_bytes = TABLE_BYTES if fields["table"] else 0
     read, written = moved.of(w.on_chip, on_chip=False)
     return array | {
