@@ -1,6 +1,6 @@
 """Pooling of ofmap vectors, before they are stored: largest words of windows, or their means."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,7 @@ from stillflow.hw.buffer.sram import Sram
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.post.mean import Mean, sum_bits
+from stillflow.hw.post.pool_column import Place, PoolColumn
 from stillflow.hw.residual import Join
 from stillflow.hw.sequencer.nest import Choice, LoopNest, drive_counts, loop_counts
 from stillflow.hw.sequencer.pool_walk import PoolWalk
@@ -29,27 +30,6 @@ class Level(enum.IntEnum):
     N = 7
     M_OUTER = 8
     G = 9
-
-
-class Place(data.StructLayout):
-    """A vector's place in its windows.
-
-    Parameters
-    ----------
-    config : AcceleratorConfig
-        Windows side by side.
-
-    Members
-    -------
-    valid : there is a vector
-    counts : its pixel is one of the layer's
-    column_opens, column_closes, row_opens, row_closes : as `PoolWalk` says
-    window : number of its window along the row
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        flags = ["valid", "counts", "column_opens", "column_closes", "row_opens", "row_closes"]
-        super().__init__(dict.fromkeys(flags, 1) | {"window": range(config.pool_windows)})
 
 
 class Pool(wiring.Component):
@@ -97,7 +77,7 @@ class Pool(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        self.sums = data.ArrayLayout(signed(sum_bits(config)), config.m_block)
+        self.columns = config.m_block
         width = config.m_block * config.act_bits
         super().__init__(
             {
@@ -114,17 +94,17 @@ class Pool(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the walk over the pixels, what is kept along rows and across, and means."""
+        """Connect the walk over the pixels, what is kept of windows, and means."""
         m = Module()
         config, layer = self.config, self.i_layer
 
         m.d.comb += self.o_pools.eq(layer.pool_s != 0)
         place, words = self._finished(m, self._walk(m))
-        pooled_valid, pooled = self._across(m, platform, place, self._along(m, place, words))
+        pooled_valid, pooled = self._pooled(m, platform, place, words)
         m.submodules.mean = mean = Mean(config)
         mean.i_layer = layer
         m.d.comb += [mean.i_valid.eq(pooled_valid & layer.pool_mean), mean.i_sums.eq(pooled)]
-        largest = Cat(pooled[i][: config.act_bits] for i in range(config.m_block))
+        largest = Cat(pooled[i][: config.act_bits] for i in range(self.columns))
         for out, plain, most, average in (
             (self.o_valid, self.i_valid, pooled_valid, mean.o_valid),
             (self.o_words, self.i_words, largest, mean.o_words),
@@ -198,56 +178,42 @@ class Pool(wiring.Component):
         m.d.comb += chosen.as_value().eq(Mux(late, later, place.as_value()))
         return chosen, Mux(late, self.i_finished, self.i_words)
 
-    def _along(self, m: Module, place: data.View, words: Value) -> data.View:
-        """Give what became of a window along its last row, a cycle after the last of its pixels."""
-        config = self.config
-        here, along = (Signal(self.sums, name=name) for name in ("here", "along"))
-        kept, closed = (
-            Signal(self.sums, name=name, reset_less=True) for name in ("kept", "closed")
-        )
-        # What does not count: nothing to a sum, the smallest word to the others.
-        smallest = Const(-1 << (config.act_bits - 1), signed(sum_bits(config)))
-        nothing = Mux(self.i_layer.pool_mean, 0, smallest)
-        spread = data.View(data.ArrayLayout(signed(config.act_bits), config.m_block), words)
-        m.d.comb += [here[i].eq(Mux(place.counts, spread[i], nothing)) for i in range(len(spread))]
-        m.d.comb += along.as_value().eq(
-            Mux(place.column_opens, here.as_value(), self._both(here, kept))
-        )
-        with m.If(place.valid):
-            m.d.sync += [
-                kept.eq(Mux(place.column_closes, here.as_value(), along.as_value())),
-                closed.eq(along),
-            ]
-        return closed
-
-    def _across(
-        self, m: Module, platform: object, place: data.View, closed: data.View
+    def _pooled(
+        self, m: Module, platform: object, place: data.View, words: Value
     ) -> tuple[Signal, data.View]:
         """Give whole windows. Those that are open wait in a memory for their next row."""
-        config = self.config
-        lines = Sram(depth=config.pool_windows, width=self.sums.size)
+        config, layout = self.config, data.ArrayLayout(signed(sum_bits(self.config)), self.columns)
+        lines = Sram(depth=config.pool_windows, width=layout.size)
         m.submodules.lines = unit(platform, lines)
         closes, pooled_valid = signals("closes pooled_valid")
         line = Signal(Place(config), name="line", reset_less=True)
-        before, across = (Signal(self.sums, name=name) for name in ("before", "across"))
-        pooled = Signal(self.sums, name="pooled", reset_less=True)
-        m.d.sync += [closes.eq(place.valid & place.column_closes), line.eq(place)]
+        before, after, pooled = (
+            Signal(layout, name=name) for name in ("before", "after", "pooled")
+        )
+        m.d.sync += [
+            closes.eq(place.valid & place.column_closes),
+            line.eq(place),
+            pooled_valid.eq(closes & line.row_closes),
+        ]
         m.d.comb += [
             lines.i_read_en.eq(place.valid & place.column_closes),
             lines.i_read_addr.eq(place.window),
             before.as_value().eq(lines.o_read_data),
-            across.as_value().eq(
-                Mux(line.row_opens, closed.as_value(), self._both(closed, before))
-            ),
             lines.i_write_en.eq(closes),
             lines.i_write_addr.eq(line.window),
-            lines.i_write_data.eq(Mux(line.row_closes, closed.as_value(), across.as_value())),
+            lines.i_write_data.eq(after.as_value()),
         ]
-        m.d.sync += [pooled_valid.eq(closes & line.row_closes), pooled.eq(across)]
+        for number in range(self.columns):
+            column = PoolColumn(config)
+            m.submodules[f"column_{number}"] = unit(platform, column)
+            m.d.comb += [
+                column.i_mean.eq(self.i_layer.pool_mean),
+                column.i_place.eq(place),
+                column.i_row_opens.eq(line.row_opens),
+                column.i_row_closes.eq(line.row_closes),
+                column.i_word.eq(words[number * config.act_bits :][: config.act_bits]),
+                column.i_before.eq(before[number]),
+                after[number].eq(column.o_after),
+                pooled[number].eq(column.o_pooled),
+            ]
         return pooled_valid, pooled
-
-    def _both(self, one: data.View, other: data.View) -> Value:
-        """Take the larger words of two vectors, or add them."""
-        adds = self.i_layer.pool_mean
-        pairs = [(one[i], other[i]) for i in range(self.config.m_block)]
-        return Cat(Mux(adds, a + b, Mux(a > b, a, b))[: sum_bits(self.config)] for a, b in pairs)
