@@ -31,7 +31,7 @@ _PARTS = (
     ("accumulator_column_*|*_accumulator|*_ifmap|*_filters|*_ofmap", Part.BUFFERS),
     ("*_biases|*_scales|*_activations", Part.BUFFERS),
     ("*_array|*_feeder", Part.NETWORK),
-    ("*_post|*_finisher", Part.POST),
+    ("*_post|*_finisher|*_pool", Part.POST),
     ("*_reader|*_writer", Part.DMA),
 )
 
