@@ -50,19 +50,14 @@ def fuse_pools(network: Network, config: AcceleratorConfig, objective: Objective
         if not isinstance(pool, PoolLayer) or not _may_be_fused(pool):
             continue
         pieces, parts = _pieces(network, pool)
-        made: dict[int, ConvLayer] = {}
-        for piece in pieces:
-            index = _maker(network, layers, pool, piece.ifmap)
-            before = layers[index] if index is not None else None
-            if index is not None and isinstance(before, ConvLayer):
-                fused = _fused(before, piece)
-                made |= {} if fused is None else {index: fused}
-        apart = [*(layers[index] for index in made), pool]
-        if len(made) == len(pieces) and _pays(
-            apart, list(made.values()), layouts, config, objective
-        ):
-            for index, layer in made.items():
-                layers[index] = layer
+        makers = [_maker(network, layers, pool, piece.ifmap) for piece in pieces]
+        before = [layer for layer in makers if layer is not None and _may_pool(layer, pool)]
+        if len(before) < len(pieces):
+            continue
+        fused = [_fused(layer, piece) for layer, piece in zip(before, pieces, strict=True)]
+        if _pays([*before, pool], fused, layouts, config, objective):
+            for layer, better in zip(before, fused, strict=True):
+                layers[layers.index(layer)] = better
             layers.remove(pool)
             tensors |= parts
     return replace(network, layers=tuple(layers), tensors=tensors)
@@ -76,7 +71,8 @@ def _pieces(network: Network, pool: PoolLayer) -> tuple[list[PoolLayer], dict[st
         if tensor.part is not None and tensor.part.whole == pool.ifmap
     ]
     ofmap = network.tensors[pool.ofmap]
-    if not found or ofmap.part is not None:
+    covered = sum(tensor.shape[1] for tensor in found)
+    if covered != pool.shape.C or ofmap.part is not None:
         return [pool], {}
     pieces, parts = list[PoolLayer](), dict[str, Tensor]()
     for tensor in found:
@@ -94,10 +90,13 @@ def _pieces(network: Network, pool: PoolLayer) -> tuple[list[PoolLayer], dict[st
     return pieces, parts
 
 
-def _fused(before: ConvLayer, pool: PoolLayer) -> ConvLayer | None:
-    """Let a layer pool its words, if it can."""
-    if before.joined is not None and max(pool.shape.pad[:2]) > 0:
-        return None  # residuals are read from the first pixel on
+def _may_pool(layer: ConvLayer, pool: PoolLayer) -> bool:
+    """Whether nothing is in the way: residuals are read from the first pixel on."""
+    return layer.pooled is None and (layer.joined is None or not any(pool.shape.pad[:2]))
+
+
+def _fused(before: ConvLayer, pool: PoolLayer) -> ConvLayer:
+    """Let a layer pool its words."""
     means = pool.op == "avgpool"
     pooled = Pooled(
         own=pool.ifmap, shape=_disjoint(pool.shape), scale=pool.scale if means else None,
@@ -135,21 +134,19 @@ def _may_be_fused(pool: PoolLayer) -> bool:
     )
 
 
-def _maker(network: Network, layers: list[Layer], pool: PoolLayer, ifmap: str) -> int | None:
-    """Find the layer that computes an ifmap, or a part of one, and may pool it.
-
-    Nothing else reads that, nor the whole.
-    """
+def _maker(
+    network: Network, layers: Sequence[Layer], pool: PoolLayer, ifmap: str
+) -> ConvLayer | None:
+    """Find the layer that computes an ifmap, or a part of one; nothing else reads that, or both."""
     ports = {port.tensor for port in (*network.inputs, *network.outputs)}
     names = {ifmap, pool.ifmap}
     readers = [layer for layer in layers if names & set(read_tensors(layer))]
     part = network.tensors[pool.ifmap].part
     if len(readers) > 1 or names & ports or ifmap in network.wholes or part is not None:
         return None
-    for index, layer in enumerate(layers):
-        if layer.ofmap == ifmap:
-            return index if isinstance(layer, ConvLayer) and layer.pooled is None else None
-    return None
+    makers = (layer for layer in layers if layer.ofmap == ifmap)
+    layer = next(makers, None)
+    return layer if isinstance(layer, ConvLayer) else None
 
 
 def _pays(

@@ -31,10 +31,15 @@ def check_end(layer: Layer, config: AcceleratorConfig) -> None:
     Raises
     ------
     ValueError
-        Naming the key that must be another.
+        Naming the key, or what must be another.
     """
-    if pooling(layer) is not None and not config.pools:
+    pooled = pooling(layer)
+    if pooled is not None and not config.pools:
         raise ValueError("pool_windows must not be 0 for a layer that pools its words")
+    if pooled is not None and pooled.means and any(pooled.shape.pad):
+        raise ValueError("windows of means must have no padding")
+    if pooled is not None and layer.joined is not None and any(pooled.shape.pad[:2]):
+        raise ValueError("windows of joined words must not begin in padding")
     if config.finisher:
         return
     if layer.table is not None or layer.joined is not None:

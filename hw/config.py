@@ -42,7 +42,7 @@ class AcceleratorConfig:
         Whether operands pass a register behind each buffer's memory and one in front of each
         multiplier: shorter paths, and two or three cycles more from a pixel to its ofmap words.
     pool_windows : int
-        Windows side by side that max pooling may have open on the way to the ofmap buffer, 2 to
+        Windows side by side that pooling may have open on the way to the ofmap buffer, 2 to
         1024; 0: it always takes a pass of its own, as in row-stationary arrays.
     activation_kib : int
         Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.

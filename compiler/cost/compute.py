@@ -55,7 +55,6 @@ class Computer:
         self.latency += 3 * operand_delay(config)  # of ifmap memories, multipliers, psum memories
         self.hazard = hazard(config)
         self.ring = ring_depth(config, joins=mapping.work.joined)
-        state.pools = mapping.work.pool.pools
         #: Cycles in which the words are finished, after the requantiser.
         self.finish = finish_latency(config) if finishes else 0
         self.joined = 0  # filter blocks in a tile whose residuals were used

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from stillflow.compiler.cost.residues import Residues, beats, combined, merged, progression
-from stillflow.compiler.cost.runs import Of, fields_of
+from stillflow.compiler.cost.runs import residual_fields
 from stillflow.compiler.cost.set_counters import row_beats, set_counters
 from stillflow.hw.csr import RECORD_BYTES, Counter
 from stillflow.hw.descriptor import BYTES
@@ -90,8 +90,8 @@ def _tensor_beats(mapping: Mapping, fields: Fields[str, int]) -> _TensorBeats:
     ifmap, fills = _ifmap(mapping, fields)
     if mapping.work.joined:
         chunk = min(config.store_pixels, join_depth(config))
-        residual = _ofmap_beats(mapping, fields, "residual", chunk)
-    ofmap = _ofmap_beats(mapping, fields, "ofmap", config.store_pixels)
+        residual = _ofmap_beats(mapping, residual_fields(mapping, fields), chunk)
+    ofmap = _ofmap_beats(mapping, fields, config.store_pixels)
     return _TensorBeats(ifmap=ifmap, residual=residual, ofmap=ofmap, fills=fills)
 
 
@@ -207,48 +207,42 @@ def _ifmap(mapping: Mapping, fields: Fields[str, int]) -> tuple[int, int]:
     return total * reloads, fills * reloads
 
 
-def _ofmap_beats(mapping: Mapping, fields: Fields[str, int], of: Of, chunk: int) -> int:
-    """Beats of the ofmap, or of what it is joined with.
+def _ofmap_beats(mapping: Mapping, fields: Fields[str, int], chunk: int) -> int:
+    """Beats of the ofmap.
 
     Every channel block of every ``chunk`` pixels of a run is a transfer of its own.
     """
-    config, w, d, address = mapping.config, mapping.work, fields, fields[f"{of}_address"]
-    own = fields_of(mapping, of)
-    stride, prefix = f"{own}_stride_", "" if own == "ofmap" else f"{own}_"
+    config, w, d = mapping.config, mapping.work, fields
     beat = config.axi_bytes
     unit_bytes = config.channel_block * config.act_bytes
     if mapping.pe_set:
-        return row_beats(mapping, d, address, chunk)
+        return row_beats(mapping, d, chunk)
     _, e_count, f_count = mapping.tile_counts
     groups, units = w.G, -(-w.M // config.channel_block)
     if mapping.fir:
         groups, units = 1, mapping.all_units
     outer = [
-        progression(groups, d[stride + "g"], beat, address),
-        progression(units, d[stride + "unit"], beat),
-        progression(w.N, d[stride + "n"], beat),
+        progression(groups, d["ofmap_stride_g"], beat, d["ofmap_address"]),
+        progression(units, d["ofmap_stride_unit"], beat),
+        progression(w.N, d["ofmap_stride_n"], beat),
     ]
     total = 0
     for e_last in (False, True):
         e_tiles = progression(
             1 if e_last else e_count - 1,
-            d[stride + "et"],
+            d["ofmap_stride_et"],
             beat,
-            (e_count - 1) * d[stride + "et"] if e_last else 0,
+            (e_count - 1) * d["ofmap_stride_et"] if e_last else 0,
         )
-        runs = progression(
-            d[f"{prefix}runs_last" if e_last else f"{prefix}runs"], d[stride + "run"], beat
-        )
+        runs = progression(d["runs_last"] if e_last else d["runs"], d["ofmap_stride_run"], beat)
         for f_last in (False, True):
             f_tiles = progression(
                 1 if f_last else f_count - 1,
-                d[stride + "ft"],
+                d["ofmap_stride_ft"],
                 beat,
-                (f_count - 1) * d[stride + "ft"] if f_last else 0,
+                (f_count - 1) * d["ofmap_stride_ft"] if f_last else 0,
             )
-            pixels = d[
-                f"{prefix}run_pixels" + "_" * (e_last or f_last) + "e" * e_last + "f" * f_last
-            ]
+            pixels = d["run_pixels" + "_" * (e_last or f_last) + "e" * e_last + "f" * f_last]
             starts = combined([*outer, e_tiles, runs, f_tiles], beat)
             whole, rest = divmod(pixels, chunk)
             chunks = combined([starts, progression(whole, chunk * unit_bytes, beat)], beat)

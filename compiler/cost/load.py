@@ -7,7 +7,7 @@ from stillflow.compiler.cost.beats import RESIDUAL, TABLE
 from stillflow.compiler.cost.memory import Memory
 from stillflow.compiler.cost.pieces import ifmap_pieces
 from stillflow.compiler.cost.requests import Requests
-from stillflow.compiler.cost.runs import fields_of, ofmap_runs
+from stillflow.compiler.cost.runs import ofmap_runs, residual_fields
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, runs_of, visits
 from stillflow.hw.config import AcceleratorConfig
@@ -38,6 +38,7 @@ class Loader(Requests):
         ``floor`` gives the cycle before which no unknown write moves.
         """
         d, state = fields, self.state
+        residuals = residual_fields(mapping, fields) if mapping.work.joined else fields
         pointer = saved = d["filter_address"]
         self.at = begin + 1
         tile = 0
@@ -74,7 +75,7 @@ class Loader(Requests):
                 else:
                     self.at += 1
                 if joins and group == groups - 1:
-                    yield from self._residuals(mapping, d, visit, 0, last_block == 0)
+                    yield from self._residuals(mapping, residuals, visit, 0, last_block == 0)
                 self.at += 1
             blocks = last_block
             if joins:
@@ -88,7 +89,9 @@ class Loader(Requests):
                             self.at += 1
                         self.at += 1
                     self.at -= 1
-                    yield from self._residuals(mapping, d, visit, block, block == last_block)
+                    yield from self._residuals(
+                        mapping, residuals, visit, block, block == last_block
+                    )
                     self.at += 1
             elif not needs:
                 self.at += 3 * groups * blocks
@@ -113,11 +116,10 @@ class Loader(Requests):
     def _residuals(
         self, mapping: Mapping, d: Fields[str, int], visit: Visit, block: int, last: bool
     ) -> Iterator[None]:
-        """Emit a filter block's residuals, each when its entry may be filled."""
+        """Emit a filter block's residuals, which ``d`` has as ofmap, when entries are free."""
         config, state = self.config, self.state
         depth, most = join_depth(config), min(config.store_pixels, join_depth(config))
-        runs = list(ofmap_runs(mapping, d, visit, block, last=last, of="residual"))
-        stride = d[f"{fields_of(mapping, 'residual')}_stride_unit"]
+        runs = list(ofmap_runs(mapping, d, visit, block, last=last))
         for index, (here, pixels, units) in enumerate(runs):
             self.at += 1
             while pixels:
@@ -132,7 +134,7 @@ class Loader(Requests):
                 self.at += 1
                 size = chunk * self.unit_bytes
                 for unit in range(units):
-                    address = here + unit * stride
+                    address = here + unit * d["ofmap_stride_unit"]
                     beats = -(-(address % config.axi_bytes + size) // config.axi_bytes)
                     ends = not pixels and unit == units - 1 and index == len(runs) - 1
                     while not self._accept(RESIDUAL, address, beats, ends):

@@ -86,7 +86,7 @@ def _layer(
     record: int,
 ) -> int:
     """Cycle in which a layer ends that follows the doorbell, or an end, in cycle ``at``."""
-    state = State()
+    state = State(pools=mapping.work.pool.pools)
     memory.answered = []
     loader, storer = Loader(config, memory, state), Storer(config, memory, state)
     loader.fetch(at + FETCH_DELAY, descriptor, BYTES)

@@ -45,12 +45,12 @@ def set_counters(mapping: Mapping, pe_set: PeSet) -> dict[Counter, int]:
     }
 
 
-def row_beats(mapping: Mapping, d: Fields[str, int], address: int, chunk: int) -> int:
+def row_beats(mapping: Mapping, d: Fields[str, int], chunk: int) -> int:
     """Beats of the ofmap, row stationary: a row of a tile is a transfer, or several."""
     config, w = mapping.config, mapping.work
     beat, f_count = config.axi_bytes, mapping.tile_counts[2]
     rows = [
-        progression(w.G, d["ofmap_stride_g"], beat, address),
+        progression(w.G, d["ofmap_stride_g"], beat, d["ofmap_address"]),
         progression(w.M, d["ofmap_stride_run"], beat),
         progression(w.N, d["ofmap_stride_nt"], beat),
         progression(w.E, d["ofmap_stride_unit"], beat),

@@ -4,6 +4,11 @@
 class State:
     """Events of a layer so far.
 
+    Parameters
+    ----------
+    pools : bool
+        Whether the layer pools: residuals are free when they are used, not with the ofmap's entry.
+
     Attributes
     ----------
     progress : int
@@ -19,7 +24,7 @@ class State:
         Filter lines that were given back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pools: bool = False) -> None:
         self.progress = 0
         self.fetched = -1
         self.groups: list[int] = []
@@ -38,8 +43,7 @@ class State:
         self.entries = 0
         self._entries: list[tuple[int, int, int]] = []
         self._entry_now = [0, 0]
-        #: Pooling frees residuals of its own accord; else that is done with the ofmap's entries.
-        self.pools = False
+        self._pools = pools
         self._residuals: list[tuple[int, int, int]] = []
         self._residuals_freed = 0
 
@@ -138,11 +142,11 @@ class State:
     @property
     def freed_residuals(self) -> int:
         """Entries of residuals that are known to be free again."""
-        return self._residuals_freed if self.pools else self.entries
+        return self._residuals_freed if self._pools else self.entries
 
     def residual_freed_at(self, index: int) -> int:
         """Cycle in which an entry of residuals was free again; asked in rising order."""
-        return self._at(self._residuals if self.pools else self._entries, index, 1)
+        return self._at(self._residuals if self._pools else self._entries, index, 1)
 
     def _at(self, runs: list[tuple[int, int, int]], index: int, side: int) -> int:
         i = self._entry_now[side]

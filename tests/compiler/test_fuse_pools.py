@@ -9,6 +9,7 @@ import pytest
 from stillflow.compiler.endings import Joined
 from stillflow.compiler.fuse_pools import fuse_pools
 from stillflow.compiler.graph import ConvLayer, Network, Part, PoolLayer, Tensor
+from stillflow.compiler.limits import check_end
 from stillflow.compiler.objective import CYCLES
 from stillflow.compiler.program import CompileError, compile_network
 from stillflow.hw.config import Dataflow
@@ -204,6 +205,29 @@ def test_a_layer_that_pools_needs_the_hardware():
     fused = fuse_pools(network_of(windows()), CONFIG, CYCLES)
     with pytest.raises(CompileError, match=r"^conv: pool_windows must not be 0 for a layer"):
         compile_network(fused, TINY)
+
+
+def test_windows_that_the_hardware_cannot_follow_are_refused():
+    """What `fuse_pools` never makes, and others may."""
+    (means,) = fuse_pools(
+        network_of(windows(R=5, S=5, stride=(5, 5)), op="avgpool"), QUICK, CYCLES
+    ).layers
+    (joined,) = fuse_pools(network_of(windows(), joined=ADD), QUICK, CYCLES).layers
+    for layer, text in (
+        (means, "windows of means must have no padding"),
+        (joined, "windows of joined words must not begin in padding"),
+    ):
+        assert isinstance(layer, ConvLayer)
+        assert layer.pooled is not None
+        padded = replace(layer.pooled, shape=replace(layer.pooled.shape, pad=(1, 0, 0, 0)))
+        with pytest.raises(ValueError, match=f"^{text}$"):
+            check_end(replace(layer, pooled=padded), QUICK)
+
+
+def test_a_concatenation_with_a_gap_is_pooled_as_a_whole():
+    network = concatenated(windows(R=13, S=11))
+    tensors = network.tensors | {"second": replace(network.tensors["second"], part=None)}
+    assert "pool" in names(replace(network, tensors=tensors), QUICK)
 
 
 def test_it_is_done_only_where_it_is_better():
