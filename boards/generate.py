@@ -206,6 +206,7 @@ def generate(
                 reset=ResetStyle(active_low=reset_active != "high", asynchronous=reset != "sync"),
                 power_on_values=False,
                 gated_clocks=gate_clocks,
+                whole_blocks=False,
             ),
             macros=read_macros(macros),
         )

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from stillflow.hw.config import ceil_log2
+
 _NAME = re.compile(r"sram_1r1w_([1-9]\d*)x([1-9]\d*)")
 
 
@@ -11,7 +13,7 @@ def is_sram(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def behavioural(name: str) -> str:
+def behavioural(name: str, *, whole_blocks: bool = False) -> str:
     """Write the model that simulates, and that FPGA tools infer block RAM from.
 
     With ``STILLFLOW_SRAM_X`` defined, a read of the address that is written in the same cycle gives
@@ -22,6 +24,9 @@ def behavioural(name: str) -> str:
     ----------
     name : str
         Unit name, ``sram_1r1w_<words>x<bits>``.
+    whole_blocks : bool
+        Round the words up to a power of two, as block RAMs have: between two of these, Yosys takes
+        several blocks and a multiplexer.
 
     Returns
     -------
@@ -29,6 +34,8 @@ def behavioural(name: str) -> str:
         Verilog-2005.
     """
     words, bits = size(name)
+    if whole_blocks:
+        words = 1 << ceil_log2(words)
     return f"""\
 `ifdef YOSYS
 `define STILLFLOW_SRAM_X

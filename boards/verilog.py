@@ -94,11 +94,14 @@ class VerilogStyle:
         Give registers an initial value beside their reset, as FPGAs have.
     gated_clocks : bool
         Let registers that are enabled together share a clock behind a `CLOCK_GATE`.
+    whole_blocks : bool
+        Let memory models have powers of two of words, as block RAMs have.
     """
 
     reset: ResetStyle = field(default_factory=ResetStyle)
     power_on_values: bool = True
     gated_clocks: bool = False
+    whole_blocks: bool = True
 
 
 def emit(
@@ -151,7 +154,7 @@ def emit(
     }
     for unit in platform.units:
         if sram.is_sram(unit):
-            files[f"{unit}.v"] = HEADER + sram.behavioural(unit)
+            files[f"{unit}.v"] = HEADER + sram.behavioural(unit, whole_blocks=style.whole_blocks)
     if style.gated_clocks:
         files[f"{CLOCK_GATE}.v"] = HEADER + _CLOCK_GATE
     return dict(sorted(files.items()))

@@ -2,6 +2,7 @@
 
 from stillflow.compiler.graph import Layer, pooling
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.config_check import COUNT_BITS
 from stillflow.hw.descriptor import FIELDS
 
 
@@ -21,8 +22,11 @@ def check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
         high = (1 << (kept - field.signed)) - 1
         low = -high - 1 if field.signed else 0
         if not low <= value <= high:
-            key = "count_bits" if field.bits < 24 else "address_bits"
-            raise ValueError(f"{key} must be larger: {field.name} is {value}, at most {high}")
+            if config.count_bits < COUNT_BITS:
+                said = "count_bits must be larger"
+            else:
+                said = "the layer is too large for the hardware's loops"
+            raise ValueError(f"{said}: {field.name} is {value}, at most {high}")
 
 
 def check_end(layer: Layer, config: AcceleratorConfig) -> None:

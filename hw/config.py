@@ -32,18 +32,18 @@ class AcceleratorConfig:
     requant_lanes : int
         Psums requantised per cycle; must divide the filters of a block (see ``m_block``).
     requant_serial : bool
-        Whether a lane multiplies bit by bit, without a multiplier: small, slow, the same bits.
+        Whether a lane multiplies bit by bit: small, slow, the same bits.
     max_burst_beats, outstanding_reads : int
         Longest AXI burst, 1 to 256 beats, none across 4 KiB; read segments in flight, 2 to 256.
     axi_slices : bool
         Whether the AXI4 master's channels pass through register slices: no path through its ports,
         and two cycles more until the memory's answer.
     operand_registers : bool
-        Whether operands pass a register behind each buffer's memory and one in front of each
-        multiplier: shorter paths, and two or three cycles more from a pixel to its ofmap words.
+        Whether operands pass registers behind the buffers' memories and before the multipliers:
+        shorter paths, and two or three cycles more from a pixel to its ofmap words.
     pool_windows : int
-        Windows side by side that pooling may have open on the way to the ofmap buffer, 2 to
-        1024; 0: it always takes a pass of its own, as in row-stationary arrays.
+        Windows side by side that pooling may have open on the way to the ofmap buffer, 2 to 1024;
+        0: it always takes a pass of its own, as in row-stationary arrays.
     activation_kib : int
         Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.
     ifmap_spad, filter_spad, psum_spad : int
@@ -54,8 +54,8 @@ class AcceleratorConfig:
     finisher : bool
         Whether layers may end in a table or join a second tensor; networks may need it.
     address_bits, count_bits, counter_bits : int
-        Width of DRAM addresses, 16 to 32; of loop counts, 8 to 16; of performance counters, 16 to
-        48: the less, the smaller and faster the control.
+        Width of DRAM addresses, 16 to 32; of loop counts (and so of ifmap rows), 8 to 16; of
+        performance counters, 16 to 48: the less, the smaller and faster the control.
 
     Raises
     ------
@@ -102,8 +102,10 @@ class AcceleratorConfig:
 
     @lazy
     def length_bits(self) -> int:
-        """Width of what counts elements or beats in a row."""
-        return min(24, max(self.address_bits, ceil_log2(self.ifmap_elements) + 1))
+        """Width of a number of ifmap elements, or of beats of a segment."""
+        row = self.count_bits + ceil_log2(self.channel_block)
+        segment = ceil_log2(self.ifmap_elements * self.filter_line_bytes // self.axi_bytes)
+        return min(24, max(row, segment) + 1)
 
     @lazy
     def act_bytes(self) -> int:
@@ -211,8 +213,7 @@ class AcceleratorConfig:
     def psum_depth(self) -> int:
         """Ofmap pixels whose psums fit on chip, and entries of the ofmap buffer."""
         if self.has_pe_sets:
-            entry_bits = self.m_block * (self.acc_bits + self.act_bits)
-            return self.glb_kib * 1024 * 8 * 5 // 8 // entry_bits
+            return self.glb_kib * 1024 * 5 // (self.m_block * (self.acc_bits + self.act_bits))
         psum = self.glb_kib * 1024 * 8 // 4 // (self.m_block * self.acc_bits)
         ofmap = self.glb_kib * 1024 * 8 // 16 // (self.m_block * self.act_bits)
         return min(psum, ofmap)
@@ -255,7 +256,7 @@ class AcceleratorConfig:
 
     @lazy
     def requant_groups(self) -> int:
-        """Psums of a vector that each lane of the requantiser takes, one after the other."""
+        """Psums of a vector that each lane of the requantiser takes in turn."""
         return self.m_block // self.requant_lanes
 
     @lazy
@@ -276,7 +277,7 @@ class AcceleratorConfig:
 
     @lazy
     def scale_lines(self) -> int:
-        """Filter-stream lines with the scales of a block; row stationary, of one filter."""
+        """The same with the scales."""
         slices = 32 // self.weight_bits
         return -(-slices // self.rows) if self.has_pe_sets else slices
 
@@ -290,7 +291,7 @@ class AcceleratorConfig:
 
     def keys(self) -> dict[str, int | str]:
         """Give every key with its value, for reports and manifests."""
-        return {key.name: getattr(self, key.name) for key in fields(self)}
+        return {name: getattr(self, name) for name in CONFIG_KEYS}
 
 
 #: Keys that a file or ``--set`` may give.

@@ -4,6 +4,8 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
+COUNT_BITS = 16  # most bits of a loop count
+
 
 class Dataflow(StrEnum):
     """Which operand stays in the PE (survey, section V-B)."""
@@ -44,7 +46,7 @@ def check(config: Any) -> None:
         ("max_burst_beats", 1, 256), ("outstanding_reads", 2, 256),
         ("activation_kib", 0, 1 << 16), ("pool_windows", 0, 1024), ("ifmap_spad", 1, 64),
         ("filter_spad", 2, 1024), ("psum_spad", 1, 64),
-        ("address_bits", 16, 32), ("count_bits", 8, 16), ("counter_bits", 16, 48),
+        ("address_bits", 16, 32), ("count_bits", 8, COUNT_BITS), ("counter_bits", 16, 48),
     ):  # fmt: skip
         value = getattr(config, name)
         if not low <= value <= high:

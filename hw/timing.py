@@ -1,8 +1,10 @@
 """Cycle counts and depths of queues that the cost model needs, too. Plain Python: no Amaranth."""
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.csr import Counter
 
 DRAIN_FAN_IN = 16  # rows whose psums meet in one level of gates on their way out
+COUNTER_ROUND = 2 * len(Counter)  # cycles in which each performance counter is shown
 BEATS_AHEAD = 4  # beats and bursts that wait to be written
 OUTSTANDING_WRITES = 16
 INBOX = 2  # segments that wait in front of the reader's queue

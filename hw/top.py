@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.buffer.activations import ActivationMemory
 from stillflow.hw.buffer.ofmap import OfmapBuffer
 from stillflow.hw.config import AcceleratorConfig, Dataflow, ceil_log2
+from stillflow.hw.control.axil import AXIL_INPUTS, AXIL_OUTPUTS
 from stillflow.hw.control.counters import Counters
-from stillflow.hw.control.csr_block import AXIL_INPUTS, AXIL_OUTPUTS, CsrBlock
+from stillflow.hw.control.csr_block import CsrBlock
 from stillflow.hw.control.events import CounterEvents
 from stillflow.hw.control.job import JobControl
 from stillflow.hw.dataflow.no_local_reuse import NoLocalReuse
@@ -103,7 +104,7 @@ class Accelerator(wiring.Component):
             csr.i_error_code.eq(job.o_error_code),
             csr.i_error_address.eq(job.o_error_address),
             csr.i_layer.eq(job.o_layers),
-            csr.i_counters.eq(counters.o_values),
+            csr.i_counter.eq(counters.o_shown),
         ]
 
         # Job.
@@ -126,9 +127,10 @@ class Accelerator(wiring.Component):
             job.i_error_address.eq(
                 Mux(reader.o_error, reader.o_error_address, writer.o_error_address)
             ),
-            job.i_counters.eq(counters.o_values),
             counters.i_clear.eq(job.o_counters_clear),
-            counters.i_amounts.eq(events.o_amounts),
+            counters.i_sweep.eq(job.o_counters_sweep),
+            counters.i_hold.eq(writer.o_hold),
+            counters.i_events.eq(events.o_events),
             reader.i_abort.eq(job.o_abort),
             writer.i_abort.eq(job.o_abort),
         ]
@@ -181,7 +183,7 @@ class Accelerator(wiring.Component):
             ofmap.i_read_en.eq(writer.o_read_en),
             ofmap.i_read_entry.eq(writer.o_read_entry),
             writer.i_vector.eq(ofmap.o_vector),
-            writer.i_counters.eq(job.o_counters),
+            writer.i_counter.eq(counters.o_shown),
         ]
 
         # Words on their way to the ofmap buffer: finished, or what became of windows.

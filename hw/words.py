@@ -4,6 +4,7 @@ from amaranth.hdl import ShapeLike, unsigned
 from amaranth.lib import data, enum
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.csr import Counter
 
 
 class Vector(data.StructLayout):
@@ -170,7 +171,7 @@ class ArrayEvents(data.StructLayout):
     Members
     -------
     lines : filter lines that are read
-    shift : weights move from PE to PE; row stationary, words that filter scratchpads get
+    shift : weights move from PE to PE; row stationary, rows whose filter scratchpads get words
     step : a step starts; row stationary, words that ifmap scratchpads get
     vector : an ifmap vector is read
     lanes : elements of that vector
@@ -183,12 +184,27 @@ class ArrayEvents(data.StructLayout):
     def __init__(self, config: AcceleratorConfig) -> None:
         flags = ("vector", "mac", "psum_read", "psum_write", "progress")
         rows = ceil_log2(config.rows + 1)
-        amounts: dict[str, ShapeLike] = dict.fromkeys(
-            ("shift", "step"), 16 if config.has_pe_sets else 1
-        )
-        weights = 16 if config.has_pe_sets else rows
+        sets, pes = config.has_pe_sets, ceil_log2(config.pes + 1)
+        amounts: dict[str, ShapeLike] = {"shift": rows if sets else 1, "step": pes if sets else 1}
+        weights = pes if sets else rows
         amounts |= dict.fromkeys(flags, 1)
-        super().__init__(amounts | {"lines": rows, "lanes": rows, "weights": weights})
+        lines = rows if config.reads_weights else 1
+        super().__init__(amounts | {"lines": lines, "lanes": rows, "weights": weights})
+
+
+class ShownCounter(data.StructLayout):
+    """The counter that stands at the counters' output.
+
+    Members
+    -------
+    counter : a `Counter`
+    value : unsigned
+    last : ``unsigned(1)``
+        The last cycle of it, one in each round.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__({"counter": range(len(Counter)), "value": config.counter_bits, "last": 1})
 
 
 class SegmentKind(enum.Enum, shape=unsigned(3)):

@@ -108,7 +108,7 @@ def lay_out(
             raise ToolError(f"{tool}: not found in {_PATH}: install Debian's package of that name")
     began = time.monotonic()
     tell("Verilog")
-    files = emit(Accelerator(config), style=VerilogStyle(power_on_values=False))
+    files = emit(Accelerator(config), style=VerilogStyle(power_on_values=False, whole_blocks=False))
     module = find_block(block, [name.removesuffix(".v") for name in files])
     with tempfile.TemporaryDirectory(prefix="stillflow-") as scratch:
         work = Path(scratch)

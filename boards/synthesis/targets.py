@@ -188,7 +188,7 @@ _XC7 = Target(
 )
 _GOWIN = Target(
     name="gowin",
-    command="synth_gowin -noiopads",
+    command="synth_gowin -noiopads -nowidelut",
     lut="LUT4",
     ram="BSRAM",
     cells=(
@@ -196,7 +196,7 @@ _GOWIN = Target(
         Cell("MUX2_LUT*", Kind.MUX),
         Cell("ALU", Kind.CARRY, luts=1),
         Cell("DFF*", Kind.FLIP_FLOP),
-        Cell("RAM16S*", Kind.LUTRAM, luts=4),
+        Cell("RAM16S*", Kind.LUTRAM, luts=8),
         Cell("MULT* ALU54D MULTALU* MULTADDALU*", Kind.DSP),
         Cell("DPB DPX9B SDPB SDPX9B SP SPX9 pROM pROMX9", Kind.RAM, rams=1),
     ),

@@ -92,10 +92,10 @@ def _layer(
     loader.fetch(at + FETCH_DELAY, descriptor, BYTES)
     recording = storer.record(at + 1, record)
     next(recording, None)
-    while state.fetched < 0:
+    while state.fetched < 0 or storer.record_taken < 0:
         memory.decide(loader.beats, memory.next_event() + 1)
         next(recording, None)
-    begin = state.fetched + BEGIN_DELAY
+    begin = max(state.fetched + BEGIN_DELAY, storer.record_taken + 1)
     compute = Computer
     if mapping.psums_stay:
         compute = GroupComputer

@@ -1,6 +1,6 @@
 """Store side of the replay: store walker and writer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Fields
 
 from stillflow.compiler.cost.memory import Memory, WriteRun
@@ -10,7 +10,13 @@ from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import BEATS_AHEAD, OUTSTANDING_WRITES
+from stillflow.hw.timing import BEATS_AHEAD, COUNTER_ROUND, OUTSTANDING_WRITES
+
+COUNTER_BYTES = 8  # in a record
+RECORD_DELAY = 4  # cycles until the first counter of a record is taken
+#: Cycle of a run's next atom, after so many beats in all, of which some are out already; -1: not
+#: known yet.
+Issue = Callable[[int, list[int]], int]
 
 
 class Storer:
@@ -38,12 +44,19 @@ class Storer:
         self.ended: list[int] = []  # cycle of each burst's last beat
         self.issued, self.issued_end = -2, False  # latest atom, and whether it ended a beat
         self.out: list[int] = []  # cycles of the latest beats, all that are needed
+        self.left = 0  # atoms of the run that are still to be issued
         self.done = 0
 
+    @property
+    def record_taken(self) -> int:
+        """Cycle from which no counter of a record is left to be taken; -1: not known yet."""
+        return -1 if self.left else self.issued + 2
+
     def record(self, at: int, address: int) -> Iterator[None]:
-        """Write a record of the counters, taken in cycle ``at``."""
+        """Write a record of the counters, taken in cycle ``at``; see `RecordBeats`."""
         beats = RECORD_BYTES // self.config.axi_bytes
-        yield from self._write(at, address, beats, 0, 1, 0)
+        ends = [True] * beats
+        yield from self._write(at, address, ends, 0, self._recorder(at))
 
     def walk(self, mapping: Mapping, fields: Fields[str, int], begin: int) -> Iterator[None]:
         """Write the ofmap; pause where it hangs on the other sides."""
@@ -78,10 +91,12 @@ class Storer:
                             while self._address_at(len(self.sent) + 1, 0, address) < 0:
                                 yield
                             if not self._write_at_once(load, address, atoms, entry_atoms, entries):
+                                per_beat = self.atoms_per_beat
                                 lane = address % config.axi_bytes // self.atom_bytes
+                                ends = [(lane + i) % per_beat == 0 for i in range(1, atoms)]
                                 yield from self._write(
-                                    load, address, atoms, lane, self.atoms_per_beat,
-                                    entry_atoms if entries else 0,
+                                    load, address, [*ends, True], entry_atoms if entries else 0,
+                                    lambda beats, out, load=load: self._issue_at(load, beats, out),
                                 )  # fmt: skip
                             at += 1
                         left -= chunk
@@ -134,19 +149,23 @@ class Storer:
         return True
 
     def _write(
-        self, at: int, address: int, atoms: int, lane: int, per_beat: int, entry_atoms: int
+        self, at: int, address: int, ends: list[bool], entry_atoms: int, issue: Issue
     ) -> Iterator[None]:
-        """Write a run atom by atom; ``entry_atoms`` is 0 where it releases no entries."""
+        """Write a run atom by atom.
+
+        ``ends`` says which atoms end a beat; ``entry_atoms`` is 0 where the run releases no
+        entries; ``issue`` gives the cycle of the next atom.
+        """
         state, memory = self.state, self.memory
-        parts = self.bursts.sizes(self.bursts.place(address), -(-(lane + atoms) // per_beat))
-        ends = [(lane + i + 1) % per_beat == 0 for i in range(atoms - 1)] + [True]
+        atoms = len(ends)
+        parts = self.bursts.sizes(self.bursts.place(address), sum(ends))
         base = len(self.out)  # beats of earlier runs, all gone out
         issues: list[int] = []  # of the atoms that end a beat
         out = self.out[:]
         moves: list[list[int]] = [[] for _ in parts]
         burst, sends = 0, 0
         first = len(self.sent)
-        atom = 0
+        self.left = atoms
         clock = max(at + 2, self.sent[-1] + 1 if self.sent else 0)
         while True:
             seen = state.progress
@@ -167,14 +186,15 @@ class Storer:
                         memory.writes.append(WriteRun(self.sent[first + burst] + 1, moves[burst]))
                     burst += 1
                 state.progress += 1
-            if atom < atoms:
-                when = self._issue_at(at, base + len(issues), out)
+            if self.left:
+                when = issue(base + len(issues), out)
                 if when >= 0:
-                    if ends[atom]:
+                    ends_beat = ends[-self.left]
+                    if ends_beat:
                         issues.append(when)
-                    self.issued, self.issued_end = when, ends[atom]
-                    atom += 1
-                    if entry_atoms and atom % entry_atoms == 0:
+                    self.issued, self.issued_end = when, ends_beat
+                    self.left -= 1
+                    if entry_atoms and (atoms - self.left) % entry_atoms == 0:
                         state.release(when, 0, 1)
                     state.progress += 1
             if burst == len(parts):
@@ -185,6 +205,33 @@ class Storer:
         # The last burst is cut while the one before it goes out.
         before = self.sent[-2] if len(self.sent) > 1 else -1
         self.loaded, self.ready = at, max(self.issued, at + 1, before)
+
+    def _recorder(self, at: int) -> Issue:
+        """Tell when the beats of a record are issued: two cycles before they may go out."""
+        halves = max(1, COUNTER_BYTES // self.config.axi_bytes)
+        counters = self.config.axi_bytes * halves // COUNTER_BYTES  # of a beat, or of its halves
+        taken = beat = rounds = 0
+
+        def issue(beats: int, out: list[int]) -> int:
+            nonlocal taken, beat, rounds
+            if beat % halves:
+                beat += 1
+                return self.issued + 1
+            while True:
+                when = at + RECORD_DELAY + 2 * taken + rounds * COUNTER_ROUND
+                full = beats - BEATS_AHEAD + 1  # the beat that must be out, so that two have room
+                known = full < len(out)
+                if not known and when > self.memory.now:
+                    return -1
+                if full >= 0 and not (known and out[full] < when):
+                    rounds += 1
+                    continue
+                taken += 1
+                if taken == (beat // halves + 1) * counters:
+                    beat += 1
+                    return when - 1
+
+        return issue
 
     def _issue_at(self, at: int, beats: int, out: list[int]) -> int:
         """Cycle of the next atom after so many beats, of which ``out`` left; -1: not known yet."""

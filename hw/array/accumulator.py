@@ -24,7 +24,8 @@ class AccumulatorColumn(wiring.Component):
     i_read_en, i_read_address, i_write_en, i_write_address
         Ports of the psum bank; what is written is ``o_psum``.
     i_valid, i_first, i_compares
-        A sum comes; it meets the bias; the larger of both counts instead of their sum.
+        A sum comes; it meets the bias; the larger of psum and sum counts instead of their sum:
+        never with the first.
     i_bias_shift, i_bias_swap, i_slice; row stationary i_bias
         As the accumulator's.
     i_sum : ``In(signed(sum_bits))``
@@ -87,20 +88,19 @@ class AccumulatorColumn(wiring.Component):
         base = Signal(signed(acc))
         total = Signal(signed(acc + 1))
         bias = self.i_bias if config.has_pe_sets else self._own_bias(m)
-        term = self.i_sum.as_unsigned() ^ self.i_compares.replicate(config.sum_bits)
         m.d.comb += [
             bank.i_read_en.eq(self.i_read_en),
             bank.i_read_addr.eq(self.i_read_address),
             bank.i_write_en.eq(self.i_write_en),
             bank.i_write_addr.eq(self.i_write_address),
             bank.i_write_data.eq(self.o_psum.as_unsigned()),
-            base.eq(Mux(self.i_first, bias, read.as_signed())),
-            # Maximum: the sign of base - sum chooses; otherwise the sum of both.
-            total.eq(base + term.as_signed() + self.i_compares),
+            # Maximum: the sign of sum - base - 1 chooses; otherwise the sum of both.
+            base.eq(Mux(self.i_first, bias, read ^ self.i_compares.replicate(acc))),
+            total.eq(base + self.i_sum),
         ]
         with m.If(self.i_valid):
             with m.If(self.i_compares):
-                m.d.sync += self.o_psum.eq(Mux(total < 0, self.i_sum, base))
+                m.d.sync += self.o_psum.eq(Mux(total < 0, ~base, self.i_sum))
             with m.Else():
                 m.d.sync += self.o_psum.eq(total)
 

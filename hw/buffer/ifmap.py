@@ -100,8 +100,10 @@ class IfmapBuffer(wiring.Component):
 
         fill_bank, fill_line = split(self.i_fill_address, "fill")
         spare = n - config.axi_elements
-        fill_words = rotate_right(m, [*self.i_fill_data, *[0] * spare], fill_bank, "fill_words")
         fill_ens = rotate_right(m, [*self.i_fill_mask, *[0] * spare], fill_bank, "fill_ens")
+        # A word goes to all banks that a beat may bring it to; one is enabled.
+        beat_bits = ceil_log2(config.axi_elements)
+        fill_words = rotate_right(m, [*self.i_fill_data], fill_bank[:beat_bits], "fill_words")
 
         read_bank, read_line = split(self.i_read_address, "read")
         read_en = Signal()
@@ -120,7 +122,7 @@ class IfmapBuffer(wiring.Component):
                 bank.i_fill_en.eq(self.i_fill_valid & fill_ens[b]),
                 bank.i_fill_line.eq(fill_line),
                 bank.i_fill_wraps.eq(0 if is_last else b < fill_bank),
-                bank.i_fill_word.eq(fill_words[b]),
+                bank.i_fill_word.eq(fill_words[b % config.axi_elements]),
                 bank.i_read_en.eq(read_en),
                 bank.i_read_line.eq(read_line),
                 bank.i_read_wraps.eq(0 if is_last else b < read_bank),

@@ -1,10 +1,11 @@
 """Control and status registers: the host's side of the accelerator."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
+from stillflow.hw.control.axil import AXIL_INPUTS, AXIL_OUTPUTS
 from stillflow.hw.csr import (
     COUNTER_BASE,
     CSR_ADDRESS_BITS,
@@ -15,34 +16,12 @@ from stillflow.hw.csr import (
     Counter,
 )
 from stillflow.hw.signals import signals
+from stillflow.hw.words import ShownCounter
 
 OKAY, DECERR = 0, 3  # AXI responses
 COUNTER_BITS = 48
 WORD_ADDRESS_BITS = CSR_ADDRESS_BITS - 2
-
-AXIL_INPUTS = {
-    "awaddr": CSR_ADDRESS_BITS,
-    "awprot": 3,
-    "awvalid": 1,
-    "wdata": 32,
-    "wstrb": 4,
-    "wvalid": 1,
-    "bready": 1,
-    "araddr": CSR_ADDRESS_BITS,
-    "arprot": 3,
-    "arvalid": 1,
-    "rready": 1,
-}
-AXIL_OUTPUTS = {
-    "awready": 1,
-    "wready": 1,
-    "bresp": 2,
-    "bvalid": 1,
-    "arready": 1,
-    "rdata": 32,
-    "rresp": 2,
-    "rvalid": 1,
-}
+_FIRST = COUNTER_BASE >> 2  # word address of the counters
 
 
 class CsrBlock(wiring.Component):
@@ -63,7 +42,8 @@ class CsrBlock(wiring.Component):
     * An event that comes while the host clears its IRQ_STATUS bit is not lost.
 
     Timing: one transaction each way at a time; a write is answered two cycles after the later of
-    address and data, a read two cycles after its address. ``o_start`` and ``o_soft_reset`` follow
+    address and data, a read two cycles after its address; a counter's lower word when the counter
+    is shown next, up to `COUNTER_ROUND` cycles later. ``o_start`` and ``o_soft_reset`` follow
     a write by one cycle, together with the answer. No output depends on an input of the same
     cycle.
 
@@ -86,8 +66,8 @@ class CsrBlock(wiring.Component):
         Valid with ``i_error``.
     i_layer : ``In(16)``
         Descriptors completed.
-    i_counters : ``In(data.ArrayLayout(unsigned(48), 16))``
-        In the order of `stillflow.hw.csr.Counter`.
+    i_counter : ``In(ShownCounter)``
+        As `Counters` shows it; all within a round.
     o_program_address, o_program_length, o_record_address, o_watchdog : ``Out``
         As written by the host, also while busy: take them at ``o_start``.
     irq : ``Out(1)``
@@ -119,7 +99,7 @@ class CsrBlock(wiring.Component):
     i_error_code: Signal
     i_error_address: Signal
     i_layer: Signal
-    i_counters: data.View
+    i_counter: data.View
     o_program_address: Signal
     o_program_length: Signal
     o_record_address: Signal
@@ -141,7 +121,7 @@ class CsrBlock(wiring.Component):
                 "i_error_code": In(bits["ERROR_CODE"]),
                 "i_error_address": In(bits["ERROR_ADDRESS"]),
                 "i_layer": In(bits["LAYER"]),
-                "i_counters": In(data.ArrayLayout(unsigned(COUNTER_BITS), len(Counter))),
+                "i_counter": In(ShownCounter(self.config)),
                 "o_program_address": Out(bits["PROGRAM_ADDRESS"]),
                 "o_program_length": Out(bits["PROGRAM_LENGTH"]),
                 "o_record_address": Out(bits["RECORD_ADDRESS"]),
@@ -159,18 +139,20 @@ class CsrBlock(wiring.Component):
             for register in REGISTERS
             if register.access in (Access.READ_WRITE, Access.WRITE_ONE_CLEARS)
         }
-        write, address, written, mask = self._write_channel(m)
+        write, address, written, strobes = self._write_channel(m)
         hits = {name: Signal(name=f"write_{name.lower()}") for name in OFFSETS}
         ones = Signal(32)
-        m.d.comb += ones.eq(written & mask)
+        m.d.comb += ones.eq(written & Cat(strobe.replicate(8) for strobe in strobes))
         for name, hit in hits.items():
             m.d.comb += hit.eq(write & (address == OFFSETS[name] >> 2))
 
         for register in REGISTERS:
             if register.access is Access.READ_WRITE:
-                value = held[register.name]
-                with m.If(hits[register.name]):
-                    m.d.sync += value.eq((value & ~mask) | ones)
+                for byte, strobe in enumerate(strobes):
+                    part = slice(8 * byte, min(8 * byte + 8, register.bits))
+                    if part.start < register.bits:
+                        with m.If(hits[register.name] & strobe):
+                            m.d.sync += held[register.name][part].eq(written[part])
         irq_status = held["IRQ_STATUS"]
         cleared = Mux(hits["IRQ_STATUS"], ones, 0)
         m.d.sync += irq_status.eq((irq_status & ~cleared) | Cat(self.i_done, self.i_error))
@@ -230,20 +212,18 @@ class CsrBlock(wiring.Component):
         -------
         write : Signal
             The transaction takes effect in this cycle.
-        address, written, mask : Signal
-            Word address, data, and a mask of the bits whose strobe is set.
+        address, written, strobes : Signal
+            Word address, data, and which of its bytes count.
         """
         has_address, has_data, write = signals("has_address has_data write")
         address = Signal(WORD_ADDRESS_BITS)
         written = Signal(32)
         strobes = Signal(4)
-        mask = Signal(32)
         mapped = Signal()
         m.d.comb += [
             self.s_axil_awready.eq(~has_address),
             self.s_axil_wready.eq(~has_data),
             write.eq(has_address & has_data & ~self.s_axil_bvalid),
-            mask.eq(Cat(strobe.replicate(8) for strobe in strobes)),
         ]
         with m.If(self.s_axil_awvalid & self.s_axil_awready):
             m.d.sync += [has_address.eq(1), address.eq(self.s_axil_awaddr[2:])]
@@ -263,24 +243,25 @@ class CsrBlock(wiring.Component):
                 self.s_axil_bresp.eq(Mux(mapped, OKAY, DECERR)),
             ]
         words = [offset >> 2 for offset in OFFSETS.values()]
-        counters = COUNTER_BASE >> 2
-        m.d.comb += mapped.eq(
-            Cat(address == word for word in words).any()
-            | ((address >= counters) & (address < counters + 2 * len(Counter)))
-        )
-        return write, address, written, mask
+        m.d.comb += mapped.eq(Cat(address == word for word in words).any() | _is_counter(address))
+        return write, address, written, strobes
 
     def _read_channel(self, m: Module, values: dict[str, Value | int]) -> None:
         """Hold the address for a cycle, then answer with the register's value or a counter."""
-        has_address = Signal()
+        has_address, counts, waits = signals("has_address counts waits")
         address = Signal(WORD_ADDRESS_BITS)
-        upper = Signal(COUNTER_BITS - 32)
-        m.d.comb += self.s_axil_arready.eq(~has_address)
+        shown, upper = Signal(COUNTER_BITS), Signal(COUNTER_BITS - 32)
+        m.d.comb += [
+            self.s_axil_arready.eq(~has_address),
+            shown.eq(self.i_counter.value),
+            counts.eq(_is_counter(address)),
+            waits.eq(counts & ~address[0] & (address[1:] != self.i_counter.counter + _FIRST // 2)),
+        ]
         with m.If(self.s_axil_arvalid & self.s_axil_arready):
             m.d.sync += [has_address.eq(1), address.eq(self.s_axil_araddr[2:])]
         with m.If(self.s_axil_rready):
             m.d.sync += self.s_axil_rvalid.eq(0)
-        with m.If(has_address & ~self.s_axil_rvalid):
+        with m.If(has_address & ~self.s_axil_rvalid & ~waits):
             m.d.sync += [
                 has_address.eq(0),
                 self.s_axil_rvalid.eq(1),
@@ -290,11 +271,15 @@ class CsrBlock(wiring.Component):
                 for name, offset in OFFSETS.items():
                     with m.Case(offset >> 2):
                         m.d.sync += self.s_axil_rdata.eq(values[name])
-                for counter in Counter:
-                    low = (COUNTER_BASE >> 2) + 2 * counter
-                    with m.Case(low):
-                        m.d.sync += Cat(self.s_axil_rdata, upper).eq(self.i_counters[counter])
-                    with m.Case(low + 1):
-                        m.d.sync += self.s_axil_rdata.eq(upper)
                 with m.Default():
-                    m.d.sync += [self.s_axil_rdata.eq(0), self.s_axil_rresp.eq(DECERR)]
+                    m.d.sync += [
+                        self.s_axil_rdata.eq(Mux(counts, Mux(address[0], upper, shown), 0)),
+                        self.s_axil_rresp.eq(Mux(counts, OKAY, DECERR)),
+                    ]
+            with m.If(counts & ~address[0]):
+                m.d.sync += upper.eq(shown[32:])
+
+
+def _is_counter(address: Value) -> Value:
+    """Tell whether a word address is a counter's."""
+    return (address >= _FIRST) & (address < _FIRST + 2 * len(Counter))

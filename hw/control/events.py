@@ -1,13 +1,44 @@
 """What each performance counter counts, and what the watchdog takes for progress."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import Counter
-from stillflow.hw.signals import times
 from stillflow.hw.words import ArrayEvents, SegmentKind
+
+
+def event_words(config: AcceleratorConfig) -> dict[Counter, tuple[int, int]]:
+    """Give for each counter its most events in a cycle, and what one adds to it."""
+    sets = config.has_pe_sets
+    residuals = config.m_block if config.finisher else 0
+    return {
+        Counter.CYCLES: (1, 1),
+        Counter.DRAM_READ_BYTES: (1, config.axi_bytes),
+        Counter.DRAM_WRITE_BYTES: (1, config.axi_bytes),
+        Counter.IFMAP_READS: (config.rows + residuals, 1),
+        Counter.IFMAP_FILLS: (config.axi_elements, 1),
+        Counter.FILTER_READS: (config.filter_banks, config.line_words),
+        Counter.FILTER_FILLS: (1, config.axi_bytes // (config.weight_bits // 8)),
+        Counter.PSUM_READS: (1, config.m_block),
+        Counter.PSUM_WRITES: (1, config.m_block),
+        Counter.OFMAP_WRITES: (1, config.m_block),
+        Counter.OFMAP_SPILLS: (1, config.channel_block),
+        Counter.CHAIN_SHIFTS: (config.rows, config.m_block) if sets else (1, 1),
+        Counter.WEIGHT_SWAPS: (config.pes if sets else 1, 1),
+        Counter.MAC_CYCLES: (1, 1),
+        Counter.MAC_LANES: (config.pes if sets else config.rows, 1),
+        Counter.LAYERS: (1, 1),
+    }
+
+
+class EventCounts(data.StructLayout):
+    """Events of a cycle, for each counter by its name."""
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        most = event_words(config)
+        super().__init__({counter.name.lower(): range(most[counter][0] + 1) for counter in Counter})
 
 
 def count_ones(bits: Value) -> Value:
@@ -17,12 +48,12 @@ def count_ones(bits: Value) -> Value:
 
 
 class CounterEvents(wiring.Component):
-    """Turns enable signals into words per counter and cycle.
+    """Turns enable signals into events per counter and cycle.
 
     Parameters
     ----------
     config : AcceleratorConfig
-        Words per access.
+        Most events of a cycle.
 
     Members
     -------
@@ -36,7 +67,7 @@ class CounterEvents(wiring.Component):
         What the dataflow does.
     i_residual_read, i_ofmap_write, i_ofmap_spill, i_layer_end
         One event each.
-    o_amounts : ``Out(ArrayLayout(16, len(Counter)))``
+    o_events : ``Out(EventCounts)``
     o_progress : ``Out(1)``
     """
 
@@ -52,7 +83,7 @@ class CounterEvents(wiring.Component):
     i_ofmap_write: Signal
     i_ofmap_spill: Signal
     i_layer_end: Signal
-    o_amounts: data.View
+    o_events: data.View
     o_progress: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -71,7 +102,7 @@ class CounterEvents(wiring.Component):
                 "i_ofmap_write": In(1),
                 "i_ofmap_spill": In(1),
                 "i_layer_end": In(1),
-                "o_amounts": Out(data.ArrayLayout(16, len(Counter))),
+                "o_events": Out(EventCounts(config)),
                 "o_progress": Out(1),
             }
         )
@@ -87,30 +118,29 @@ class CounterEvents(wiring.Component):
         ifmap_kinds = (SegmentKind.IFMAP, SegmentKind.PADDING, SegmentKind.RESIDUAL)
         ifmap_fill = self.i_beat & Cat(self.i_kind == kind for kind in ifmap_kinds).any()
         filter_fill = self.i_beat & (self.i_kind == SegmentKind.FILTER)
-        ifmap_reads = Mux(array.vector, array.lanes, 0) + Mux(
-            self.i_residual_read, config.m_block, 0
-        )
-        events: dict[Counter, tuple[Value, Value | int]] = {
-            Counter.CYCLES: (self.i_busy, 1),
-            Counter.DRAM_READ_BYTES: (self.i_read_beat, config.axi_bytes),
-            Counter.DRAM_WRITE_BYTES: (self.i_write_beat, config.axi_bytes),
-            Counter.IFMAP_READS: (Const(1), ifmap_reads),
-            Counter.IFMAP_FILLS: (ifmap_fill, elements),
-            Counter.FILTER_READS: (Const(1), times(array.lines, config.line_words)),
-            Counter.FILTER_FILLS: (filter_fill, config.axi_bytes // (config.weight_bits // 8)),
-            Counter.PSUM_READS: (array.psum_read, config.m_block),
-            Counter.PSUM_WRITES: (array.psum_write, config.m_block),
-            Counter.OFMAP_WRITES: (self.i_ofmap_write, config.m_block),
-            Counter.OFMAP_SPILLS: (self.i_ofmap_spill, config.channel_block),
-            Counter.CHAIN_SHIFTS: (Const(1), array.shift),
-            Counter.WEIGHT_SWAPS: (Const(1), array.step),
-            Counter.MAC_CYCLES: (array.mac, 1),
-            Counter.MAC_LANES: (array.mac, array.weights),
-            Counter.LAYERS: (self.i_layer_end, 1),
+        ifmap_reads = Mux(array.vector, array.lanes, 0)
+        if config.finisher:
+            ifmap_reads += Mux(self.i_residual_read, config.m_block, 0)
+        events: dict[Counter, Value] = {
+            Counter.CYCLES: self.i_busy,
+            Counter.DRAM_READ_BYTES: self.i_read_beat,
+            Counter.DRAM_WRITE_BYTES: self.i_write_beat,
+            Counter.IFMAP_READS: ifmap_reads,
+            Counter.IFMAP_FILLS: Mux(ifmap_fill, elements, 0),
+            Counter.FILTER_READS: array.lines,
+            Counter.FILTER_FILLS: filter_fill,
+            Counter.PSUM_READS: array.psum_read,
+            Counter.PSUM_WRITES: array.psum_write,
+            Counter.OFMAP_WRITES: self.i_ofmap_write,
+            Counter.OFMAP_SPILLS: self.i_ofmap_spill,
+            Counter.CHAIN_SHIFTS: array.shift,
+            Counter.WEIGHT_SWAPS: array.step,
+            Counter.MAC_CYCLES: array.mac,
+            Counter.MAC_LANES: Mux(array.mac, array.weights, 0),
+            Counter.LAYERS: self.i_layer_end,
         }
         m.d.comb += [
-            self.o_amounts[counter].eq(Mux(event, amount, 0))
-            for counter, (event, amount) in events.items()
+            self.o_events[counter.name.lower()].eq(event) for counter, event in events.items()
         ]
         m.d.comb += self.o_progress.eq(
             self.i_read_beat | self.i_write_beat | self.i_moved | array.progress

@@ -1,12 +1,11 @@
 """Runs a program: fetches descriptors, starts the walkers, ends or aborts the job."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.descriptor_register import DescriptorRegister
-from stillflow.hw.control.stamps import Stamps
 from stillflow.hw.control.watchdog import Watchdog
 from stillflow.hw.csr import Counter, ErrorCode
 from stillflow.hw.descriptor import BYTES
@@ -71,12 +70,12 @@ class JobControl(wiring.Component):
     i_error, i_error_code, i_error_address
         From the DMA engines.
     o_record : ``Out(stream.Signature(32))``
-    i_counters, o_counters
-        Counters as they run, and as the record shows them.
     o_busy, o_done, o_failed, o_error_code, o_error_address, o_layers
         To the registers; ``o_done`` and ``o_failed`` pulse.
-    o_counters_clear, o_abort, o_clear : ``Out(1)``
-        Clear the counters; hold back everything new; reset the engines.
+    o_counters_clear, o_counters_sweep : ``Out(1)``
+        Clear the counters; show them all once more, for the record that begins in this cycle.
+    o_abort, o_clear : ``Out(1)``
+        Hold back everything new; reset the engines.
     """
 
     i_start: Signal
@@ -100,8 +99,6 @@ class JobControl(wiring.Component):
     i_error_code: Signal
     i_error_address: Signal
     o_record: stream.Interface
-    i_counters: data.View
-    o_counters: data.View
     o_busy: Signal
     o_done: Signal
     o_failed: Signal
@@ -109,12 +106,12 @@ class JobControl(wiring.Component):
     o_error_address: Signal
     o_layers: Signal
     o_counters_clear: Signal
+    o_counters_sweep: Signal
     o_abort: Signal
     o_clear: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
-        counters = data.ArrayLayout(64, len(Counter))
         super().__init__(
             {
                 "i_start": In(1),
@@ -138,8 +135,6 @@ class JobControl(wiring.Component):
                 "i_error_code": In(4),
                 "i_error_address": In(32),
                 "o_record": Out(stream.Signature(32)),
-                "i_counters": In(data.ArrayLayout(48, len(Counter))),
-                "o_counters": Out(counters),
                 "o_busy": Out(1),
                 "o_done": Out(1),
                 "o_failed": Out(1),
@@ -147,6 +142,7 @@ class JobControl(wiring.Component):
                 "o_error_address": Out(32),
                 "o_layers": Out(16),
                 "o_counters_clear": Out(1),
+                "o_counters_sweep": Out(1),
                 "o_abort": Out(1),
                 "o_clear": Out(1),
             }
@@ -196,23 +192,13 @@ class JobControl(wiring.Component):
             self.o_layers.eq(layers),
         ]
 
-        # What the record shows was true when the layer completed: the counters are two cycles
-        # behind the events, and nothing of the record itself is counted yet.
-        settled = Signal()
-        m.d.sync += settled.eq(state == State.RECORD)
-        m.submodules.stamps = stamps = Stamps(self.config)
-        m.d.comb += [
-            stamps.i_take.eq(settled),
-            stamps.i_counters.eq(self.i_counters),
-            self.o_counters.eq(stamps.o_counters),
-        ]
-
-        m.d.sync += self.o_begin.eq(0)
+        m.d.sync += [self.o_begin.eq(0), self.o_counters_sweep.eq(0)]
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.i_start):
                     m.d.comb += self.o_counters_clear.eq(1)
                     m.d.sync += [
+                        self.o_counters_sweep.eq(1),
                         address.eq(self.i_program_address),
                         record.eq(self.i_record_address),
                         records.eq(self.i_record_address != 0),
@@ -254,6 +240,7 @@ class JobControl(wiring.Component):
                 with m.If(self.i_walkers_done & self.i_writer_idle & ~fails):
                     m.d.comb += self.o_layer_end.eq(1)
                     m.d.sync += [
+                        self.o_counters_sweep.eq(records),
                         layers.eq(layers + 1),
                         left.eq(left - 1),
                         address.eq(address + BYTES),

@@ -15,7 +15,7 @@ class Watchdog(wiring.Component):
     i_progress : ``In(1)``
         Something moved, or nothing has to.
     o_barks : ``Out(1)``
-        Nothing moved for so many cycles; one cycle late.
+        Nothing moved for so many cycles; two cycles late.
     """
 
     i_limit: Signal
@@ -30,11 +30,13 @@ class Watchdog(wiring.Component):
         m = Module()
 
         quiet = Signal(32)
+        moved = Signal()
         m.d.sync += [
+            moved.eq(self.i_progress),
             quiet.eq(quiet + 1),
             self.o_barks.eq((self.i_limit != 0) & (quiet >= self.i_limit)),
         ]
-        with m.If(self.i_progress):
+        with m.If(moved):
             m.d.sync += quiet.eq(0)
 
         return m

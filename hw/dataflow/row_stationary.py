@@ -148,7 +148,7 @@ class RowStationary(DataflowComponent):
         events = self.o_events
         m.d.comb += [
             events.lines.eq(passes.o_line.valid),
-            events.shift.eq(Mux(array.i_line_valid, layer.set_rows * config.m_block, 0)),
+            events.shift.eq(Mux(array.i_line_valid, layer.set_rows, 0)),
             events.step.eq(feeder.o_fills),
             events.vector.eq(feeder.o_valid),
             events.lanes.eq(layer.set_sources),

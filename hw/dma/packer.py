@@ -6,10 +6,10 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.csr import RECORD_BYTES, Counter
+from stillflow.hw.dma.record import RecordBeats
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import BEATS_AHEAD
-from stillflow.hw.words import StoreRun
+from stillflow.hw.words import ShownCounter, StoreRun
 
 
 class Beat(data.StructLayout):
@@ -23,8 +23,8 @@ class Packer(wiring.Component):
     """Reads the pixels of a run and places them at the byte lanes that its address demands.
 
     The first and the last beat may be partial. Works in atoms, the smaller of a channel block and
-    a beat, one a cycle; up to `BEATS_AHEAD` beats wait. A record is a run of whole beats with all
-    counters, 64 bits each.
+    a beat, one a cycle; up to `BEATS_AHEAD` beats wait. A record (`RecordBeats`) is a run of whole
+    beats with all counters, 64 bits each.
 
     Parameters
     ----------
@@ -37,9 +37,12 @@ class Packer(wiring.Component):
         Take ``i_run``, or a record if ``i_is_record``: only with ``o_ready``.
     i_clear : ``In(1)``
         Forget the run.
-    i_counters : ``In(ArrayLayout(64, len(Counter)))``
+    i_counter : ``In(ShownCounter)``
+        As `Counters` shows it.
+    o_hold : ``Out(1)``
+        As `RecordBeats`.
     o_ready : ``Out(1)``
-        The previous run's last atom is read in this cycle or was before.
+        The previous run's last atom is read in this cycle or was before, and no record is left.
     i_ring : entries of the ofmap buffer's ring
     o_read_en, o_read_entry, i_vector
         Ofmap buffer: the entry comes one cycle later and holds.
@@ -54,7 +57,8 @@ class Packer(wiring.Component):
     i_run: data.View
     i_is_record: Signal
     i_clear: Signal
-    i_counters: data.View
+    i_counter: data.View
+    o_hold: Signal
     i_ring: Signal
     o_ready: Signal
     o_read_en: Signal
@@ -71,7 +75,6 @@ class Packer(wiring.Component):
         self.atom_bytes = min(config.axi_bytes, self.unit_bytes)
         self.atoms_per_unit = self.unit_bytes // self.atom_bytes
         self.atoms_per_beat = config.axi_bytes // self.atom_bytes
-        self.record_beats = RECORD_BYTES // config.axi_bytes
         run = StoreRun(config)
         super().__init__(
             {
@@ -79,7 +82,8 @@ class Packer(wiring.Component):
                 "i_run": In(run),
                 "i_is_record": In(1),
                 "i_clear": In(1),
-                "i_counters": In(data.ArrayLayout(64, len(Counter))),
+                "i_counter": In(ShownCounter(config)),
+                "o_hold": Out(1),
                 "i_ring": In(range(config.psum_depth + 1)),
                 "o_ready": Out(1),
                 "o_read_en": Out(1),
@@ -99,28 +103,29 @@ class Packer(wiring.Component):
 
         m.submodules.beats = beats = SyncFIFO(width=Beat(config).size, depth=BEATS_AHEAD)
         run = Signal(StoreRun(config))
-        busy, is_record = signals("busy is_record")
-        atom = Signal(range(max(self.atoms_per_unit, self.record_beats) + 1))
+        busy = Signal()
+        atom = Signal(range(self.atoms_per_unit + 1))
         lane = Signal(range(self.atoms_per_beat + 1))
         issue, late, finish = signals("issue late finish")
         entry_end, beat_end, pixel_last = signals("entry_end beat_end pixel_last")
         last_lane = lane == self.atoms_per_beat - 1
+        m.submodules.record = record = RecordBeats(config)
         m.d.comb += [
+            record.i_start.eq(self.i_load & self.i_is_record),
+            record.i_clear.eq(self.i_clear),
+            record.i_shown.eq(self.i_counter),
+            record.i_room.eq(beats.w_level < BEATS_AHEAD - 1),
+            self.o_hold.eq(record.o_hold),
             # What is on its way has a place in the queue.
             issue.eq(busy & (beats.w_level + late < BEATS_AHEAD) & ~self.i_clear),
-            self.o_ready.eq(~busy | finish),
-            self.o_idle.eq(~busy & ~late),
-            self.o_read_en.eq(issue & ~is_record),
+            self.o_ready.eq((~busy | finish) & ~record.o_busy),
+            self.o_idle.eq(~busy & ~late & ~record.o_busy),
+            self.o_read_en.eq(issue),
             self.o_read_entry.eq(run.entry),
+            entry_end.eq(atom == self.atoms_per_unit - 1),
+            finish.eq(issue & entry_end & pixel_last),
+            beat_end.eq(last_lane | pixel_last & entry_end),
         ]
-        with m.If(is_record):
-            m.d.comb += [beat_end.eq(1), finish.eq(issue & (atom == self.record_beats - 1))]
-        with m.Else():
-            m.d.comb += [
-                entry_end.eq(atom == self.atoms_per_unit - 1),
-                finish.eq(issue & entry_end & pixel_last),
-                beat_end.eq(last_lane | pixel_last & entry_end),
-            ]
         with m.If(issue):
             m.d.sync += [
                 atom.eq(Mux(entry_end, 0, atom + 1)),
@@ -138,8 +143,7 @@ class Packer(wiring.Component):
             m.d.sync += [
                 run.eq(self.i_run),
                 pixel_last.eq(self.i_run.pixels == 1),
-                is_record.eq(self.i_is_record),
-                busy.eq(1),
+                busy.eq(~self.i_is_record),
                 atom.eq(0),
                 lane.eq(self.i_run.address[low : ceil_log2(config.axi_bytes)]),
             ]
@@ -148,9 +152,9 @@ class Packer(wiring.Component):
 
         # One cycle later the entry is there.
         push = Signal()
-        placed = [Signal.like(s, name=f"placed_{s.name}") for s in (lane, atom, is_record)]
+        placed = [Signal.like(s, name=f"placed_{s.name}") for s in (lane, atom)]
         unit = Signal.like(run.unit)
-        m.d.sync += [now.eq(was) for now, was in zip(placed, (lane, atom, is_record), strict=True)]
+        m.d.sync += [now.eq(was) for now, was in zip(placed, (lane, atom), strict=True)]
         m.d.sync += [
             late.eq(issue),
             push.eq(issue & beat_end),
@@ -159,11 +163,10 @@ class Packer(wiring.Component):
             self.o_spill.eq(issue & entry_end),
         ]
         beat = self._place(m, placed[0], placed[1], unit, late, push)
-        record = self.i_counters.as_value().word_select(placed[1], config.axi_data_bits)
-        whole = Cat(record, Const(-1, config.axi_bytes))
+        whole = Cat(record.o_data, Const(-1, config.axi_bytes))
         m.d.comb += [
-            beats.w_en.eq(push),
-            beats.w_data.eq(Mux(placed[2], whole, beat)),
+            beats.w_en.eq(push | record.o_push),
+            beats.w_data.eq(Mux(record.o_push, whole, beat)),
             self.o_beat.valid.eq(beats.r_rdy),
             self.o_beat.payload.as_value().eq(beats.r_data),
             beats.r_en.eq(self.o_beat.ready),

@@ -7,8 +7,10 @@ from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.csr import ErrorCode
+from stillflow.hw.descriptor import BYTES
 from stillflow.hw.dma.activation_port import ActivationReads, line_of, on_chip
 from stillflow.hw.dma.burst import BurstSplitter
+from stillflow.hw.residual import TABLE_BYTES
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import INBOX
 from stillflow.hw.words import Segment, SegmentKind, element_bits
@@ -125,7 +127,7 @@ class Reader(wiring.Component):
         line_beats = config.filter_line_bytes // config.axi_bytes
 
         m.submodules.segments = segments = SyncFIFOBuffered(
-            width=Segment(config).size, depth=config.outstanding_reads
+            width=Segment(config).size + 1, depth=config.outstanding_reads
         )
         m.submodules.splitter = splitter = BurstSplitter(config)
 
@@ -148,7 +150,7 @@ class Reader(wiring.Component):
             moves.eq(inbox.r_rdy & segments.w_rdy & (~asks | splitter.o_ready) & ~self.i_abort),
             inbox.r_en.eq(moves),
             segments.w_en.eq(moves),
-            segments.w_data.eq(inbox.r_data),
+            segments.w_data.eq(Cat(inbox.r_data, segment.beats == 1)),
             splitter.i_load.eq(moves & asks),
             splitter.i_address.eq(Cat(Const(0, beat_shift), segment.address[beat_shift:])),
             splitter.i_beats.eq(segment.beats),
@@ -168,9 +170,12 @@ class Reader(wiring.Component):
             m.d.sync += free.eq(config.filter_lines * line_beats)
 
         # Beat side.
-        head = Segment(config)(segments.r_data)
+        head, is_single = Segment(config)(segments.r_data[:-1]), segments.r_data[-1]
         beat = Signal(config.length_bits)
-        is_padding, is_local, last_beat = signals("is_padding is_local last_beat")
+        first_beat = Signal(init=1)
+        last_beat, next_is_last = signals("last_beat next_is_last")
+        next_element = Signal.like(self.o_element)
+        is_padding, is_local = signals("is_padding is_local")
         shown, outside = self._local(m, head, is_local, last_beat)
         m.d.comb += [
             is_padding.eq(segments.r_rdy & (head.kind == SegmentKind.PADDING)),
@@ -181,17 +186,22 @@ class Reader(wiring.Component):
                 & ~self.i_abort
             ),
             self.o_kind.eq(head.kind),
-            self.o_element.eq(head.element + beat * config.axi_elements),
-            last_beat.eq(beat + 1 == head.beats),
+            self.o_element.eq(Mux(first_beat, head.element, next_element)),
+            last_beat.eq(Mux(first_beat, is_single, next_is_last)),
         ]
         for lane in range(config.axi_elements):
             behind_skip = lane >= head.skip if lane < config.axi_elements - 1 else 1
             before_tail = lane <= head.tail if lane else 1
             m.d.comb += self.o_mask[lane].eq(
-                ((beat != 0) | behind_skip) & (~last_beat | before_tail)
+                (~first_beat | behind_skip) & (~last_beat | before_tail)
             )
         with m.If(self.o_beat):
-            m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
+            m.d.sync += [
+                beat.eq(Mux(last_beat, 0, beat + 1)),
+                first_beat.eq(last_beat),
+                next_is_last.eq(beat + 2 == head.beats),
+                next_element.eq(self.o_element + config.axi_elements),
+            ]
             m.d.comb += segments.r_en.eq(last_beat)
         ends_group = self.o_beat & last_beat & head.group_last
         is_residual = head.kind == SegmentKind.RESIDUAL
@@ -200,7 +210,8 @@ class Reader(wiring.Component):
             self.o_residual.eq(ends_group & is_residual),
         ]
 
-        outstanding = Signal(24)
+        # Each beat has its room on chip, a byte or more, but for a descriptor and a table.
+        outstanding = Signal(range(config.glb_kib * 1024 + BYTES + TABLE_BYTES + 1))
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [

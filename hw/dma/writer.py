@@ -5,12 +5,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import RECORD_BYTES
 from stillflow.hw.dma.burst import BurstSplitter
 from stillflow.hw.dma.packer import Packer
 from stillflow.hw.dma.write_channels import WriteChannels, write_ports
 from stillflow.hw.signals import signals
-from stillflow.hw.words import StoreRun
+from stillflow.hw.words import ShownCounter, StoreRun
 
 
 class Writer(wiring.Component):
@@ -33,7 +33,9 @@ class Writer(wiring.Component):
     -------
     i_run : ``In(stream.Signature(StoreRun))``
     i_record : ``In(stream.Signature(32))``
-        DRAM address of a record; ``i_counters`` is read over the cycles that follow.
+        DRAM address of a record.
+    i_counter, o_hold
+        Counters, as `RecordBeats` takes them for a record.
     i_ring : entries of the ofmap buffer's ring
     o_read_en, o_read_entry, i_vector
         Ofmap buffer: the entry comes one cycle later and holds.
@@ -56,7 +58,8 @@ class Writer(wiring.Component):
 
     i_run: stream.Interface
     i_record: stream.Interface
-    i_counters: data.View
+    i_counter: data.View
+    o_hold: Signal
     o_read_en: Signal
     o_read_entry: Signal
     i_ring: Signal
@@ -92,7 +95,8 @@ class Writer(wiring.Component):
             {
                 "i_run": In(stream.Signature(run)),
                 "i_record": In(stream.Signature(32)),
-                "i_counters": In(data.ArrayLayout(64, len(Counter))),
+                "i_counter": In(ShownCounter(config)),
+                "o_hold": Out(1),
                 "o_read_en": Out(1),
                 "o_read_entry": Out(run["entry"].shape),
                 "i_ring": In(range(config.psum_depth + 1)),
@@ -110,6 +114,7 @@ class Writer(wiring.Component):
         m = Module()
         config = self.config
         beat_shift = ceil_log2(config.axi_bytes)
+        record_beats = RECORD_BYTES // config.axi_bytes
         unit_shift = ceil_log2(config.channel_block * config.act_bytes)
 
         m.submodules.splitter = splitter = BurstSplitter(config)
@@ -139,12 +144,13 @@ class Writer(wiring.Component):
             ),
             splitter.i_load.eq(load),
             splitter.i_address.eq(Cat(Const(0, beat_shift), next_run.address[beat_shift:])),
-            splitter.i_beats.eq(Mux(is_record, packer.record_beats, size[beat_shift:])),
+            splitter.i_beats.eq(Mux(is_record, record_beats, size[beat_shift:])),
             packer.i_load.eq(load),
             packer.i_run.eq(next_run),
             packer.i_is_record.eq(is_record),
             packer.i_clear.eq(self.i_abort),
-            packer.i_counters.eq(self.i_counters),
+            packer.i_counter.eq(self.i_counter),
+            self.o_hold.eq(packer.o_hold),
             packer.i_ring.eq(self.i_ring),
             packer.i_vector.eq(self.i_vector),
             self.o_read_en.eq(packer.o_read_en),

@@ -95,17 +95,21 @@ class PostProcessor(wiring.Component):
         with m.If(moves):
             m.d.sync += group.eq(Mux(done, 0, group + 1))
         count = self._count(m, start, moves)
-        scales = self._scales(m, moves)
+        scales = self._scales(m)
 
         words = []
         for lane in range(lanes):
             requant = SerialRequantLane(config) if config.requant_serial else RequantLane(config)
             m.submodules[f"lane_{lane}"] = unit(platform, requant)
             psums = Cat(self.i_psums[lane + g * lanes] for g in range(groups))
+            own_scales = scales[lane::lanes]
+            scale = Signal(SCALE_BITS, name=f"lane_{lane}_scale")
+            only = len(own_scales) == 1
             m.d.comb += [
+                scale.eq(own_scales[0] if only else Cat(own_scales).word_select(group, SCALE_BITS)),
                 requant.i_psum.eq(psums.word_select(group, config.acc_bits)),
-                requant.i_significand.eq(scales[lane][:SIGNIFICAND_BITS]),
-                requant.i_shift.eq(scales[lane][SIGNIFICAND_BITS:]),
+                requant.i_significand.eq(scale[:SIGNIFICAND_BITS]),
+                requant.i_shift.eq(scale[SIGNIFICAND_BITS:]),
                 requant.i_zero_point.eq(self.i_zero_point),
                 requant.i_min.eq(self.i_min),
                 requant.i_max.eq(self.i_max),
@@ -146,26 +150,18 @@ class PostProcessor(wiring.Component):
             m.d.sync += [busy.eq(1), count.eq(first + 1)]
         return count
 
-    def _scales(self, m: Module, moves: Signal) -> list[Signal]:
-        """Scale of each lane's psum. Those of all columns go round, and the next ones' slices wait.
-
-        A column's lane is the same throughout, so a scale moves on by as many columns as there are
-        lanes: with the last group they are where they were.
-        """
+    def _scales(self, m: Module) -> list[Signal]:
+        """Scale of each column's psums; the next ones' slices wait."""
         config = self.config
         if config.has_pe_sets:
             return [self.i_scale] * config.requant_lanes
-        scales = [
-            Signal(SCALE_BITS, name=f"scale_{col}", reset_less=True)
-            for col in range(config.m_block)
-        ]
-        for col, scale in enumerate(scales):
+        scales = []
+        for col in range(config.m_block):
+            scale = Signal(SCALE_BITS, name=f"scale_{col}", reset_less=True)
             shadow = Signal(SCALE_BITS, name=f"scale_shadow_{col}", reset_less=True)
             with m.If(self.i_scale_shift):
                 m.d.sync += shadow.eq(Cat(shadow[config.weight_bits :], self.i_line[col]))
             with m.If(self.i_scale_swap):
                 m.d.sync += scale.eq(shadow)
-            if config.requant_groups > 1:
-                with m.Elif(moves):
-                    m.d.sync += scale.eq(scales[(col + config.requant_lanes) % config.m_block])
+            scales.append(scale)
         return scales

@@ -111,6 +111,7 @@ class GroupRows(wiring.Component):
                 walk.i_restart.eq(self.i_start),
                 walk.i_step.eq(row_step),
                 walk.i_ends.eq(rows.o_ends),
+                walk.i_level.eq(rows.o_level),
             ]
         m.d.comb += [
             pieces.i_take.eq(self.i_start),
@@ -140,13 +141,15 @@ class GroupRows(wiring.Component):
         length = Signal(self.config.length_bits)
         element = Signal(len(corner.target))
         skip = Signal(max(1, lane_bits))
+        ends = Signal(self.config.length_bits + 1)  # a beat behind the last element
         m.d.comb += [
             self.o_segment.valid.eq(busy),
             segment.kind.eq(SegmentKind.PADDING),
             segment.address.eq(address),
             segment.skip.eq(skip),
-            segment.beats.eq((length + skip + self.config.axi_elements - 1)[lane_bits:]),
-            segment.tail.eq((length + skip - 1)[:lane_bits] if lane_bits else 0),
+            ends.eq(length + (skip + (self.config.axi_elements - 1))),
+            segment.beats.eq(ends[lane_bits:]),
+            segment.tail.eq(ends[:lane_bits]),
             segment.element.eq(element - skip),
             segment.group_last.eq(rows.o_done & row_end),
             row_step.eq(accepted & row_end),

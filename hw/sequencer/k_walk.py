@@ -114,6 +114,7 @@ class KWalk(wiring.Component):
             nest.i_restart.eq(self.i_rests),
             nest.i_step.eq(self.i_begin | self.i_step),
             address.i_ends.eq(nest.o_ends),
+            address.i_level.eq(nest.o_level),
             address.i_step.eq(self.i_step),
             address.i_restart.eq(self.i_begin | (self.i_step & nest.o_done)),
             self.o_offset.eq(address.o_address),

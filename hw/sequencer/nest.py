@@ -116,15 +116,15 @@ class LoopNest(wiring.Component):
         """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        ends = Signal(self.levels, init=-1)
+        ends, moves = Signal(self.levels, init=-1), Signal(self.levels)
         coming = [self.o_coming[level] for level in range(self.levels)]
         m.d.comb += [
             self.o_ends.eq(ends),
-            self.o_level.eq(level_that_moves(ends)),
+            self.o_level.eq(moves),
             self.o_done.eq(ends[-1]),
         ]
         with m.If(self.i_restart):
-            m.d.sync += ends.eq(-1)
+            m.d.sync += [ends.eq(-1), moves.eq(0)]
         for level in range(self.levels):
             # Iterations that are left, less three: negative if no other follows the next one.
             left = Signal(signed(self.bits + 1), name=f"left_{level}")
@@ -140,6 +140,7 @@ class LoopNest(wiring.Component):
                 m.d.sync += [
                     self.o_last[level].eq(coming[level]),
                     ends[level].eq(Cat(coming[: level + 1]).all()),
+                    moves[level].eq(Cat(coming[:level]).all() & ~coming[level]),
                 ]
                 with m.If(inner_ends):
                     m.d.sync += self.o_first[level].eq(ends[level])
@@ -149,11 +150,6 @@ class LoopNest(wiring.Component):
                     )
 
         return m
-
-
-def level_that_moves(ends: Value) -> Value:
-    """Give a bit for the loop that a step moves: the innermost one that does not end, if any."""
-    return Cat(1, ends[:-1]) & ~ends
 
 
 def drive_counts(m: Module, nest: LoopNest, counts: Mapping[Any, Count], *, settled: bool) -> None:

@@ -4,8 +4,6 @@ from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.sequencer.nest import level_that_moves
-
 
 class NestAddress(wiring.Component):
     """Address of the current iteration of a `LoopNest`: one adder, one register per moving level.
@@ -24,7 +22,7 @@ class NestAddress(wiring.Component):
         Taken with ``i_restart``.
     i_restart : ``In(1)``
         With the step to the first iteration.
-    i_step, i_ends
+    i_step, i_ends, i_level
         As the nest's; behind its last iteration there is a restart.
     i_strides : ``In(ArrayLayout(bits, levels))``
         Of the moving levels; the others' are ignored.
@@ -35,6 +33,7 @@ class NestAddress(wiring.Component):
     i_restart: Signal
     i_step: Signal
     i_ends: Signal
+    i_level: Signal
     i_strides: data.View
     o_address: Signal
 
@@ -47,6 +46,7 @@ class NestAddress(wiring.Component):
                 "i_restart": In(1),
                 "i_step": In(1),
                 "i_ends": In(len(moves)),
+                "i_level": In(len(moves)),
                 "i_strides": In(data.ArrayLayout(bits, len(moves))),
                 "o_address": Out(bits),
             }
@@ -62,8 +62,6 @@ class NestAddress(wiring.Component):
             Signal(self.bits, name=f"start_{level}") if moves else None
             for level, moves in enumerate(self.moves)
         ]
-        moving = Signal(len(self.moves))  # of its own: an expression would be made for each bit
-        m.d.comb += moving.eq(level_that_moves(self.i_ends))
         outer: Value = base
         chosen_start: Value = Const(0, self.bits)
         chosen_stride: Value = Const(0, self.bits)
@@ -71,7 +69,7 @@ class NestAddress(wiring.Component):
             start = starts[level]
             outer = outer if start is None else start
             stride = 0 if start is None else self.i_strides[level]
-            moves = moving[level].replicate(self.bits)
+            moves = self.i_level[level].replicate(self.bits)
             chosen_start |= outer & moves
             chosen_stride |= stride & moves
         address = Signal(self.bits)

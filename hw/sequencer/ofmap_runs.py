@@ -128,6 +128,7 @@ class OfmapRuns(wiring.Component):
             place.i_restart.eq(self.i_begin),
             place.i_step.eq(self.i_step),
             place.i_ends.eq(nest.o_ends),
+            place.i_level.eq(nest.o_level),
             self.o_address.eq(place.o_address),
             self.o_pixels.eq(
                 Mux(

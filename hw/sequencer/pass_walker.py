@@ -254,6 +254,7 @@ class PassWalker(wiring.Component):
             offset.i_strides[PassLevel.R].eq(layer.k_stride_r),
             offset.i_strides[PassLevel.GROUP].eq(layer.k_stride_group),
             offset.i_ends.eq(passes.o_ends),
+            offset.i_level.eq(passes.o_level),
             offset.i_step.eq(step),
             offset.i_restart.eq(self.i_begin | (step & passes.o_done)),
         ]

@@ -127,6 +127,7 @@ class ReadWalker(wiring.Component):
             corner.i_restart.eq(self.i_start),
             corner.i_step.eq(step),
             corner.i_ends.eq(nest.o_ends),
+            corner.i_level.eq(nest.o_level),
         ]
         m.d.comb += [corner.i_strides[level].eq(stride) for level, stride in strides.items()]
         row0 = tile_origin(

@@ -6,7 +6,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from stillflow.hw.control.csr_block import AXIL_INPUTS, AXIL_OUTPUTS, OKAY
+from stillflow.hw.control.axil import AXIL_INPUTS, AXIL_OUTPUTS
+from stillflow.hw.control.csr_block import OKAY
 from stillflow.hw.csr import CSR_ADDRESS_BITS
 from stillflow.hw.signals import signals
 from stillflow.hw.system.word_bus import WordBus

@@ -95,7 +95,7 @@ class ReaderProof(Proof):
         lent = Signal.like(free)
         lends = Mux(sent & is_filter, beats, 0)
         returns = Signal.like(free)
-        asked = Signal(24)
+        asked = Signal.like(outstanding)
         segment = reader.i_segment
         inbox: Any = self.inner
         inbox = inbox._named_submodules["inbox"][0]
@@ -114,8 +114,8 @@ class ReaderProof(Proof):
             implies(reader.i_clear, reader.o_idle & ~segment.valid & ~inbox.r_rdy),
             # What leaves the inbox went in, by the proof of queues.
             implies(inbox.r_rdy, (head.beats != 0) & (started | (head.kind != SegmentKind.FILTER))),
-            # No more than a modest number of beats is in flight.
-            asked < 1 << 23,
+            # What is asked for has its room on chip.
+            asked <= config.glb_kib * 1024,
         )
         check_held(m, reader.ar_valid, reader.ar_ready, reader.ar_address, reader.ar_len)
         valid = self.registers["splitter.o_valid"]
@@ -201,10 +201,15 @@ class PackerProof(Proof):
         """State the properties."""
         level = self.registers["beats.level"]
         late, push = self.registers["late"], self.registers["push"]
+        begins, takes = self.registers["record.begins"], self.registers["record.runs"]
+        second = self.registers.get("record.second", Const(0))  # where a beat is half a counter
         assume(m, implies(self.block.i_load, self.block.o_ready))
         check(
             m,
-            level + late <= BEATS_AHEAD,
+            level + late + second <= BEATS_AHEAD,
             implies(push, late),
             implies(push, level < BEATS_AHEAD),
+            # A record waits until the run before it has put its last atom into the queue.
+            implies(begins | takes | self.registers["record.late"], ~self.registers["busy"]),
+            implies(begins | takes | second, ~late),
         )

@@ -30,7 +30,7 @@ ASSERTIONS = {
     "burst splitter": 10,
     "reader": 13,
     "writer": 23,
-    "packer": 3,
+    "packer": 5,
     "registers": 9,
     "tile slots": 2,
 }

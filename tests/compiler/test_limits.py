@@ -9,16 +9,23 @@ from stillflow.hw.descriptor import FIELDS
 from stillflow.hw.presets import EDGE16, EYERISS, TINY
 
 
-def test_wide_configs_keep_every_bit():
-    assert all(field.kept_bits(EDGE16) == field.bits for field in FIELDS)
-    runs = [f.name for f in FIELDS if f.name.startswith(("residual_stride_", "residual_run"))]
-    pools = [f.name for f in FIELDS if f.name.startswith("pool_")]
-    of_windows = [name for name in pools if name not in ("pool_r", "pool_s")]
+def test_wide_configs_keep_every_bit_but_of_lengths():
+    lengths = {f.name for f in FIELDS if f.bits in (24, 24 + f.signed) and f.name[:5] != "pool_"}
+    assert {"load_width", "w_origin", "k_stride_r"} <= lengths
+    for config in (TINY, EDGE16, EYERISS):
+        assert {f.kept_bits(config) - f.signed for f in FIELDS if f.name in lengths} == {
+            config.length_bits
+        }
+
+    def lost(config):
+        return {f.name for f in FIELDS if f.kept_bits(config) != f.bits} - lengths
+
+    runs = {f.name for f in FIELDS if f.name.startswith(("residual_stride_", "residual_run"))}
+    pools = {f.name for f in FIELDS if f.name.startswith("pool_")}
+    assert not lost(EDGE16)
     for config in (TINY, EYERISS):  # of windows they keep whether there are any
-        lost = [field.name for field in FIELDS if field.kept_bits(config) != field.bits]
-        assert lost == runs + of_windows
-    without = replace(EDGE16, finisher=False)
-    assert [f.name for f in FIELDS if f.kept_bits(without) != f.bits] == runs
+        assert lost(config) == runs | pools - {"pool_r", "pool_s"}
+    assert lost(replace(EDGE16, finisher=False)) == runs
 
 
 def test_narrow_configs_keep_counts_lengths_and_addresses():
@@ -26,7 +33,7 @@ def test_narrow_configs_keep_counts_lengths_and_addresses():
     kept = {field.name: field.kept_bits(narrow) for field in FIELDS}
     assert (kept["magic"], kept["checksum"]) == (16, 32)
     assert (kept["g_count"], kept["h_size"], kept["h_origin"]) == (9, 9, 10)
-    assert (kept["load_width"], kept["w_origin"], kept["stride_n"]) == (18, 19, 19)
+    assert (kept["load_width"], kept["w_origin"], kept["stride_n"]) == (13, 14, 14)
     assert kept["ifmap_address"] == kept["ofmap_stride_g"] == 18
     assert kept["zero_point"] == kept["pad_value"] == 16
     assert kept["set_depth"] == 8
@@ -60,3 +67,14 @@ def test_a_count_that_is_too_large_names_the_key():
     made = replace(network, layers=(large,), tensors=tensors, inputs=(), outputs=())
     with pytest.raises(CompileError, match=r"conv1: count_bits must be larger: \w+ is \d+, at mo"):
         compile_network(made, narrow)
+
+
+def test_a_row_that_is_too_long_is_refused_where_counts_are_widest():
+    network = load_network(DIGITS)
+    long = replace(network.layers[0], shape=replace(network.layers[0].shape, H=5, W=600_000))
+    tensors = dict(network.tensors)
+    for name, channels, size in ((long.ifmap, 1, (5, 600_000)), (long.ofmap, 6, (1, 599_996))):
+        tensors[name] = replace(tensors[name], shape=(1, channels, *size))
+    made = replace(network, layers=(long,), tensors=tensors, inputs=(), outputs=())
+    with pytest.raises(CompileError, match=r"conv1: the layer is too large .*: w_size is \d+"):
+        compile_network(made, TINY)

@@ -249,8 +249,10 @@ def test_counts_reach_the_pixels_of_a_tile():
         make(glb_kib=32, count_bits=9)
 
 
-def test_lengths_follow_addresses_and_the_ifmap_buffer():
-    assert make().length_bits == 24
-    assert make(address_bits=17).length_bits == 17
+def test_lengths_follow_rows_and_the_ifmap_buffer():
+    assert make().length_bits == 16 + 2 + 1
+    assert make(count_bits=9).length_bits == make().ifmap_elements.bit_length() == 13
+    wide = make(glb_kib=64, count_bits=12, rows=16, cols=16)
+    assert wide.length_bits == (wide.ifmap_elements * wide.filter_line_bytes // 4).bit_length()
     large = make(glb_kib=1024, address_bits=16)
     assert large.length_bits == large.ifmap_elements.bit_length() == 20

@@ -33,6 +33,9 @@ class Core:
     beats: list = field(default_factory=list)
     running: int = 0
     writing: int = 0
+    now: int = 0
+    swept: list = field(default_factory=list)
+    recorded: list = field(default_factory=list)
 
     async def run(self, ctx, dut, cycles):
         """Play until the job is over or for ``cycles``; return what it reported."""
@@ -56,6 +59,9 @@ class Core:
             if ctx.get(dut.o_layer_end):
                 assert self.running == self.writing == 0
                 self.log.append("end")
+            self.swept += [self.now] * ctx.get(dut.o_counters_sweep)
+            self.recorded += [self.now] * records
+            self.now += 1
             if ctx.get(dut.o_clear):
                 self.log.append("clear")
             if ctx.get(dut.o_counters_clear):

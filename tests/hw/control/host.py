@@ -1,8 +1,11 @@
 """A host at the registers of `CsrBlock`, and scenarios on a fresh block."""
 
+from contextlib import contextmanager
+
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.csr_block import CsrBlock
 from stillflow.hw.csr import OFFSETS
+from stillflow.hw.timing import COUNTER_ROUND
 from stillflow.sim import bench
 
 CONFIG = AcceleratorConfig(rows=12, cols=14, glb_kib=128, axi_data_bits=64, requant_lanes=2)
@@ -16,6 +19,22 @@ class Host:
 
     def __init__(self, dut, ctx):
         self.dut, self.ctx = dut, ctx
+        self.values = {}
+        self.cycle = 0
+
+    @contextmanager
+    def showing(self, values):
+        """Show these counters in rounds, each for two cycles; the others are zero."""
+        self.values = values
+        yield
+        self.values = {}
+
+    async def tick(self):
+        turn, last = divmod(self.cycle % COUNTER_ROUND, 2)
+        shown = {"counter": turn, "value": self.values.get(turn, 0), "last": last}
+        self.ctx.set(self.dut.i_counter, shown)
+        self.cycle += 1
+        await self.ctx.tick()
 
     def _set(self, **signals):
         for name, value in signals.items():
@@ -26,14 +45,14 @@ class Host:
 
     async def _respond(self, valid, ready, payload, stall):
         while not self._get(valid):
-            await self.ctx.tick()
+            await self.tick()
         first = [self._get(name) for name in payload]
         for _ in range(stall):
-            await self.ctx.tick()
+            await self.tick()
             assert self._get(valid)
             assert [self._get(name) for name in payload] == first
         self._set(**{ready: 1})
-        await self.ctx.tick()
+        await self.tick()
         self._set(**{ready: 0})
         return first
 
@@ -51,7 +70,7 @@ class Host:
                 for name, delay in open_channels.items()
                 if delay <= cycle and self._get(f"{name}ready")
             ]
-            await self.ctx.tick()
+            await self.tick()
             cycle += 1
             for name in taken:
                 self._set(**{f"{name}valid": 0})
@@ -66,8 +85,8 @@ class Host:
         """Return RDATA, RRESP."""
         self._set(araddr=address, arvalid=1)
         while not self._get("arready"):
-            await self.ctx.tick()
-        await self.ctx.tick()
+            await self.tick()
+        await self.tick()
         self._set(arvalid=0)
         return tuple(await self._respond("rvalid", "rready", ["rdata", "rresp"], stall))
 

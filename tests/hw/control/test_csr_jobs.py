@@ -199,22 +199,22 @@ def test_status_is_busy_from_the_start_pulse_on():
 
 def test_counters_read_low_word_first_are_whole():
     async def scenario(ctx, dut, host):
+        values = {c: 0x1234_0000_0000 + (c << 32) + c for c in Counter}
         for counter in Counter:
-            ctx.set(dut.i_counters[counter], 0x1234_0000_0000 + (counter << 32) + counter)
-        for counter in Counter:
-            assert await host.read(COUNTER_BASE + 8 * counter) == counter
-            assert await host.read(COUNTER_BASE + 8 * counter + 4) == 0x1234 + counter
+            with host.showing(values):
+                assert await host.read(COUNTER_BASE + 8 * counter) == counter
+                assert await host.read(COUNTER_BASE + 8 * counter + 4) == 0x1234 + counter
 
     with_host(scenario)
 
 
 def test_the_high_word_is_of_the_moment_the_low_word_was_read():
     async def scenario(ctx, dut, host):
-        ctx.set(dut.i_counters[Counter.CYCLES], 0x0007_FFFF_FFFF)
-        assert await host.read(COUNTER_BASE, stall=3) == 0xFFFF_FFFF
-        ctx.set(dut.i_counters[Counter.CYCLES], 0x0008_0000_0000)
-        assert await host.read(COUNTER_BASE + 4) == 7
-        assert await host.read(COUNTER_BASE) == 0
-        assert await host.read(COUNTER_BASE + 4) == 8
+        with host.showing({Counter.CYCLES: 0x0007_FFFF_FFFF}):
+            assert await host.read(COUNTER_BASE, stall=3) == 0xFFFF_FFFF
+        with host.showing({Counter.CYCLES: 0x0008_0000_0000}):
+            assert await host.read(COUNTER_BASE + 4) == 7
+            assert await host.read(COUNTER_BASE) == 0
+            assert await host.read(COUNTER_BASE + 4) == 8
 
     with_host(scenario)

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.control.events import CounterEvents
+from stillflow.hw.control.events import CounterEvents, event_words
 from stillflow.hw.csr import Counter
 from stillflow.hw.words import SegmentKind
 from stillflow.sim import bench
@@ -41,6 +41,7 @@ ARRAY = {
 def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
     dut = CounterEvents(CONFIG)
     wanted = dict.fromkeys(Counter, 0)
+    units = {counter: unit for counter, (_, unit) in event_words(CONFIG).items()}
     for name, happens in flags.items():
         counter, words = FLAGS[name]
         wanted[counter] = words * happens
@@ -64,7 +65,8 @@ def test_words_are_counted_where_they_move(flags, moved, beat, array, vector):
             ctx.set(signal, value)
         shown = dict(zip(("vector", "lanes", "weights"), vector, strict=True))
         ctx.set(dut.i_array, array | shown | {"mac": vector[0]})
-        assert {c: ctx.get(dut.o_amounts[c]) for c in Counter} == wanted
+        events = {c: ctx.get(dut.o_events[c.name.lower()]) for c in Counter}
+        assert {c: units[c] * n for c, n in events.items()} == wanted
         assert ctx.get(dut.o_progress) == progress
 
     m = Module()

@@ -7,7 +7,7 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.dma.packer import Packer
 from stillflow.hw.timing import BEATS_AHEAD
 from stillflow.sim import bench
-from tests.hw.dma.test_writer import CONFIGS, draw_runs, write_job
+from tests.hw.dma.test_writer import CONFIGS, draw_runs, shower, write_job
 
 
 @settings(max_examples=20)
@@ -20,7 +20,7 @@ def test_each_run_fills_its_own_beats(config, random):
     jobs = draw_runs(random, config)
     bits = 8 * config.m_block * config.act_bytes
     entries = [random.getrandbits(bits) for _ in range(config.psum_depth)]
-    counters = [random.getrandbits(64) for _ in Counter]
+    counters = [random.getrandbits(config.counter_bits) for _ in Counter]
     size = config.axi_bytes
     wanted = []
     for job in jobs:
@@ -34,9 +34,10 @@ def test_each_run_fills_its_own_beats(config, random):
 
     async def drive(ctx):
         ctx.set(dut.i_ring, config.psum_depth)
-        ctx.set(dut.i_counters, counters)
+        show = shower(ctx, dut, counters)
         waiting = list(jobs)
         while len(got) < len(wanted):
+            show()
             loads = bool(waiting) and ctx.get(dut.o_ready)
             ctx.set(dut.i_load, loads)
             if loads:

@@ -1,6 +1,7 @@
 """Write engine between the ofmap buffer and a memory that stalls."""
 
 from collections import deque
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.csr import RECORD_BYTES, Counter, ErrorCode
 from stillflow.hw.dma.writer import Writer
+from stillflow.hw.timing import COUNTER_ROUND
 from stillflow.sim import bench
 from tests.hw.dma.memories import WriteMemory
 
@@ -62,6 +64,17 @@ def draw_runs(random, config):
     return jobs
 
 
+def shower(ctx, dut, counters):
+    """Return what shows the counters in rounds, as it is called in each cycle."""
+    cycles = count()
+
+    def show():
+        turn, last = divmod(next(cycles) % COUNTER_ROUND, 2)
+        ctx.set(dut.i_counter, {"counter": turn, "value": counters[turn], "last": last})
+
+    return show
+
+
 def write_job(job, config, entries, counters, memory):
     """Write what a job must write, byte by byte."""
     if "record" in job:
@@ -85,18 +98,19 @@ def run_writer(config, random, fails_at=None, response=2):
     jobs = draw_runs(random, config)
     entries = [random.getrandbits(8 * config.m_block * config.act_bytes)
                for _ in range(config.psum_depth)]  # fmt: skip
-    counters = [random.getrandbits(64) for _ in Counter]
+    counters = [random.getrandbits(config.counter_bits) for _ in Counter]
     wanted = {}
     send_rate = random.choice([0.2, 1])
 
     async def drive(ctx):
         ctx.set(dut.i_ring, config.psum_depth)
         memory = WriteMemory(dut, ctx, random)
-        ctx.set(dut.i_counters, counters)
+        show = shower(ctx, dut, counters)
         assert ctx.get(dut.o_idle)
         waiting, offered = deque(jobs), False
         answered = freed = spilled = 0
         while waiting or not ctx.get(dut.o_idle):
+            show()
             fails = answered == fails_at
             memory.drive(response if fails else random.choice([0, 1]))
             offered = offered or (bool(waiting) and random.random() < send_rate)

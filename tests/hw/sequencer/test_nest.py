@@ -146,5 +146,5 @@ def pair(nest, address):
     """Both side by side, the address following the nest."""
     m = Module()
     m.submodules.nest, m.submodules.address = nest, address
-    m.d.comb += address.i_ends.eq(nest.o_ends)
+    m.d.comb += [address.i_ends.eq(nest.o_ends), address.i_level.eq(nest.o_level)]
     return m
