@@ -27,6 +27,14 @@ def check_fields(fields: dict[str, int], config: AcceleratorConfig) -> None:
             else:
                 said = "the layer is too large for the hardware's loops"
             raise ValueError(f"{said}: {field.name} is {value}, at most {high}")
+    filters = fields["set_filters"] if config.has_pe_sets else 1
+    lines = max(fields["slab_lines"], fields["slab_lines_last"])
+    lines += (config.bias_lines + config.scale_lines) * filters
+    beats = lines * config.filter_line_bytes // config.axi_bytes
+    if beats >> config.length_bits:
+        raise ValueError(
+            f"a filter segment must be shorter: {beats} beats in {config.length_bits} bits"
+        )
 
 
 def check_end(layer: Layer, config: AcceleratorConfig) -> None:

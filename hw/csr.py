@@ -68,7 +68,8 @@ class Register:
 ID_VALUE = 0x5F10_F10E
 COUNTER_BASE = 0x80
 CSR_ADDRESS_BITS = 9
-RECORD_BYTES = 8 * len(Counter)  # of a counter record in DRAM
+COUNTER_BYTES = 8  # of a counter in a record
+RECORD_BYTES = COUNTER_BYTES * len(Counter)  # of a record in DRAM
 
 _RO, _RW = Access.READ_ONLY, Access.READ_WRITE
 

@@ -8,11 +8,10 @@ from stillflow.compiler.cost.runs import ofmap_runs
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Bursts, blocks_of, visits
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import RECORD_BYTES
+from stillflow.hw.csr import COUNTER_BYTES, RECORD_BYTES
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.timing import BEATS_AHEAD, COUNTER_ROUND, OUTSTANDING_WRITES
 
-COUNTER_BYTES = 8  # in a record
 RECORD_DELAY = 4  # cycles until the first counter of a record is taken
 #: Cycle of a run's next atom, after so many beats in all, of which some are out already; -1: not
 #: known yet.

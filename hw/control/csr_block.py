@@ -43,9 +43,9 @@ class CsrBlock(wiring.Component):
 
     Timing: one transaction each way at a time; a write is answered two cycles after the later of
     address and data, a read two cycles after its address; a counter's lower word when the counter
-    is shown next, up to `COUNTER_ROUND` cycles later. ``o_start`` and ``o_soft_reset`` follow
-    a write by one cycle, together with the answer. No output depends on an input of the same
-    cycle.
+    is shown next, a round of `Counters` later at most, or two where a sweep comes between.
+    ``o_start`` and ``o_soft_reset`` follow a write by one cycle, together with the answer. No
+    output depends on an input of the same cycle.
 
     Parameters
     ----------

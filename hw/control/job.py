@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.control.descriptor_register import DescriptorRegister
 from stillflow.hw.control.watchdog import Watchdog
-from stillflow.hw.csr import Counter, ErrorCode
+from stillflow.hw.csr import RECORD_BYTES, ErrorCode
 from stillflow.hw.descriptor import BYTES
 from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.signals import delayed, signals
@@ -250,7 +250,7 @@ class JobControl(wiring.Component):
                 m.d.comb += self.o_record.valid.eq(records)
                 with m.If(self.o_record.ready | ~records):
                     m.d.sync += [
-                        record.eq(record + 8 * len(Counter)),
+                        record.eq(record + RECORD_BYTES),
                         state.eq(Mux(left == 0, State.FINISH, State.FETCH)),
                     ]
             with m.Case(State.FINISH):

@@ -5,11 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig
-from stillflow.hw.csr import Counter
+from stillflow.hw.csr import COUNTER_BYTES, Counter
 from stillflow.hw.signals import signals
 from stillflow.hw.words import ShownCounter
 
-RECORD_BITS = 64  # of a counter in a record
+RECORD_BITS = 8 * COUNTER_BYTES  # of a counter in a record
 
 
 class RecordBeats(wiring.Component):
