@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from stillflow.compiler.frontend import load_network
+from stillflow.compiler.limits import check_fields
 from stillflow.compiler.models import DIGITS, DIGITS_RESIDUAL
 from stillflow.compiler.program import CompileError, compile_network
 from stillflow.hw.descriptor import FIELDS
@@ -78,3 +79,13 @@ def test_a_row_that_is_too_long_is_refused_where_counts_are_widest():
     made = replace(network, layers=(long,), tensors=tensors, inputs=(), outputs=())
     with pytest.raises(CompileError, match=r"conv1: the layer is too large .*: w_size is \d+"):
         compile_network(made, TINY)
+
+
+def test_a_filter_segment_is_as_long_as_its_parameters_make_it():
+    fields = compile_network(load_network(DIGITS), TINY).layers[0].descriptor
+    check_fields(fields, TINY)
+    parameters = TINY.bias_lines + TINY.scale_lines
+    longest = (1 << TINY.length_bits) - 1 - parameters
+    check_fields({**fields, "slab_lines": longest}, TINY)
+    with pytest.raises(ValueError, match=r"filter segment must be shorter: \d+ beats in \d+ bits"):
+        check_fields({**fields, "slab_lines": longest + 1}, TINY)
