@@ -79,7 +79,7 @@ def pass_shape(
 
 @lru_cache(maxsize=4096)
 def pass_times(shape: PassShape) -> PassTimes:
-    """Replay a pass; equal pixels of a strip are passed over."""
+    """Replay a pass; pixels of a strip that repeat are passed over."""
     return _Replay(shape).run()
 
 
@@ -105,9 +105,9 @@ class _Replay:
         now, ends = 1, []
         base = 0  # first word of the window
         pace = 1  # of the psums that leave with a pixel's first word
-        repeats = -(-shape.ring // self.new) + 2
+        margin = -(-shape.ring // self.new) + 2  # last pixels of a strip, which are not passed over
         for strip in range(len(shape.diagonals)):
-            history: list[tuple[int, ...]] = []
+            seen: dict[tuple[tuple[int, ...], ...], tuple[int, int]] = {}
             pixel = 0
             while pixel < shape.pixels:
                 begin = now
@@ -119,19 +119,24 @@ class _Replay:
                 base += self.words if last else self.new
                 pace = shape.pace
                 pixel += 1
-                ahead = [cycle - now for cycle in self.loaded[base - self.first :]]
-                history.append((now - begin, self.feeder - now, *ahead))
-                same = history[-repeats:]
-                left = shape.pixels - pixel - 2 * repeats
-                if left > 0 and len(same) == repeats and len(set(same)) == 1:
-                    period = now - begin
-                    now += left * period
+                before, then = seen.setdefault(self._state(now, base), (pixel, now))
+                rounds = (shape.pixels - pixel - margin) // max(pixel - before, 1)
+                if before < pixel and rounds > 0:
+                    left, cycles = rounds * (pixel - before), rounds * (now - then)
+                    now += cycles
                     base += left * self.new
-                    self._skip(left * self.new, left * period)
+                    self._skip(left * self.new, cycles)
                     pixel += left
-                    history.clear()
+                    seen.clear()
         ends.append(now + (shape.stored - 1) * pace)
         return PassTimes(cycles=now + self.step * pace - 1, strips=tuple(ends))
+
+    def _state(self, now: int, base: int) -> tuple[tuple[int, ...], ...]:
+        """Give all that decides the pixels after one that ends now, relative to its end."""
+        oldest = max(self.first + len(self.loaded) - self.shape.ring, 0)
+        ahead = tuple(cycle - now for cycle in self.loaded[base - self.first :])
+        waiting = tuple(cycle - now for cycle in self.released[oldest - self.first :])
+        return (self.feeder - now,), ahead, waiting
 
     def _skip(self, words: int, cycles: int) -> None:
         self.first += words

@@ -42,6 +42,16 @@ def word_by_word(shape):
     return now + step * shape.pace - 1, tuple(ends)
 
 
+def test_a_ring_longer_than_a_pixels_words():
+    """Places of the ring return in another word of the pixel: equal pixels may end later."""
+    shape = PassShape(
+        ring=7, release=6, latency=5, filters=1, stored=1, depth=3, columns=2, slide=2,
+        diagonals=(2,), pixels=14, pace=1,
+    )  # fmt: skip
+    found = pass_times(shape)
+    assert (found.cycles, found.strips) == word_by_word(shape)
+
+
 @given(data=st.data())
 def test_passing_over_equal_pixels_changes_nothing(data):
     def draw(low, high):
