@@ -130,7 +130,8 @@ class PassWalker(wiring.Component):
         place = Signal.like(line.place)
         half, opens = signals("half opens")
         begins, closes = pass_first & first_tile, pass_first & last_tile
-        lines = Choice(begins & ~is_bias, config.bias_lines, config.scale_lines)
+        now_bias = begins & ~is_scale & ~(is_bias & parameters.o_done)  # in the step that comes
+        lines = Choice(now_bias, config.bias_lines, config.scale_lines)
         drive_counts(m, parameters, {0: lines, 1: layer.set_filters}, settled=True)
         drive_counts(
             m, weights, {0: layer.set_filters, 1: depth, 2: layer.set_columns}, settled=False
