@@ -143,7 +143,7 @@ class Accelerator(wiring.Component):
                 Mux(fetching, job.o_segment.payload.as_value(), loads.o_segment.payload.as_value())
             ),
             job.o_segment.ready.eq(reader.i_segment.ready),
-            loads.o_segment.ready.eq(reader.i_segment.ready & ~fetching),
+            loads.o_segment.ready.eq(reader.i_segment.ready),
             job.i_beat.eq(reader.o_beat & (reader.o_kind == SegmentKind.DESCRIPTOR)),
             job.i_data.eq(reader.o_data),
             reader.i_filter_freed.eq(dataflow.o_filter_freed),

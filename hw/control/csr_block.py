@@ -250,7 +250,8 @@ class CsrBlock(wiring.Component):
         """Hold the address for a cycle, then answer with the register's value or a counter."""
         has_address, counts, waits = signals("has_address counts waits")
         address = Signal(WORD_ADDRESS_BITS)
-        shown, upper = Signal(COUNTER_BITS), Signal(COUNTER_BITS - 32)
+        shown = Signal(COUNTER_BITS)
+        upper = Signal(COUNTER_BITS - 32)
         m.d.comb += [
             self.s_axil_arready.eq(~has_address),
             shown.eq(self.i_counter.value),

@@ -13,7 +13,7 @@ from stillflow.hw.residual import Join, join_depth
 class DescriptorRegister(wiring.Component):
     """Takes a descriptor beat by beat and says whether it can be one.
 
-    ``o_full`` and ``o_legal`` follow the last beat by one cycle.
+    ``o_full`` follows the last beat by one cycle, ``o_legal`` by two.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ class DescriptorRegister(wiring.Component):
         layer, join, table = self.o_layer, registers["join"], registers["table"]
         can_pool = Const(self.config.pools, 1) & (layer.pool_s != 0)
         plain = (layer.pool_r == 0) & (layer.pool_s == 0)
-        m.d.comb += [
-            self.o_full.eq(index == self.beats),
+        m.d.comb += self.o_full.eq(index == self.beats)
+        m.d.sync += [
             self.o_legal.eq(
                 (layer.magic == MAGIC)
                 & (total == 0)

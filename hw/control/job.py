@@ -1,6 +1,6 @@
 """Runs a program: fetches descriptors, starts the walkers, ends or aborts the job."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,8 +28,8 @@ class State(enum.Enum):
     RUN = 6
     RECORD = 7
     FINISH = 8
-    DRAIN = 9
-    CLEAR = 10
+    CLEAR = 9
+    DRAIN = 16  # a bit of its own, which goes far
 
 
 class JobControl(wiring.Component):
@@ -155,7 +155,10 @@ class JobControl(wiring.Component):
         state = Signal(State)
         address, record = signals("address record", 32)
         left, layers = signals("left layers", 16)
-        m.d.comb += self.o_busy.eq(state != State.IDLE)
+        m.d.comb += [
+            self.o_busy.eq(state != State.IDLE),
+            self.o_abort.eq(Value.cast(state)[-1]),  # State.DRAIN
+        ]
 
         m.submodules.descriptor = descriptor = DescriptorRegister(self.config)
         descriptor.o_layer = self.o_layer
@@ -258,7 +261,6 @@ class JobControl(wiring.Component):
                     m.d.comb += self.o_done.eq(1)
                     m.d.sync += state.eq(State.IDLE)
             with m.Case(State.DRAIN):
-                m.d.comb += self.o_abort.eq(1)
                 with m.If(~overdue):
                     m.d.sync += drain.eq(drain + 1)
                 with m.Else():

@@ -75,7 +75,8 @@ class ActivationReads(wiring.Component):
         m = Module()
 
         shows = Signal()
-        line, coming = Signal.like(self.i_line), Signal.like(self.i_line)
+        line = Signal.like(self.i_line)
+        coming = Signal.like(self.i_line)
         m.d.comb += [
             line.eq(Mux(shows, coming, self.i_line)),
             self.o_read_en.eq(self.i_valid & ~(shows & self.i_last)),

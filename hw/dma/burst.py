@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.signals import signals
 
 BOUNDARY_BYTES = 4096  # AXI4, A3.4.1: a burst must not cross it
 
@@ -33,6 +34,8 @@ class BurstSplitter(wiring.Component):
         No transfer waits to be cut any more, or its last burst is cut in this cycle.
     o_valid, o_address, o_beats
         The burst.
+    o_coming
+        What ``o_beats`` will be in the next cycle.
     o_idle : ``Out(1)``
         Nothing is in hand.
     """
@@ -45,6 +48,7 @@ class BurstSplitter(wiring.Component):
     o_valid: Signal
     o_address: Signal
     o_beats: Signal
+    o_coming: Signal
     o_ready: Signal
     o_idle: Signal
 
@@ -60,6 +64,7 @@ class BurstSplitter(wiring.Component):
                 "o_valid": Out(1),
                 "o_address": Out(config.address_bits),
                 "o_beats": Out(9),
+                "o_coming": Out(9),
                 "o_ready": Out(1),
                 "o_idle": Out(1),
             }
@@ -75,33 +80,62 @@ class BurstSplitter(wiring.Component):
         cuts = Signal()
         here = Signal(self.config.address_bits)
         beats = Signal(self.config.length_bits)
-        limit, size = Signal(range(most + 1)), Signal(range(most + 1))
-        last, moves = Signal(), Signal()
+        limit, size, first_limit, next_limit = signals(
+            "limit size first_limit next_limit", range(most + 1)
+        )
+        last, moves = signals("last moves")
+        # The transfer behind a burst that is not its last.
+        there = Signal.like(here)
+        next_beats = Signal.like(beats)
         m.d.comb += [
-            limit.eq(self._beats_to_boundary(here[shift:12])),
-            last.eq(beats <= limit),
+            first_limit.eq(self._beats_to_boundary(self.i_address[shift:12])),
+            next_limit.eq(self._beats_to_boundary(there[shift:12])),
+            next_beats.eq(beats - limit),
+            there.eq(here + (limit << shift)),
             size.eq(Mux(last, beats, limit)),
+            self.o_coming.eq(Mux(moves, size, self.o_beats)),
             moves.eq(cuts & (~self.o_valid | self.i_next)),
             self.o_ready.eq(~cuts | (moves & last)),
             self.o_idle.eq(~cuts & ~self.o_valid),
         ]
         with m.If(self.i_next):
             m.d.sync += self.o_valid.eq(0)
+        m.d.sync += self.o_beats.eq(self.o_coming)
         with m.If(moves):
             m.d.sync += [
                 self.o_valid.eq(1),
                 self.o_address.eq(here),
-                self.o_beats.eq(size),
-                here.eq(here + (size << shift)),
-                beats.eq(beats - size),
+                here.eq(there),
+                limit.eq(next_limit),
+                beats.eq(next_beats),
+                last.eq(~self._beyond(next_beats, next_limit)),
                 cuts.eq(~last),
             ]
         with m.If(self.i_load):
-            m.d.sync += [beats.eq(self.i_beats), here.eq(self.i_address), cuts.eq(1)]
+            m.d.sync += [
+                beats.eq(self.i_beats),
+                here.eq(self.i_address),
+                limit.eq(first_limit),
+                last.eq(self._within(self.i_beats, first_limit)),
+                cuts.eq(1),
+            ]
         with m.If(self.i_clear):
             m.d.sync += [cuts.eq(0), self.o_valid.eq(0)]
 
         return m
+
+    # The same, written in two ways: a synthesis tool must not make one comparison of both, with its
+    # operands chosen by what comes last in a cycle.
+
+    @staticmethod
+    def _within(beats: Value, limit: Value) -> Value:
+        """Whether a burst holds all beats."""
+        return ~beats[len(limit) :].any() & (beats[: len(limit)] <= limit)
+
+    @staticmethod
+    def _beyond(beats: Value, limit: Value) -> Value:
+        """Whether it does not."""
+        return (beats[len(limit) :] != 0) | (beats[: len(limit)] > limit)
 
     def _beats_to_boundary(self, offset: Value) -> Value:
         """Give the beats up to the end of the page, at most those of a burst."""

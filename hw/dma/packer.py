@@ -106,7 +106,7 @@ class Packer(wiring.Component):
         busy = Signal()
         atom = Signal(range(self.atoms_per_unit + 1))
         lane = Signal(range(self.atoms_per_beat + 1))
-        issue, late, finish = signals("issue late finish")
+        issue, late, push, finish, room = signals("issue late push finish room")
         entry_end, beat_end, pixel_last = signals("entry_end beat_end pixel_last")
         last_lane = lane == self.atoms_per_beat - 1
         m.submodules.record = record = RecordBeats(config)
@@ -116,8 +116,7 @@ class Packer(wiring.Component):
             record.i_shown.eq(self.i_counter),
             record.i_room.eq(beats.w_level < BEATS_AHEAD - 1),
             self.o_hold.eq(record.o_hold),
-            # What is on its way has a place in the queue.
-            issue.eq(busy & (beats.w_level + late < BEATS_AHEAD) & ~self.i_clear),
+            issue.eq(busy & room & ~self.i_clear),
             self.o_ready.eq((~busy | finish) & ~record.o_busy),
             self.o_idle.eq(~busy & ~late & ~record.o_busy),
             self.o_read_en.eq(issue),
@@ -126,6 +125,9 @@ class Packer(wiring.Component):
             finish.eq(issue & entry_end & pixel_last),
             beat_end.eq(last_lane | pixel_last & entry_end),
         ]
+        # What is on its way, and one more, has a place in the queue; records come between runs.
+        taken = beats.r_rdy & beats.r_en
+        m.d.sync += room.eq(beats.w_level + push + issue < BEATS_AHEAD + taken)
         with m.If(issue):
             m.d.sync += [
                 atom.eq(Mux(entry_end, 0, atom + 1)),
@@ -151,7 +153,6 @@ class Packer(wiring.Component):
             m.d.sync += busy.eq(0)
 
         # One cycle later the entry is there.
-        push = Signal()
         placed = [Signal.like(s, name=f"placed_{s.name}") for s in (lane, atom)]
         unit = Signal.like(run.unit)
         m.d.sync += [now.eq(was) for now, was in zip(placed, (lane, atom), strict=True)]

@@ -1,6 +1,6 @@
 """AXI4 read engine: segments in, beats to the buffers out."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -137,8 +137,10 @@ class Reader(wiring.Component):
         asks, moves, sent, room = signals("asks moves sent room")
         is_filter, cut_is_filter = signals("is_filter cut_is_filter")  # the burst, the transfer
         free = Signal(range(config.filter_lines * line_beats + 1))
+        left = Signal.like(free)
+        lack = Signal(signed(len(free) + 1))
+        comes_filter = Signal()
         m.d.comb += [
-            room.eq(~is_filter | (free >= splitter.o_beats)),
             self.ar_address.eq(splitter.o_address),
             self.ar_len.eq(splitter.o_beats - 1),
             sent.eq(self.ar_valid & self.ar_ready),
@@ -162,10 +164,17 @@ class Reader(wiring.Component):
         m.d.comb += splitter.i_clear.eq(self.i_abort & (sent | ~self.ar_valid))
         with m.If(splitter.i_load):
             m.d.sync += cut_is_filter.eq(segment.kind == SegmentKind.FILTER)
-        with m.If(~splitter.o_valid | sent):
-            m.d.sync += is_filter.eq(cut_is_filter)
-        taken = Mux(sent & is_filter, splitter.o_beats, 0)
-        m.d.sync += free.eq(free - taken + self.i_filter_freed * line_beats)
+        given = self.i_filter_freed * line_beats
+        m.d.comb += [
+            comes_filter.eq(Mux(~splitter.o_valid | sent, cut_is_filter, is_filter)),
+            left.eq(Mux(sent & is_filter, free - splitter.o_beats, free)),
+            lack.eq(splitter.o_coming - left),  # it waits for what is given late in the cycle
+        ]
+        m.d.sync += [
+            is_filter.eq(comes_filter),
+            free.eq(left + given),
+            room.eq(~comes_filter | (given >= lack) | self.i_clear),
+        ]
         with m.If(self.i_clear):
             m.d.sync += free.eq(config.filter_lines * line_beats)
 
@@ -211,11 +220,13 @@ class Reader(wiring.Component):
         ]
 
         # Each beat has its room on chip, a byte or more, but for a descriptor and a table.
-        outstanding = Signal(range(config.glb_kib * 1024 + BYTES + TABLE_BYTES + 1))
+        # Less one, so that a sign says that there are none.
+        most = config.glb_kib * 1024 + BYTES + TABLE_BYTES
+        outstanding = Signal(signed(most.bit_length() + 1), init=-1)
         got = self.r_valid & self.r_ready
         m.d.sync += outstanding.eq(outstanding + Mux(sent, splitter.o_beats, 0) - got)
         m.d.comb += [
-            self.o_idle.eq((outstanding == 0) & splitter.o_idle),
+            self.o_idle.eq(outstanding[-1] & splitter.o_idle),
             self.o_error.eq(((got & self.r_resp[1]) | outside) & ~self.i_abort),
             self.o_error_code.eq(
                 Mux(

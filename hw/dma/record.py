@@ -90,10 +90,8 @@ class RecordBeats(wiring.Component):
             m.d.sync += wanted.eq(wanted + 1)
         last = self._beats(m, take, wanted)
         m.d.comb += ends.eq(self.o_push & last)
-        with m.If(self.i_start | self.i_clear):
-            m.d.sync += [wanted.eq(0), runs.eq(0)]
         with m.If(self.i_clear):
-            m.d.sync += [late.eq(0), begins.eq(0), self.o_hold.eq(0)]
+            m.d.sync += [s.eq(0) for s in (wanted, late, begins, runs, self.o_hold)]
 
         return m
 
@@ -102,7 +100,8 @@ class RecordBeats(wiring.Component):
         width, value = self.config.axi_data_bits, Signal(RECORD_BITS)
         m.d.comb += value.eq(self.i_shown.value)
         if width < RECORD_BITS:
-            second, upper = Signal(), Signal(width)
+            second = Signal()
+            upper = Signal(width)
             m.d.sync += second.eq(take & ~self.i_clear)
             with m.If(take):
                 m.d.sync += upper.eq(value[width:])

@@ -122,10 +122,12 @@ class WriteChannels(wiring.Component):
         # An address that is valid stays until it is taken, abort or not (AXI4, A3.2.1).
         held, local, sent, placed = signals("held local sent placed")
         plan = Signal(Plan(config))
-        room = plans.w_rdy & (outstanding != OUTSTANDING_WRITES)
+        # Neither goes beyond its power of two: the highest bit says that it is there.
+        is_planned = plans.w_level[ceil_log2(BEATS_AHEAD)]
+        room = ~(is_planned | outstanding[ceil_log2(OUTSTANDING_WRITES)])
         m.d.comb += [
             local.eq(on_chip(config, self.i_address)),
-            placed.eq(self.i_valid & local & plans.w_rdy & ~self.i_abort),
+            placed.eq(self.i_valid & local & ~is_planned & ~self.i_abort),
             self.aw_valid.eq(self.i_valid & ~local & room & (~self.i_abort | held)),
             self.aw_address.eq(self.i_address),
             self.aw_len.eq(self.i_beats - 1),
@@ -171,7 +173,8 @@ class WriteChannels(wiring.Component):
     def _local(self, m: Module, plan: data.View, beat: Signal, comes: Value) -> tuple[Value, Value]:
         """Write a beat to the activation memory."""
         config, beats = self.config, self.i_beat
-        line, outside = Signal(line_bits(config)), Signal()
+        line = Signal(line_bits(config))
+        outside = Signal()
         m.d.comb += [
             line.eq(plan.line + beat),
             outside.eq(comes & (line >= config.activation_lines)),

@@ -114,13 +114,15 @@ class FinishLane(wiring.Component):
 
         # The fraction that is shifted out rounds half to even.
         width = len(total)
+        # The shift stays for the layer.
         shift_bits = min(SHIFT_BITS, width.bit_length())
         far = self.i_shift[shift_bits:].any() if shift_bits < SHIFT_BITS else 0
+        shift = _register(m, Mux(far, width, self.i_shift[:shift_bits]), "shift")
         wide = Signal(signed(2 * width))
         moved = Signal(signed(2 * width))
         m.d.comb += [
             wide.eq(Cat(Const(0, width), total)),
-            moved.eq(wide >> Mux(far, width, self.i_shift[:shift_bits])),
+            moved.eq(wide >> shift),
         ]
         fraction, whole = moved[:width], moved[width:].as_signed()
         quotient = _register(m, whole, "quotient")

@@ -155,7 +155,7 @@ class RequantLane(wiring.Component):
 
     def _to_integer(
         self, m: Module, product: Signal, sticky: Signal, distance: Signal
-    ) -> tuple[Signal, Signal, Signal]:
+    ) -> tuple[Signal, Value, Signal]:
         """Stages 7 and 8: the product's integer part and whether it rounds up.
 
         The product is never rounded to 24 bits: what that rounding would do to the fraction follows
@@ -165,7 +165,7 @@ class RequantLane(wiring.Component):
         -------
         integer : Signal
             ``act_bits`` bits; meaningless if ``over``.
-        round_up : Signal
+        round_up : Value
             The rounded integer is one more.
         over : Signal
             The integer has more than ``act_bits`` bits, so it saturates at any zero point.
@@ -199,7 +199,8 @@ class RequantLane(wiring.Component):
             word, some_set, all_set = word_next, flags_next[0], flags_next[1]
         up_from_half = some_set | increment | word[1]
         up_to_half = all_set & increment & word[1]  # the increment makes it exactly half
-        round_up = _register(m, Mux(word[0], up_from_half, up_to_half), "round_up_8")
+        choice = _register(m, Cat(word[0], up_from_half, up_to_half), "round_up_8")
+        round_up = Mux(choice[0], choice[1], choice[2])
         integer = _register(m, word[1:], "integer_8")
         return integer, round_up, _delay(m, over, 1, "over_7")
 

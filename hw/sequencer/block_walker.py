@@ -1,6 +1,6 @@
 """Compute side of the nest: weight blocks, and where each one is used."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +28,7 @@ class Phase(enum.Enum):
     SCALE = 4
     HOLD = 5  # depthwise: activations are in the chain
     MOVE = 6  # of the position in the filter stream
-    FULL = 7
+    FULL = 8  # a bit of its own: a step starts late in the cycle
 
 
 class BlockWalker(wiring.Component):
@@ -146,7 +146,7 @@ class BlockWalker(wiring.Component):
         available, reads = signals("available reads")
         no_line = Signal()  # the line is made up of zeros
         may_begin, goes_on, line = signals("may_begin goes_on line")
-        full, weights = phase == Phase.FULL, phase == Phase.WEIGHTS
+        full, weights = Value.cast(phase)[-1], phase == Phase.WEIGHTS
         command = self.o_command
         m.d.comb += [
             no_line.eq(Mux(depthwise, gap, ended)),
@@ -281,7 +281,7 @@ class BlockWalker(wiring.Component):
             m.d.sync += [wants_move.eq(moves_now), new_group.eq(moved[Level.M_OUTER :].any())]
 
         m.d.comb += [
-            self.o_full.eq(phase == Phase.FULL),
+            self.o_full.eq(full),
             self.o_done.eq(phase == Phase.IDLE),
             self.o_block.eq(held),
             self.o_block.freed.eq(Mux(keeps, 0, taken)),

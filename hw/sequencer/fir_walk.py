@@ -152,9 +152,10 @@ class FirWalk(wiring.Component):
             with m.If(self.i_room | ~step.final):
                 m.d.sync += [runs.eq(1), waits.eq(0)]
         with m.If(starts):
+            m.d.sync += runs.eq(1)
+        with m.If(~self.o_active):  # what a start needs is there before: it comes late in the cycle
             m.d.sync += [
                 step.eq(block),
-                runs.eq(1),
                 phase.eq(0),
                 rows_left.eq(block.rows),
                 unmet.eq(first_rows - 2),
@@ -212,7 +213,7 @@ class FirWalk(wiring.Component):
                 m.d.sync += of_strip.eq(after)
             with m.If(next_image):
                 m.d.sync += of_image.eq(after)
-        with m.If(self.i_start):
+        with m.If(~self.o_active):
             element = self.i_block.element
             m.d.sync += [place.eq(element) for place in (here, of_column, of_strip, of_image)]
 
@@ -230,5 +231,5 @@ class FirWalk(wiring.Component):
                 m.d.sync += [psum.eq(of_column + 1), of_column.eq(of_column + 1)]
             with m.If(strip_last):
                 m.d.sync += [psum.eq(psum + 1), of_column.eq(psum + 1)]
-        with m.If(self.i_start):
+        with m.If(~self.o_active):
             m.d.sync += [psum.eq(self.i_block.psum), of_column.eq(self.i_block.psum)]

@@ -116,7 +116,8 @@ class LoopNest(wiring.Component):
         """Build the counters, which count down, and the flags of the iteration that comes."""
         m = Module()
 
-        ends, moves = Signal(self.levels, init=-1), Signal(self.levels)
+        ends = Signal(self.levels, init=-1)
+        moves = Signal(self.levels)
         coming = [self.o_coming[level] for level in range(self.levels)]
         m.d.comb += [
             self.o_ends.eq(ends),

@@ -27,6 +27,8 @@ class OfmapRoom(wiring.Component):
         Start of a layer.
     i_completes, i_entry_freed : ``In(1)``
         A pixel completes; an entry is free again.
+    i_completes_within : ``In(1)``
+        A pixel completes in the midst of a step: nobody looks at ``o_fits``.
     i_column_last, i_row_last : ``In(1)``
         That pixel is in its tile's last column, last row; only where layers pool.
     i_residual : ``In(1)``
@@ -44,6 +46,7 @@ class OfmapRoom(wiring.Component):
     i_begin: Signal
     i_layer: Layer
     i_completes: Signal
+    i_completes_within: Signal
     i_entry_freed: Signal
     i_column_last: Signal
     i_row_last: Signal
@@ -61,6 +64,7 @@ class OfmapRoom(wiring.Component):
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
                 "i_completes": In(1),
+                "i_completes_within": In(1),
                 "i_entry_freed": In(1),
                 "i_column_last": In(1),
                 "i_row_last": In(1),
@@ -77,17 +81,20 @@ class OfmapRoom(wiring.Component):
         """Build the two counters, and the walk that follows windows."""
         m = Module()
 
-        takes, ample = signals("takes ample")
-        m.d.comb += takes.eq(self.i_completes)
+        takes, closes, ample = signals("takes closes ample")
+        m.d.comb += [
+            closes.eq(1),
+            takes.eq((self.i_completes | self.i_completes_within) & closes),
+        ]
         if self.config.pools:
             m.submodules.windows = windows = PoolWalk(self.config)
             windows.i_layer = self.i_layer
             m.d.comb += [
                 windows.i_begin.eq(self.i_begin),
-                windows.i_step.eq(self.i_completes),
+                windows.i_step.eq(self.i_completes | self.i_completes_within),
                 windows.i_column_last.eq(self.i_column_last),
                 windows.i_row_last.eq(self.i_row_last),
-                takes.eq(self.i_completes & windows.o_closes),
+                closes.eq(windows.o_closes),
             ]
         depth = self.config.psum_depth
 
@@ -99,7 +106,7 @@ class OfmapRoom(wiring.Component):
             after.eq(Mux(self.i_begin, 0, occupied + takes - self.i_entry_freed)),
             blocks_after.eq(Mux(self.i_begin, 0, blocks + self.i_residual - (self.i_take & joins))),
         ]
-        m.d.comb += self.o_fits.eq(ample | (self.o_room & ~takes))
+        m.d.comb += self.o_fits.eq(ample | (self.o_room & ~(self.i_completes & closes)))
         m.d.sync += [
             spare.eq(Mux(joins, join_depth(self.config), depth) - self.i_need),
             occupied.eq(after),

@@ -120,7 +120,7 @@ class Streamer(wiring.Component):
         element_bits = ceil_log2(config.ifmap_elements)
 
         depthwise = layer.depthwise if config.has_chains else Const(0, 1)
-        fir_active, fir_finishing = signals("fir_active fir_finishing")
+        fir_active, fir_finishing, fir_completes = signals("fir_active fir_finishing fir_completes")
         active, starts, last, finishing = signals("active starts last finishing")
         step = Signal(Block(config))
         hold = Signal(range(hazard(config)))
@@ -160,7 +160,8 @@ class Streamer(wiring.Component):
             count.i_group.eq(self.i_group),
             count.i_needed.eq(block.groups),
             room.i_begin.eq(self.i_begin),
-            room.i_completes.eq(self.o_vector.emits & step.final),
+            room.i_completes.eq(pixel & step.final),
+            room.i_completes_within.eq(fir_completes),
             room.i_column_last.eq(nest.o_last[Level.COLUMN]),
             room.i_row_last.eq(nest.o_last[Level.ROW]),
             room.i_entry_freed.eq(self.i_entry_freed),
@@ -228,6 +229,7 @@ class Streamer(wiring.Component):
                 fir.i_room.eq(room.o_room),
                 fir_active.eq(fir.o_active),
                 fir_finishing.eq(fir.o_finishing),
+                fir_completes.eq(fir.o_emits & step.final),
             ]
             vector |= {
                 "valid": pixel | fir.o_valid,

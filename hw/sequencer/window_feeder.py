@@ -86,7 +86,9 @@ class WindowFeeder(wiring.Component):
         )
         place = Signal(range(config.ifmap_spad))
         room = Signal(range(config.ifmap_spad + 1))
-        strip_last, rows, partial = Signal(), Signal.like(step.last_rows), Signal()
+        strip_last = Signal()
+        rows = Signal.like(step.last_rows)
+        partial = Signal()
         m.d.comb += [
             strip_last.eq(strip + 1 == step.strips),
             rows.eq(Mux(strip_last, step.last_rows, layer.units)),

@@ -88,28 +88,38 @@ class LinkDevice(wiring.Component):
         state = Signal(State)
         head: Any = Signal(Head())
         content = Signal(HEAD_BYTES * 8)
-        left, word_left = Signal(range(HEAD_BYTES)), Signal(9)
-        word, status, address = Signal(32), Signal(Status), Signal(32)
-        last_sequence, has_last, repeats = Signal(8), Signal(), Signal()
-        request, pause = Signal(), Signal(range(self.pause_cycles + 1))
+        left = Signal(range(HEAD_BYTES))
+        word_left = Signal(9)
+        word = Signal(32)
+        status = Signal(Status)
+        address = Signal(32)
+        last_sequence = Signal(8)
+        has_last = Signal()
+        repeats = Signal()
+        request = Signal()
+        pause = Signal(range(self.pause_cycles + 1))
         memory, writes, overrun = signals("memory writes overrun")  # of the request in hand
         of_memory, of_write = head.op[1], head.op[0]
         m.d.comb += head.eq(content)
 
-        # One bus at a time.
+        # One bus at a time; what it says is heard a cycle later.
         done, error = signals("done error")
         read = Signal(32)
         for bus, chosen in ((self.registers, ~memory), (self.memory, memory)):
             m.d.comb += [
-                bus.request.eq(request & chosen),
+                bus.request.eq(request & ~done & chosen),
                 bus.write.eq(writes),
                 bus.address.eq(address),
                 bus.write_data.eq(word),
             ]
+        came = Signal()
         m.d.comb += [
-            done.eq(Mux(memory, self.memory.done, self.registers.done)),
-            error.eq(Mux(memory, self.memory.error, self.registers.error)),
+            came.eq(Mux(memory, self.memory.done, self.registers.done)),
             read.eq(Mux(memory, self.memory.read_data, self.registers.read_data)),
+        ]
+        m.d.sync += [
+            done.eq(came),
+            error.eq(Mux(memory, self.memory.error, self.registers.error)),
         ]
         with m.If(request & done):
             m.d.sync += [request.eq(0), address.eq(address + WORD_BYTES)]
@@ -123,11 +133,19 @@ class LinkDevice(wiring.Component):
         with m.Elif((head.address[:2] != 0) | (of_memory & (end > self.memory_bytes))):
             m.d.comb += wrong.eq(Status.ADDRESS)
 
-        # Bytes to send.
+        # Bytes to send, each in a register, from where it goes into the sum, too.
         out = self.o_bytes
-        sends, sent = Signal(), Signal()
-        m.d.comb += [out.valid.eq(sends), sent.eq(sends & out.ready)]
-        m.d.comb += [crc.data.eq(Mux(sends, out.payload, self.i_byte))]
+        sends, sent, covers, covered = signals("sends sent covers covered")
+        byte = Signal(8)
+        m.d.comb += [
+            sent.eq(sends & ~out.valid),
+            crc.data.eq(Mux(covered, out.payload, self.i_byte)),
+        ]
+        m.d.sync += covered.eq(covers)
+        with m.If(sent):
+            m.d.sync += [out.valid.eq(1), out.payload.eq(byte)]
+        with m.Elif(out.ready):
+            m.d.sync += out.valid.eq(0)
 
         with m.Switch(state):
             with m.Case(State.HUNT):
@@ -206,21 +224,23 @@ class LinkDevice(wiring.Component):
                             state.eq(State.ANSWER),
                         ]
             with m.Case(State.READ):
+                with m.If(came):
+                    m.d.sync += word.eq(read)
                 with m.If(done):
-                    m.d.sync += [word.eq(read), left.eq(WORD_BYTES - 1), state.eq(State.SEND)]
+                    m.d.sync += [left.eq(WORD_BYTES - 1), state.eq(State.SEND)]
                     with m.If(~memory):
                         m.d.sync += state.eq(State.ANSWER)
                         m.d.sync += status.eq(Mux(error, Status.ADDRESS, Status.OK))
             with m.Case(State.ANSWER):
-                m.d.comb += [out.payload.eq(ANSWER), sends.eq(1), crc.start.eq(1)]
+                m.d.comb += [byte.eq(ANSWER), sends.eq(1), crc.start.eq(1)]
                 m.d.sync += left.eq(STATUS_BYTES - 1)
                 with m.If(sent):
                     m.d.sync += state.eq(State.STATUS)
             with m.Case(State.STATUS):
                 m.d.comb += [
-                    out.payload.eq(Mux(left != 0, status, head.sequence)),
+                    byte.eq(Mux(left != 0, status, head.sequence)),
                     sends.eq(1),
-                    crc.valid.eq(sent),
+                    covers.eq(sent),
                 ]
                 with m.If(sent):
                     m.d.sync += left.eq(left - 1)
@@ -231,7 +251,7 @@ class LinkDevice(wiring.Component):
                             with m.If(memory):
                                 m.d.sync += [request.eq(1), state.eq(State.READ)]
             with m.Case(State.SEND):
-                m.d.comb += [out.payload.eq(word[:8]), sends.eq(1), crc.valid.eq(sent)]
+                m.d.comb += [byte.eq(word[:8]), sends.eq(1), covers.eq(sent)]
                 with m.If(sent):
                     m.d.sync += [word.eq(word[8:]), left.eq(left - 1)]
                     with m.If(left == 0):
@@ -248,7 +268,7 @@ class LinkDevice(wiring.Component):
                             ]
             with m.Case(State.ANSWER_CRC):
                 m.d.comb += [
-                    out.payload.eq(Mux(left != 0, crc.crc[:8], crc.crc[8:])),
+                    byte.eq(Mux(left != 0, crc.crc[:8], crc.crc[8:])),
                     sends.eq(1),
                 ]
                 with m.If(sent):
@@ -257,6 +277,9 @@ class LinkDevice(wiring.Component):
                         m.d.sync += state.eq(State.HUNT)
                         with m.If(status == Status.OK):
                             m.d.sync += [last_sequence.eq(head.sequence), has_last.eq(1)]
+
+        with m.If(covered):
+            m.d.comb += crc.valid.eq(1)
 
         # A request that does not go on.
         hears = Signal()

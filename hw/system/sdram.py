@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -38,9 +38,9 @@ class State(enum.Enum):
 class SdramController(wiring.Component):
     """Serves a memory port from an SDRAM: a beat is a burst, rows stay open.
 
-    Beats in an open row follow each other without a gap. A beat in another row of the bank costs
-    a precharge and an activation, a refresh closes all rows. Behind a read a write waits until the
-    read's words have come.
+    Beats in an open row follow each other without a gap; one that comes later waits a cycle more.
+    A beat in another row of the bank costs a precharge and an activation, a refresh closes all
+    rows. Behind a read a write waits until the read's words have come.
 
     All output pins are registers, and ``i_dq`` goes into one first.
 
@@ -95,7 +95,8 @@ class SdramController(wiring.Component):
         within = ceil_log2(burst)
 
         # Where a beat lies: rows of a bank follow those of the next bank.
-        column, row = Signal(timing.column_bits), Signal(timing.row_bits)
+        column = Signal(timing.column_bits)
+        row = Signal(timing.row_bits)
         bank = Signal(timing.bank_bits)
         m.d.comb += Cat(column[within:], bank, row).eq(request.address)
         banks = 1 << timing.bank_bits
@@ -106,22 +107,27 @@ class SdramController(wiring.Component):
         most = max(
             timing.cycles(t) for t in (timing.activate_ns, timing.precharge_ns, timing.refresh_ns)
         )
-        wait = Signal(range(most + 2 * burst + 8))  # before any command
-        turn = Signal(range(timing.cas_latency + burst + 4))  # ... a write, behind reads
-        recover = Signal(range(burst + timing.cycles(timing.write_ns) + 2))  # ... a precharge
-        settle = Signal(range(timing.cycles(timing.row_ns) + 2))  # ... behind an activation
+        # Cycles to go, less one, so that a sign says that there are none: before any command, a
+        # write behind reads, a precharge behind a write, a precharge behind an activation.
+        longest = most + 2 * burst + timing.cycles(timing.write_ns) + 8
+        wait, turn, recover, settle = counters = signals(
+            "wait turn recover settle", signed(longest.bit_length() + 1)
+        )
+        rests, turned, closable = wait[-1], turn[-1], recover[-1] & settle[-1] & turn[-1]
         starting = Signal(range(timing.cycles(timing.start_ns) + 1))
         interval = timing.cycles(timing.interval_ns)
-        clock, due = Signal(range(interval)), Signal()
-        for counter in (wait, turn, recover, settle):
-            with m.If(counter != 0):
+        clock = Signal(range(interval))
+        due = Signal()
+        for counter in counters:
+            with m.If(~counter[-1]):
                 m.d.sync += counter.eq(counter - 1)
         m.d.sync += clock.eq(clock + 1)
         with m.If(clock == interval - 1):
             m.d.sync += [clock.eq(0), due.eq(1)]
 
         # Words that go out behind a write, and those that come behind a read.
-        out, masks = Signal(self.data_bits), Signal(self.data_bits // 8)
+        out = Signal(self.data_bits)
+        masks = Signal(self.data_bits // 8)
         drives = Signal(burst)
         m.d.sync += [
             self.o_dq.eq(out[:WORD_BITS]),
@@ -137,9 +143,16 @@ class SdramController(wiring.Component):
         m.d.comb += self.o_command.eq(command)
         m.d.sync += command.eq(Command.NOTHING)
 
-        state, step = Signal(State), Signal(4)
-        hit, ready = signals("hit ready")
-        m.d.comb += hit.eq(is_open.bit_select(bank, 1) & (Array(rows)[bank] == row))
+        state = Signal(State)
+        step = Signal(4)
+        # Whether a request's row is open is looked up in the cycle before it is served.
+        hit, opened, known, ready = signals("hit opened known ready")
+        asks = port.requests.valid & known
+        m.d.sync += [
+            hit.eq(is_open.bit_select(bank, 1) & (Array(rows)[bank] == row)),
+            opened.eq(is_open.bit_select(bank, 1)),
+            known.eq(port.requests.valid),
+        ]
         reads = Signal()
         with m.Switch(state):
             with m.Case(State.START):
@@ -147,8 +160,8 @@ class SdramController(wiring.Component):
                 with m.If(starting == timing.cycles(timing.start_ns)):
                     m.d.sync += state.eq(State.SET_UP)
             with m.Case(State.SET_UP):
-                with m.If(wait == 0):
-                    m.d.sync += [step.eq(step + 1), wait.eq(timing.cycles(timing.refresh_ns))]
+                with m.If(rests):
+                    m.d.sync += [step.eq(step + 1), wait.eq(timing.cycles(timing.refresh_ns) - 1)]
                     with m.Switch(step):
                         with m.Case(0):
                             m.d.sync += [
@@ -166,44 +179,47 @@ class SdramController(wiring.Component):
                         with m.Default():
                             m.d.sync += [due.eq(0), state.eq(State.SERVE)]
             with m.Case(State.SERVE):
-                with m.If(wait == 0):
+                with m.If(rests):
                     with m.If(due):
-                        with m.If((recover == 0) & (settle == 0) & (turn == 0)):
+                        with m.If(closable):
                             m.d.sync += [
                                 command.eq(Command.PRECHARGE),
                                 self.o_address.eq(1 << AUTO),
                                 is_open.eq(0),
-                                wait.eq(timing.cycles(timing.precharge_ns) - 1),
+                                known.eq(0),
+                                wait.eq(timing.cycles(timing.precharge_ns) - 2),
                                 state.eq(State.REFRESH),
                             ]
-                    with m.Elif(port.requests.valid & hit):
-                        with m.If(~request.write | (turn == 0)):
+                    with m.Elif(asks & hit):
+                        with m.If(~request.write | turned):
                             m.d.comb += ready.eq(1)
-                    with m.Elif(port.requests.valid & is_open.bit_select(bank, 1)):
-                        with m.If((recover == 0) & (settle == 0) & (turn == 0)):
+                    with m.Elif(asks & opened):
+                        with m.If(closable):
                             m.d.sync += [
                                 command.eq(Command.PRECHARGE),
                                 self.o_bank.eq(bank),
                                 self.o_address.eq(0),
                                 is_open.bit_select(bank, 1).eq(0),
-                                wait.eq(timing.cycles(timing.precharge_ns) - 1),
+                                known.eq(0),
+                                wait.eq(timing.cycles(timing.precharge_ns) - 2),
                             ]
-                    with m.Elif(port.requests.valid):
+                    with m.Elif(asks):
                         m.d.sync += [
                             command.eq(Command.ACTIVATE),
                             self.o_bank.eq(bank),
                             self.o_address.eq(row),
                             is_open.bit_select(bank, 1).eq(1),
                             Array(rows)[bank].eq(row),
-                            wait.eq(timing.cycles(timing.activate_ns) - 1),
-                            settle.eq(timing.cycles(timing.row_ns) - 1),
+                            known.eq(0),
+                            wait.eq(timing.cycles(timing.activate_ns) - 2),
+                            settle.eq(timing.cycles(timing.row_ns) - 2),
                         ]
             with m.Case(State.REFRESH):
-                with m.If(wait == 0):
+                with m.If(rests):
                     m.d.sync += [
                         command.eq(Command.REFRESH),
                         due.eq(0),
-                        wait.eq(timing.cycles(timing.refresh_ns) - 1),
+                        wait.eq(timing.cycles(timing.refresh_ns) - 2),
                         state.eq(State.SERVE),
                     ]
 
@@ -212,7 +228,8 @@ class SdramController(wiring.Component):
             m.d.sync += [
                 self.o_bank.eq(bank),
                 self.o_address.eq(column),
-                wait.eq(burst - 1),
+                known.eq(0),
+                wait.eq(burst - 2),
             ]
             with m.If(request.write):
                 first, byte = WORD_BITS, WORD_BITS // 8
@@ -224,13 +241,13 @@ class SdramController(wiring.Component):
                     out.eq(request.data[first:]),
                     masks.eq(~request.strobe[byte:]),
                     drives.eq((1 << (burst - 1)) - 1),
-                    recover.eq(burst + timing.cycles(timing.write_ns)),
+                    recover.eq(burst + timing.cycles(timing.write_ns) - 1),
                 ]
             with m.Else():
                 m.d.sync += [
                     command.eq(Command.READ),
                     self.o_mask.eq(0),
-                    turn.eq(timing.cas_latency + burst + 1),
+                    turn.eq(timing.cas_latency + burst),
                 ]
         self._collect(m, reads, Mux(ready, request.source, 0))
 
@@ -240,8 +257,10 @@ class SdramController(wiring.Component):
         """Take the words of a read, known by the cycles since its command."""
         port, burst = self.port, self.burst
         delay = self.timing.capture + burst
-        ends, sources = Signal(delay), Signal(delay)
-        word, shift = Signal(WORD_BITS), Signal(self.data_bits)
+        ends = Signal(delay)
+        sources = Signal(delay)
+        word = Signal(WORD_BITS)
+        shift = Signal(self.data_bits)
         m.d.sync += [
             ends.eq(Cat(reads, ends)),
             sources.eq(Cat(source, sources)),

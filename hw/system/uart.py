@@ -39,8 +39,11 @@ class UartReceiver(wiring.Component):
         """Build the shift register."""
         m = Module()
 
-        line, broken, bits = Signal(init=1), Signal(), Signal(BITS - 1)
-        wait, left = Signal(range(2 * self.bit_cycles)), Signal(range(BITS + 1))
+        line = Signal(init=1)
+        broken = Signal()
+        bits = Signal(BITS - 1)
+        wait = Signal(range(2 * self.bit_cycles))
+        left = Signal(range(BITS + 1))
         m.submodules.synchronise = FFSynchronizer(self.i_rx, line, init=1)
         m.d.comb += self.o_byte.eq(bits[1:])
         m.d.sync += self.o_valid.eq(0)
@@ -88,7 +91,8 @@ class UartTransmitter(wiring.Component):
         m = Module()
 
         bits = Signal(BITS, init=(1 << BITS) - 1)
-        wait, left = Signal(range(self.bit_cycles)), Signal(range(BITS + 1))
+        wait = Signal(range(self.bit_cycles))
+        left = Signal(range(BITS + 1))
         m.d.comb += [self.o_tx.eq(bits[0]), self.i_bytes.ready.eq(left == 0)]
         with m.If(left == 0):
             with m.If(self.i_bytes.valid):

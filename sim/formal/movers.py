@@ -61,6 +61,8 @@ class SplitterProof(Proof):
             self.registers["cuts"] == (left != 0),
             implies(left != 0, self.registers["beats"] == left),
             implies(left != 0, self.registers["here"] == address),
+            implies(left != 0, self.registers["limit"] == least(room, Const(most))),
+            implies(left != 0, self.registers["last"] == (cut == left)),
             (address[:shift] == 0) & (start[:shift] == 0),
             splitter.o_ready == ((left == 0) | cuts & (cut == left)),
             splitter.o_idle == ((left == 0) & ~wanted),
@@ -95,7 +97,7 @@ class ReaderProof(Proof):
         lent = Signal.like(free)
         lends = Mux(sent & is_filter, beats, 0)
         returns = Signal.like(free)
-        asked = Signal.like(outstanding)
+        asked = Signal(len(outstanding))
         segment = reader.i_segment
         inbox: Any = self.inner
         inbox = inbox._named_submodules["inbox"][0]
@@ -120,16 +122,20 @@ class ReaderProof(Proof):
         check_held(m, reader.ar_valid, reader.ar_ready, reader.ar_address, reader.ar_len)
         valid = self.registers["splitter.o_valid"]
         cuts, burst = self.registers["splitter.cuts"], self.registers["splitter.o_beats"]
+        left, limit = self.registers["splitter.beats"], self.registers["splitter.limit"]
         check(
             m,
             implies(started, free + lent == config.filter_lines * line_beats),
             implies(lends != 0, lends <= free),
             implies(valid & is_filter, started),
             implies(cuts & self.registers["cut_is_filter"], started),
-            implies(cuts, self.registers["splitter.beats"] != 0),
+            implies(cuts, left != 0),
+            implies(cuts, (limit != 0) & (limit <= config.max_burst_beats)),
+            implies(cuts, self.registers["splitter.last"] == (left <= limit)),
+            implies(valid, self.registers["room"] == (~is_filter | (free >= burst))),
             implies(valid, (burst != 0) & (burst <= config.max_burst_beats)),
-            outstanding == asked,
-            implies(got, outstanding != 0),
+            (outstanding + 1)[: len(asked)] == asked,
+            implies(got, asked != 0),
             implies(reader.ar_valid, beats <= config.max_burst_beats),
             self.registers["segments.inner_level"] <= config.outstanding_reads - 1,
         )
@@ -203,13 +209,17 @@ class PackerProof(Proof):
         late, push = self.registers["late"], self.registers["push"]
         begins, takes = self.registers["record.begins"], self.registers["record.runs"]
         second = self.registers.get("record.second", Const(0))  # where a beat is half a counter
-        assume(m, implies(self.block.i_load, self.block.o_ready))
+        shown = self.block.i_counter
+        was_last = previous(m, shown.last)  # a counter is shown for two cycles
+        assume(m, implies(self.block.i_load, self.block.o_ready), implies(was_last, ~shown.last))
         check(
             m,
             level + late + second <= BEATS_AHEAD,
+            implies(self.registers["busy"], self.registers["room"] == (level + late < BEATS_AHEAD)),
             implies(push, late),
             implies(push, level < BEATS_AHEAD),
             # A record waits until the run before it has put its last atom into the queue.
             implies(begins | takes | self.registers["record.late"], ~self.registers["busy"]),
             implies(begins | takes | second, ~late),
+            implies(second, takes & was_last),
         )
