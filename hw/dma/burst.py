@@ -1,6 +1,6 @@
 """Splits a transfer into legal AXI4 bursts."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -78,7 +78,8 @@ class BurstSplitter(wiring.Component):
 
         # The transfer in hand, and the burst that it begins with.
         cuts = Signal()
-        here = Signal(self.config.address_bits)
+        here = Signal(self.config.address_bits - shift)  # in beats
+        begin = Signal.like(here)
         beats = Signal(self.config.length_bits)
         limit, size, first_limit, next_limit = signals(
             "limit size first_limit next_limit", range(most + 1)
@@ -89,10 +90,11 @@ class BurstSplitter(wiring.Component):
         next_beats = Signal.like(beats)
         m.d.comb += [
             first_limit.eq(self._beats_to_boundary(self.i_address[shift:12])),
-            next_limit.eq(self._beats_to_boundary(there[shift:12])),
+            next_limit.eq(self._beats_to_boundary(there[: 12 - shift])),
             next_beats.eq(beats - limit),
-            there.eq(here + (limit << shift)),
-            size.eq(Mux(last, beats, limit)),
+            there.eq((here + limit)[: len(here)]),
+            size.eq(Mux(last, beats[: len(limit)], limit)),
+            self.o_address.eq(Cat(Const(0, shift), begin)),
             self.o_coming.eq(Mux(moves, size, self.o_beats)),
             moves.eq(cuts & (~self.o_valid | self.i_next)),
             self.o_ready.eq(~cuts | (moves & last)),
@@ -104,7 +106,7 @@ class BurstSplitter(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 self.o_valid.eq(1),
-                self.o_address.eq(here),
+                begin.eq(here),
                 here.eq(there),
                 limit.eq(next_limit),
                 beats.eq(next_beats),
@@ -114,7 +116,7 @@ class BurstSplitter(wiring.Component):
         with m.If(self.i_load):
             m.d.sync += [
                 beats.eq(self.i_beats),
-                here.eq(self.i_address),
+                here.eq(self.i_address[shift:]),
                 limit.eq(first_limit),
                 last.eq(self._within(self.i_beats, first_limit)),
                 cuts.eq(1),

@@ -198,12 +198,16 @@ class Reader(wiring.Component):
             self.o_element.eq(Mux(first_beat, head.element, next_element)),
             last_beat.eq(Mux(first_beat, is_single, next_is_last)),
         ]
-        for lane in range(config.axi_elements):
-            behind_skip = lane >= head.skip if lane < config.axi_elements - 1 else 1
-            before_tail = lane <= head.tail if lane else 1
-            m.d.comb += self.o_mask[lane].eq(
-                (~first_beat | behind_skip) & (~last_beat | before_tail)
-            )
+        lanes = config.axi_elements
+        every = Const(-1, lanes)
+        skipped, behind = signals("skipped behind", lanes)  # before the first lane, behind the last
+        m.d.comb += [
+            skipped.eq(~(every << head.skip)),
+            behind.eq((every << 1) << head.tail),
+            self.o_mask.eq(
+                ~(skipped & first_beat.replicate(lanes)) & ~(behind & last_beat.replicate(lanes))
+            ),
+        ]
         with m.If(self.o_beat):
             m.d.sync += [
                 beat.eq(Mux(last_beat, 0, beat + 1)),

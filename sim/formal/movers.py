@@ -60,7 +60,7 @@ class SplitterProof(Proof):
             implies(wanted, (start[:12] + (beats << shift)) <= BOUNDARY_BYTES),
             self.registers["cuts"] == (left != 0),
             implies(left != 0, self.registers["beats"] == left),
-            implies(left != 0, self.registers["here"] == address),
+            implies(left != 0, self.registers["here"] == address[shift:]),
             implies(left != 0, self.registers["limit"] == least(room, Const(most))),
             implies(left != 0, self.registers["last"] == (cut == left)),
             (address[:shift] == 0) & (start[:shift] == 0),

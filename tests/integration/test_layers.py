@@ -1,6 +1,5 @@
 """Random layers and networks, end to end: compiled, run on the RTL, every word as the golden's."""
 
-from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -29,7 +28,7 @@ from stillflow.sim.engine.settings import DramTiming, Stalls
 from stillflow.sim.engine.verilator import VerilatorEngine
 from stillflow.sim.execute import execute
 from stillflow.sim.oracle import Oracle
-from tests.networks import CONFIGS, TINY_RS, draw_network, draw_words, in_window_tiles, network_of
+from tests.networks import CONFIGS, draw_network, draw_words, in_window_tiles, network_of
 
 seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
@@ -134,15 +133,6 @@ def conv_job():
 
 
 # -- tests ---------------------------------------------------------------------------------------
-
-
-@settings(max_examples=10)
-@given(random=seeds)
-def test_biases_may_have_more_lines_than_scales(random):
-    config = replace(TINY_RS, name="few_rows_rs", rows=2, act_bits=16, weight_bits=16, acc_bits=48)
-    assert (config.bias_lines, config.scale_lines) == (2, 1)
-    network = draw_network(random, config)
-    check(compile_network(network, config), draw_words(random, network))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
