@@ -62,11 +62,11 @@ class LinkTransport:
 
     def write_csr(self, offset: int, value: int) -> None:
         """Write a 32-bit register."""
-        self._ask(LinkOp.WRITE_REGISTER, offset, 1, value.to_bytes(WORD_BYTES, "little"))
+        self._ask(LinkOp.WRITE_REGISTER, offset, value.to_bytes(WORD_BYTES, "little"))
 
     def read_csr(self, offset: int) -> int:
         """Read a 32-bit register."""
-        return int.from_bytes(self._ask(LinkOp.READ_REGISTER, offset, 1), "little")
+        return int.from_bytes(self._ask(LinkOp.READ_REGISTER, offset), "little")
 
     def write_memory(self, address: int, content: bytes) -> None:
         """Copy bytes into the memory; what shares a word with them stays as it is."""
@@ -75,24 +75,13 @@ class LinkTransport:
             content = self.read_memory(address - before, before) + content
         if behind:
             content += self.read_memory(address - before + len(content), behind)
-        address -= before
-        step = MOST_WORDS * WORD_BYTES
-        for start in range(0, len(content), step):
-            part = content[start : start + step]
-            self._ask(LinkOp.WRITE_MEMORY, address + start, len(part) // WORD_BYTES, part)
+        self._copy(LinkOp.WRITE_MEMORY, address - before, len(content) // WORD_BYTES, content)
 
     def read_memory(self, address: int, length: int) -> bytes:
         """Copy bytes out of the memory."""
         before = address % WORD_BYTES
         words = -(-(before + length) // WORD_BYTES)
-        content = b"".join(
-            self._ask(
-                LinkOp.READ_MEMORY,
-                address - before + start * WORD_BYTES,
-                min(MOST_WORDS, words - start),
-            )
-            for start in range(0, words, MOST_WORDS)
-        )
+        content = self._copy(LinkOp.READ_MEMORY, address - before, words)
         return content[before : before + length]
 
     def wait_irq(self, max_cycles: int, *, progress: Callable[[int], None] | None = None) -> int:
@@ -114,8 +103,8 @@ class LinkTransport:
             if progress is not None:
                 progress(cycles)
 
-    def _ask(self, op: LinkOp, address: int, words: int, content: bytes = b"") -> bytes:
-        """Send a request until it is answered.
+    def _ask(self, op: LinkOp, address: int, content: bytes = b"") -> bytes:
+        """Send a request of one word until it is answered.
 
         Raises
         ------
@@ -123,25 +112,53 @@ class LinkTransport:
             If there is no sound answer after `ATTEMPTS`, or it says that there is nothing at the
             address.
         """
+        request = self._request(op, address, 1, content)
+        for _ in range(ATTEMPTS):
+            read = self._try(request)
+            if read is not None:
+                return read
+        raise _unanswered(request)
+
+    def _copy(self, op: LinkOp, address: int, words: int, content: bytes = b"") -> bytes:
+        """Copy words, many in a request; a quarter as many behind one that did not get through.
+
+        Raises
+        ------
+        LinkError
+            As `_ask`, of any of the requests.
+        """
+        read, done, most, failed = b"", 0, MOST_WORDS, 0
+        while done < words:
+            part = content[done * WORD_BYTES : (done + most) * WORD_BYTES]
+            request = self._request(op, address + done * WORD_BYTES, min(most, words - done), part)
+            answer = self._try(request)
+            if answer is None:
+                most, failed = max(1, request.words // 4), failed + 1
+                if failed == ATTEMPTS:
+                    raise _unanswered(request)
+            else:
+                read += answer
+                done, most, failed = done + request.words, min(2 * most, MOST_WORDS), 0
+        return read
+
+    def _request(self, op: LinkOp, address: int, words: int, content: bytes) -> Request:
+        """Make a request with a sequence number of its own."""
         self._sequence = (self._sequence + 1) % 256
-        request = Request(
+        return Request(
             op=op, sequence=self._sequence, address=address, words=words, content=content
         )
-        what = f"{op.name.lower().replace('_', ' ')} at {address:#x}"
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self.repeated += 1
-                self._line.pause(2 * PAUSE_BYTES)
-            self._line.write(request.frame())
-            answer = self._answer(request)
-            if answer is None:
-                continue
-            status, read = answer
-            if status == Status.OK:
-                return read
-            if status != Status.DATA:
-                raise LinkError(f"the board refuses the {what}: {status.name}")
-        raise LinkError(f"the board does not answer the {what}, asked {ATTEMPTS} times")
+
+    def _try(self, request: Request) -> bytes | None:
+        """Send a request once; None, behind a pause, if there is no sound answer."""
+        self._line.write(request.frame())
+        status, read = self._answer(request) or (Status.DATA, b"")
+        if status == Status.OK:
+            return read
+        if status != Status.DATA:
+            raise LinkError(f"the board refuses the {_what(request)}: {status.name}")
+        self.repeated += 1
+        self._line.pause(2 * PAUSE_BYTES)
+        return None
 
     def _answer(self, request: Request) -> tuple[Status, bytes] | None:
         """Take an answer; None if it is no sound one to this request."""
@@ -156,3 +173,11 @@ class LinkTransport:
         if len(rest) != length or checksum(head[1:] + rest[:-CRC_BYTES]) != rest[-CRC_BYTES:]:
             return None
         return status, rest[:-CRC_BYTES]
+
+
+def _what(request: Request) -> str:
+    return f"{request.op.name.lower().replace('_', ' ')} at {request.address:#x}"
+
+
+def _unanswered(request: Request) -> LinkError:
+    return LinkError(f"the board does not answer the {_what(request)}, asked {ATTEMPTS} times")

@@ -1,7 +1,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillflow.compiler.link import ATTEMPTS, LinkError, LinkTransport
@@ -109,6 +109,16 @@ def test_noise_costs_time_and_nothing_else(seed):
     assert link.read_memory(3, 64) == content
     assert device.writes == expected  # each once, in order
     assert line.share
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1 << 30))
+def test_long_copies_get_through_noise_in_parts(seed):
+    link = make(share=0.004, seed=seed)[-1]  # of requests of 256 words, one in 60
+    content = Random(seed).randbytes(4 * MOST_WORDS)
+    link.write_memory(0, content)
+    assert link.read_memory(0, len(content)) == content
+    assert link.repeated
 
 
 def test_silence_is_an_error_behind_some_attempts(monkeypatch):

@@ -113,10 +113,11 @@ def test_planted_bug_is_found(port, width, wrong, message, need_simulator, veril
     for source in verilog_files(TINY):
         text = source.read_text()
         if source.name == "stillflow.v":
-            text, planted = re.subn(rf"(\.\w+)\({port}\)", r"\1(core)", text)
-            assert planted == 1
-            text = text.replace(");\n", f");\n  wire [{width - 1}:0] core;\n", 1)
-            text = text.replace("endmodule", f"  assign {port} = {wrong};\nendmodule")
+            head, body = text.split(");\n", 1)
+            body, planted = re.subn(rf"\b(?<!\.){port}\b", "core", body)
+            assert planted
+            body = body.replace("endmodule", f"  assign {port} = {wrong};\nendmodule")
+            text = f"{head});\n  wire [{width - 1}:0] core;\n{body}"
         files.append(tmp_path / source.name)
         files[-1].write_text(text)
     with pytest.raises(BenchError, match=message):
