@@ -37,7 +37,7 @@ class Datapath(wiring.Component):
         Start of a layer: the filter buffer is empty.
     i_beat, i_kind, i_data, i_element, i_mask
         Beats from the reader.
-    o_loaded : filter lines since the clear
+    o_loaded, o_loads : filter lines since the clear, and whether there is one more
     i_command : ``In(LineCommand)``
     i_start, i_vector
         Steps from the streamer.
@@ -55,6 +55,7 @@ class Datapath(wiring.Component):
     i_element: Signal
     i_mask: Signal
     o_loaded: Signal
+    o_loads: Signal
     i_command: data.View
     i_start: Signal
     i_vector: data.View
@@ -82,6 +83,7 @@ class Datapath(wiring.Component):
                 "i_element": In(ceil_log2(config.ifmap_elements)),
                 "i_mask": In(config.axi_elements),
                 "o_loaded": Out(filter_position_bits(config)),
+                "o_loads": Out(1),
                 "i_command": In(LineCommand(config)),
                 "i_start": In(1),
                 "i_vector": In(Vector(config)),
@@ -114,7 +116,11 @@ class Datapath(wiring.Component):
             m, ifmap, filters, beat=self.i_beat, kind=self.i_kind, words=self.i_data,
             element=self.i_element, mask=self.i_mask, pad_value=self.i_pad_value,
         )  # fmt: skip
-        m.d.comb += [filters.i_clear.eq(self.i_clear), self.o_loaded.eq(filters.o_loaded)]
+        m.d.comb += [
+            filters.i_clear.eq(self.i_clear),
+            self.o_loaded.eq(filters.o_loaded),
+            self.o_loads.eq(filters.o_loads),
+        ]
 
         # Weight lines.
         command = self.i_command

@@ -138,7 +138,7 @@ BLOCKS = (
        "room.eq(~comes_filter | (given >= lack) | self.i_clear)", "room.eq(1)",
        "tests/hw/dma/test_reader.py"),
     _m("burst splitter", "hw/dma/burst.py",
-       "(beats[: len(limit)] > limit)", "(beats[: len(limit)] >= limit)",
+       "(beats[:bits] <= limit)", "(beats[:bits] < limit)",
        "tests/hw/dma/test_burst.py"),
     _m("packer", "hw/dma/packer.py",
        "issue & entry_end & run.release", "issue & entry_end", "tests/hw/dma/test_packer.py"),

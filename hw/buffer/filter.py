@@ -32,6 +32,8 @@ class FilterBuffer(wiring.Component):
         Line to read, below ``filter_lines``.
     o_line : ``Out(ArrayLayout(signed(weight_bits), line_words))``
     o_loaded : ``Out(position_bits)``
+    o_loads : ``Out(1)``
+        A line is whole with this cycle's beat.
     """
 
     i_clear: Signal
@@ -41,6 +43,7 @@ class FilterBuffer(wiring.Component):
     i_read_line: Signal
     o_line: data.View
     o_loaded: Signal
+    o_loads: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -55,6 +58,7 @@ class FilterBuffer(wiring.Component):
                 "i_read_line": In(ceil_log2(config.filter_lines)),
                 "o_line": Out(line),
                 "o_loaded": Out(filter_position_bits(config)),
+                "o_loads": Out(1),
             }
         )
 
@@ -67,6 +71,7 @@ class FilterBuffer(wiring.Component):
         beat = Signal(range(beats + 1))
         line = Signal(ceil_log2(config.filter_lines))
         last_beat = beat == beats - 1
+        m.d.comb += self.o_loads.eq(self.i_write_valid & last_beat)
         with m.If(self.i_write_valid):
             m.d.sync += beat.eq(beat + 1)
             with m.If(last_beat):

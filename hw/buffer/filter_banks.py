@@ -40,6 +40,8 @@ class FilterBanks(wiring.Component):
     o_read : ``Out(rows)``
         Banks of which a line was read.
     o_loaded : ``Out(position_bits)``
+    o_loads : ``Out(1)``
+        A line is whole with this cycle's beat.
     """
 
     i_clear: Signal
@@ -50,6 +52,7 @@ class FilterBanks(wiring.Component):
     o_lines: list[data.View]
     o_read: Signal
     o_loaded: Signal
+    o_loads: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self.config = config
@@ -65,6 +68,7 @@ class FilterBanks(wiring.Component):
                 "o_lines": Out(line).array(config.rows),
                 "o_read": Out(config.rows),
                 "o_loaded": Out(filter_position_bits(config)),
+                "o_loads": Out(1),
             }
         )
 
@@ -78,9 +82,11 @@ class FilterBanks(wiring.Component):
         beat = Signal(range(beats + 1))
         bank = Signal(range(banks + 1))
         line = Signal(range(depth + 1))
+        last_beat = beat == beats - 1
+        m.d.comb += self.o_loads.eq(self.i_write_valid & last_beat)
         with m.If(self.i_write_valid):
             m.d.sync += beat.eq(beat + 1)
-            with m.If(beat == beats - 1):
+            with m.If(last_beat):
                 m.d.sync += [beat.eq(0), bank.eq(bank + 1), self.o_loaded.eq(self.o_loaded + 1)]
                 with m.If(bank == banks - 1):
                     m.d.sync += [bank.eq(0), line.eq(Mux(line == depth - 1, 0, line + 1))]

@@ -26,10 +26,11 @@ class State(enum.Enum):
     BEGIN = 4
     START = 5
     RUN = 6
-    RECORD = 7
-    FINISH = 8
-    CLEAR = 9
-    DRAIN = 16  # a bit of its own, which goes far
+    FINISH = 7
+    CLEAR = 8
+    # Bits of their own, which go far.
+    RECORD = 16
+    DRAIN = 32
 
 
 class JobControl(wiring.Component):
@@ -191,6 +192,7 @@ class JobControl(wiring.Component):
             segment.kind.eq(SegmentKind.DESCRIPTOR),
             segment.address.eq(address),
             segment.beats.eq(descriptor.beats),
+            self.o_record.valid.eq(Value.cast(state)[-2] & records),  # State.RECORD
             self.o_record.payload.eq(record),
             self.o_layers.eq(layers),
         ]
@@ -250,7 +252,6 @@ class JobControl(wiring.Component):
                         state.eq(State.RECORD),
                     ]
             with m.Case(State.RECORD):
-                m.d.comb += self.o_record.valid.eq(records)
                 with m.If(self.o_record.ready | ~records):
                     m.d.sync += [
                         record.eq(record + RECORD_BYTES),

@@ -59,6 +59,7 @@ class NoLocalReuse(DataflowComponent):
         m.d.comb += [
             filters.i_clear.eq(self.i_begin),
             blocks.i_loaded.eq(filters.o_loaded),
+            blocks.i_loads.eq(filters.o_loads),
             blocks.i_start.eq(streamer.o_start),
             blocks.i_streaming.eq(streamer.o_streaming),
             streamer.i_full.eq(blocks.o_full),

@@ -36,6 +36,7 @@ class WeightStationary(DataflowComponent):
             m.d.comb += walker.i_begin.eq(self.i_begin)
         m.d.comb += [
             blocks.i_loaded.eq(datapath.o_loaded),
+            blocks.i_loads.eq(datapath.o_loads),
             blocks.i_start.eq(streamer.o_start),
             blocks.i_streaming.eq(streamer.o_streaming),
             streamer.i_full.eq(blocks.o_full),

@@ -85,12 +85,15 @@ class BurstSplitter(wiring.Component):
             "limit size first_limit next_limit", range(most + 1)
         )
         last, moves = signals("last moves")
+        first_last, next_last = signals("first_last next_last")
         # The transfer behind a burst that is not its last.
         there = Signal.like(here)
         next_beats = Signal.like(beats)
         m.d.comb += [
-            first_limit.eq(self._beats_to_boundary(self.i_address[shift:12])),
-            next_limit.eq(self._beats_to_boundary(there[: 12 - shift])),
+            first_limit.eq(self._limit(self.i_address[shift:12])),
+            next_limit.eq(self._limit(there[: 12 - shift])),
+            first_last.eq(self._fits(self.i_address[shift:12], self.i_beats)),
+            next_last.eq(self._fits(there[: 12 - shift], next_beats)),
             next_beats.eq(beats - limit),
             there.eq((here + limit)[: len(here)]),
             size.eq(Mux(last, beats[: len(limit)], limit)),
@@ -110,7 +113,6 @@ class BurstSplitter(wiring.Component):
                 here.eq(there),
                 limit.eq(next_limit),
                 beats.eq(next_beats),
-                last.eq(~self._beyond(next_beats, next_limit)),
                 cuts.eq(~last),
             ]
         with m.If(self.i_load):
@@ -118,34 +120,39 @@ class BurstSplitter(wiring.Component):
                 beats.eq(self.i_beats),
                 here.eq(self.i_address[shift:]),
                 limit.eq(first_limit),
-                last.eq(self._within(self.i_beats, first_limit)),
                 cuts.eq(1),
             ]
+        # Gates, no multiplexer: a synthesis tool would move it in front of one comparison for both.
+        with m.If(self.i_load | moves):
+            m.d.sync += last.eq((self.i_load & first_last) | (~self.i_load & next_last))
         with m.If(self.i_clear):
             m.d.sync += [cuts.eq(0), self.o_valid.eq(0)]
 
         return m
 
-    # The same, written in two ways: a synthesis tool must not make one comparison of both, with its
-    # operands chosen by what comes last in a cycle.
+    def _within(self, beats: Value, limit: Value | int) -> Value:
+        """Whether a burst with a limit holds all beats."""
+        bits = self.config.max_burst_beats.bit_length()
+        return ~beats[bits:].any() & (beats[:bits] <= limit)
 
-    @staticmethod
-    def _within(beats: Value, limit: Value) -> Value:
-        """Whether a burst holds all beats."""
-        return ~beats[len(limit) :].any() & (beats[: len(limit)] <= limit)
+    def _fits(self, offset: Value, beats: Value) -> Value:
+        """Whether a burst holds all beats: ``_within(beats, _limit(offset))``, but sooner."""
+        is_less, left = self._left(offset)
+        return self._within(beats, self.config.max_burst_beats) & (
+            ~is_less | self._within(beats, left)
+        )
 
-    @staticmethod
-    def _beyond(beats: Value, limit: Value) -> Value:
-        """Whether it does not."""
-        return (beats[len(limit) :] != 0) | (beats[: len(limit)] > limit)
-
-    def _beats_to_boundary(self, offset: Value) -> Value:
+    def _limit(self, offset: Value) -> Value:
         """Give the beats up to the end of the page, at most those of a burst."""
+        is_less, left = self._left(offset)
+        return Mux(is_less, left, self.config.max_burst_beats)
+
+    def _left(self, offset: Value) -> tuple[Value, Value]:
+        """Whether the page has less left than a burst, and then what it has."""
         most = self.config.max_burst_beats
         if most & (most - 1):
             left = (1 << len(offset)) - offset
-            return Mux(left < most, left, most)
+            return left < most, left
         # A power of two: only in the page's last burst is there less, and not at its start.
         low = ceil_log2(most)
-        is_less = offset[low:].all() & offset[:low].any()
-        return Mux(is_less, (-offset[:low])[:low], most)
+        return offset[low:].all() & offset[:low].any(), (-offset[:low])[:low]

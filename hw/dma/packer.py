@@ -104,8 +104,8 @@ class Packer(wiring.Component):
         m.submodules.beats = beats = SyncFIFO(width=Beat(config).size, depth=BEATS_AHEAD)
         run = Signal(StoreRun(config))
         busy = Signal()
-        atom = Signal(range(self.atoms_per_unit + 1))
-        lane = Signal(range(self.atoms_per_beat + 1))
+        atom = Signal(range(self.atoms_per_unit))
+        lane = Signal(range(self.atoms_per_beat))
         issue, late, push, finish, room = signals("issue late push finish room")
         entry_end, beat_end, pixel_last = signals("entry_end beat_end pixel_last")
         last_lane = lane == self.atoms_per_beat - 1
@@ -117,7 +117,7 @@ class Packer(wiring.Component):
             record.i_room.eq(beats.w_level < BEATS_AHEAD - 1),
             self.o_hold.eq(record.o_hold),
             issue.eq(busy & room & ~self.i_clear),
-            self.o_ready.eq((~busy | finish) & ~record.o_busy),
+            self.o_ready.eq((~busy | (room & entry_end & pixel_last)) & ~record.o_busy),
             self.o_idle.eq(~busy & ~late & ~record.o_busy),
             self.o_read_en.eq(issue),
             self.o_read_entry.eq(run.entry),

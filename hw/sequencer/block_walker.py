@@ -8,7 +8,7 @@ from stillflow.hw.buffer.filter import filter_position_bits
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.block import Block
-from stillflow.hw.sequencer.filter_position import FilterPosition
+from stillflow.hw.sequencer.filter_position import FilterPosition, line_is_there
 from stillflow.hw.sequencer.fir_lines import FirLines
 from stillflow.hw.sequencer.k_walk import KWalk
 from stillflow.hw.sequencer.nest import LoopNest, drive_counts, loop_counts
@@ -22,13 +22,14 @@ class Phase(enum.Enum):
     """What the current cycle shifts."""
 
     IDLE = 0
-    WEIGHTS = 1
-    GUARD = 2
-    BIAS = 3
-    SCALE = 4
-    HOLD = 5  # depthwise: activations are in the chain
-    MOVE = 6  # of the position in the filter stream
-    FULL = 8  # a bit of its own: a step starts late in the cycle
+    GUARD = 1
+    BIAS = 2
+    SCALE = 3
+    HOLD = 4  # depthwise: activations are in the chain
+    MOVE = 5  # of the position in the filter stream
+    # Bits of their own, as much hangs on them.
+    WEIGHTS = 8
+    FULL = 16
 
 
 class BlockWalker(wiring.Component):
@@ -57,7 +58,7 @@ class BlockWalker(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_loaded : lines that the filter buffer got since then
+    i_loaded, i_loads : lines that the filter buffer got since then, and whether it gets one more
     o_command : ``Out(LineCommand)``
     o_full, o_block
         A block is complete.
@@ -72,6 +73,7 @@ class BlockWalker(wiring.Component):
     i_begin: Signal
     i_layer: Layer
     i_loaded: Signal
+    i_loads: Signal
     o_command: data.View
     o_full: Signal
     o_block: data.View
@@ -87,6 +89,7 @@ class BlockWalker(wiring.Component):
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
                 "i_loaded": In(filter_position_bits(config)),
+                "i_loads": In(1),
                 "o_command": Out(LineCommand(config)),
                 "o_full": Out(1),
                 "o_block": Out(Block(config)),
@@ -143,14 +146,14 @@ class BlockWalker(wiring.Component):
         held = Signal(Block(config))
         taken = Signal.like(held.freed)  # lines of this block
         keeps = Signal()  # ... which will be needed again
-        available, reads = signals("available reads")
+        available = line_is_there(m, stream, self.i_loaded, self.i_loads)
+        reads = Signal()
         no_line = Signal()  # the line is made up of zeros
         may_begin, goes_on, line = signals("may_begin goes_on line")
-        full, weights = Value.cast(phase)[-1], phase == Phase.WEIGHTS
+        weights, full = Value.cast(phase)[-2:]
         command = self.o_command
         m.d.comb += [
             no_line.eq(Mux(depthwise, gap, ended)),
-            available.eq(self.i_loaded != stream.o_here.position),
             command.place.eq(stream.o_here.place),
             reads.eq(command.valid & ~command.zero),
         ]

@@ -1,6 +1,6 @@
 """Position in the filter stream, and marks to come back to."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -101,3 +101,25 @@ class FilterPosition(wiring.Component):
             m.d.sync += [here.as_value().eq(0), group.as_value().eq(0)]
 
         return m
+
+
+def line_is_there(m: Module, stream: FilterPosition, loaded: Value, loads: Value) -> Signal:
+    """Whether the line at a position is in the filter buffer: a register, as much hangs on it.
+
+    Parameters
+    ----------
+    m : Module
+        Gets the register.
+    stream : FilterPosition
+        Walks by one line at most, only over lines that are there. What a group goes back to was
+        there before.
+    loaded, loads : Value
+        Lines that the buffer has got, and whether it gets one in this cycle; none with ``i_begin``.
+    """
+    here = stream.o_here.position
+    left, left_behind, there = signals("line_left line_left_behind line_there")
+    m.d.comb += [left.eq(loaded != here), left_behind.eq(loaded != (here + 1)[: len(here)])]
+    m.d.sync += there.eq(
+        ~stream.i_begin & (loads | stream.i_to_group | Mux(stream.i_lines[0], left_behind, left))
+    )
+    return there

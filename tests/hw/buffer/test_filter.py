@@ -48,6 +48,7 @@ def test_lines_come_back_from_the_ring(config, random):
                 ctx.set(dut.i_write_valid, writes)
                 ctx.set(dut.i_write_data, word)
                 assert ctx.get(dut.o_loaded) == len(written) % (1 << len(dut.o_loaded))
+                assert ctx.get(dut.o_loads) == (writes and beat == beats - 1)
                 # Any line that is in the ring, but the one that is written now.
                 oldest = max(0, len(written) - config.filter_lines + 1)
                 reads &= len(written) > oldest

@@ -46,6 +46,7 @@ def test_lines_come_from_successive_banks(config, random):
                 ctx.set(dut.i_write_valid, writes)
                 ctx.set(dut.i_write_data, word)
                 assert ctx.get(dut.o_loaded) == len(written) % (1 << len(dut.o_loaded))
+                assert ctx.get(dut.o_loads) == (writes and beat == beats - 1)
                 # Lines that are in the ring and stay: a read reaches the memories a cycle later.
                 oldest = max(0, len(written) - size + 2)
                 count = min(random.randint(0, config.rows), max(0, len(written) - oldest))
