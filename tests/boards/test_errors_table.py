@@ -218,7 +218,14 @@ def test_a_full_disk_is_named_and_leaves_nothing(desk, command, named):
     assert listing() == before
 
 
-@pytest.mark.parametrize("wave", ["wave.fst", "wave.vcd", "--engine pysim wave.vcd"])
+@pytest.mark.parametrize(
+    "wave",
+    [
+        "wave.fst",
+        pytest.param("wave.vcd", marks=pytest.mark.nightly),
+        pytest.param("--engine pysim wave.vcd", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_waveform_on_a_full_disk_is_named_and_leaves_nothing(desk, wave):
     *engine, wave = wave.split()
     command = ["bench", "table.csv", "--config", "tiny", *engine, "--wave"]

@@ -43,8 +43,10 @@ def networks(config):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dataflow", Dataflow)
-@pytest.mark.parametrize("chains", [False, True])
+@pytest.mark.parametrize(
+    ("dataflow", "chains"),
+    [*((flow, False) for flow in Dataflow), (Dataflow.WEIGHT_STATIONARY, True)],
+)
 def test_the_narrowest_counts_hold_any_nest(dataflow, chains, need_simulator):
     """Hundreds of small tiles wait on chip: more than such a count can tell apart."""
     need_simulator("verilator")
@@ -84,7 +86,11 @@ def check(config, network, program, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataflow", Dataflow)
-@pytest.mark.parametrize("serial", [False, True], ids=["parallel", "serial"])
+@pytest.mark.parametrize(
+    "serial",
+    [False, pytest.param(True, marks=pytest.mark.nightly)],
+    ids=["parallel", "serial"],
+)
 def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
     need_simulator("verilator")
     config = replace(NARROW, dataflow=dataflow, requant_serial=serial)
@@ -94,7 +100,9 @@ def test_narrow_control_gives_the_same(dataflow, serial, need_simulator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataflow", Dataflow)
-@pytest.mark.parametrize("key", ["axi_slices", "operand_registers"])
+@pytest.mark.parametrize(
+    "key", [pytest.param("axi_slices", marks=pytest.mark.nightly), "operand_registers"]
+)
 def test_registers_for_the_clock_are_predicted_and_change_no_bit(dataflow, key, need_simulator):
     need_simulator("verilator")
     config = replace(TINY, dataflow=dataflow, **{key: True})

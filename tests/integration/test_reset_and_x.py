@@ -40,7 +40,15 @@ def without_initial_values(config: AcceleratorConfig, folder: Path) -> list[Path
     return [folder / "stripped.v", *kept]
 
 
-@pytest.mark.parametrize("dataflow", Dataflow)
+@pytest.mark.parametrize(
+    "dataflow",
+    [
+        Dataflow.WEIGHT_STATIONARY,
+        Dataflow.ROW_STATIONARY,
+        pytest.param(Dataflow.OUTPUT_STATIONARY, marks=pytest.mark.nightly),
+        pytest.param(Dataflow.NO_LOCAL_REUSE, marks=pytest.mark.nightly),
+    ],
+)
 def test_digits_run_from_reset_alone(need_simulator, tmp_path, dataflow):
     need_simulator("icarus")
     config = replace(TINY, dataflow=dataflow)

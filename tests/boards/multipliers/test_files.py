@@ -218,8 +218,8 @@ def test_products_share_primitives_in_an_array(flow, target, primitives, registe
     ("flow", "config"),
     [
         (Dataflow.WEIGHT_STATIONARY, ICEBREAKER),
-        (Dataflow.WEIGHT_STATIONARY, ORANGECRAB),
-        (Dataflow.NO_LOCAL_REUSE, TINY),
+        pytest.param(Dataflow.WEIGHT_STATIONARY, ORANGECRAB, marks=pytest.mark.nightly),
+        pytest.param(Dataflow.NO_LOCAL_REUSE, TINY, marks=pytest.mark.nightly),
         pytest.param(Dataflow.WEIGHT_STATIONARY, TINY, marks=pytest.mark.nightly),
         pytest.param(Dataflow.NO_LOCAL_REUSE, ICEBREAKER, marks=pytest.mark.nightly),
         pytest.param(Dataflow.NO_LOCAL_REUSE, ORANGECRAB, marks=pytest.mark.nightly),
