@@ -122,6 +122,9 @@ class LinkTransport:
     def _copy(self, op: LinkOp, address: int, words: int, content: bytes = b"") -> bytes:
         """Copy words, many in a request; a quarter as many behind one that did not get through.
 
+        A shorter request has a number of its own: the board takes the same one for done. To write
+        a word twice changes nothing.
+
         Raises
         ------
         LinkError

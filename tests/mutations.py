@@ -94,6 +94,8 @@ BLOCKS = (
     _m("block walker", "hw/sequencer/block_walker.py",
        "held.tile_last.eq(k.o_done & last[Level.MB])", "held.tile_last.eq(k.o_done)",
        f"{_SEQUENCER}/test_block_walker.py"),
+    _m("line that is there", "hw/sequencer/filter_position.py",
+       "left_behind, left)", "left, left)", f"{_SEQUENCER}/test_block_walker.py"),
     _m("room", "hw/sequencer/ofmap_room.py",
        "self.o_room.eq(after <= spare)", "self.o_room.eq(1)",
        f"{_SEQUENCER}/test_streamer.py"),

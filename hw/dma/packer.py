@@ -34,7 +34,7 @@ class Packer(wiring.Component):
     Members
     -------
     i_load : ``In(1)``
-        Take ``i_run``, or a record if ``i_is_record``: only with ``o_ready``.
+        Take ``i_run``, or a record if ``i_is_record``: only with ``o_ready``, not with ``i_clear``.
     i_clear : ``In(1)``
         Forget the run.
     i_counter : ``In(ShownCounter)``
