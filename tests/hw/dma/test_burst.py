@@ -34,6 +34,7 @@ def config_of(axi_data_bits, max_burst_beats):
 )
 @example(512, 64, [(4096 - 64, 65), (0, 64)], [], True)
 @example(32, 256, [(0xFFFF_FFFC, 1), (0x1004, 1024)], [1], True)
+@example(32, 16, [(4096 - 4 * left, 16) for left in range(1, 16)], [], True)
 def test_bursts_are_legal_and_cover_the_transfer(axi_data_bits, most, transfers, waits, overlap):
     config = config_of(axi_data_bits, min(most, 4096 * 8 // axi_data_bits))
     dut = BurstSplitter(config)
