@@ -6,16 +6,19 @@ from random import Random
 from hypothesis import strategies as st
 
 from stillflow.boards.engines import cache_folder, verilog_files
+from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.driver import Driver
 from stillflow.compiler.mapper import candidates
 from stillflow.compiler.program import compile_network
 from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer
+from stillflow.hw.csr import Counter
 from stillflow.sim.engine.library import build
 from stillflow.sim.engine.settings import DramTiming
 from stillflow.sim.engine.verilator import VerilatorEngine
 from tests.networks import draw_network, in_window_tiles
 
+SETTLED = 10_000  # cycles beyond the layers': the start, the last record
 seeds = st.integers(0, 2**32 - 1).map(Random)  # Hypothesis itself hardly leaves simple layers
 
 
@@ -24,16 +27,30 @@ def library(config):
     return build(verilog_files(config), cache_folder(), axi_data_bits=config.axi_data_bits)
 
 
+def predicted(program, timing):
+    """Counters of each layer by the cost model."""
+    return predict(
+        program.config, nests(program), program_address=program.program_address,
+        record_address=program.record_address, latency=timing.latency,
+        bytes_per_cycle=timing.bytes_per_cycle,
+    )  # fmt: skip
+
+
 def counted(program, timing=None):
-    """Counters of each layer on the RTL; what the tensors hold does not matter."""
+    """Counters of each layer on the RTL; what the tensors hold does not matter.
+
+    The job may take a tenth longer than predicted, so one that hangs ends soon.
+    """
     config = program.config
+    timing = timing or DramTiming()
+    foreseen = sum(layer[Counter.CYCLES] for layer in predicted(program, timing))
     with VerilatorEngine(
-        library(config), axi_data_bits=config.axi_data_bits, timing=timing or DramTiming(),
+        library(config), axi_data_bits=config.axi_data_bits, timing=timing,
         memory_bytes=program.size,
     ) as engine:  # fmt: skip
         driver = Driver(engine)
         driver.load(program)
-        return driver.run(program, max_cycles=3_000_000).layers
+        return driver.run(program, max_cycles=foreseen * 11 // 10 + SETTLED).layers
 
 
 def draw_program(random, config, layers=1):

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 
 from stillflow.compiler.cost.load import Loader
 from stillflow.compiler.cost.passes import pass_times
-from stillflow.compiler.cost.predict import predict
 from stillflow.compiler.program import compile_network
 from stillflow.compiler.synthetic import synthetic_network
 from stillflow.compiler.workload import Workload, WorkloadLayer
@@ -23,19 +22,11 @@ from tests.compiler.cost.devices import (
     counted,
     draw_program,
     draw_timing,
-    nests,
+    predicted,
     program_with,
     seeds,
 )
 from tests.networks import CONFIGS
-
-
-def predicted(program, timing):
-    return predict(
-        program.config, nests(program), program_address=program.program_address,
-        record_address=program.record_address, latency=timing.latency,
-        bytes_per_cycle=timing.bytes_per_cycle,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CONFIGS)
