@@ -10,7 +10,7 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
-from stillflow.hw.timing import hazard, pass_guard, release_delay
+from stillflow.hw.timing import hazard, pass_guard, release_delay, weight_delay
 from stillflow.hw.work import OnChip
 
 
@@ -47,8 +47,11 @@ def set_cycles(mapping: Mapping, pe_set: PeSet) -> int:
             opening = depth * pe_set.columns * diagonals
             strip = max(opening, pixel) + (columns - 1) * pixel
             start = diagonals + 5 + release_delay(config) + step
-            load = words * pe_set.filters + pass_guard(config)
-            total += times * passes * parts * max(start + strips * strip, load)
+            weights = words * pe_set.filters
+            # More weights than fit beside those in use: the last come behind the last pixel.
+            trail = weight_delay(config) + 2 if 2 * weights > config.filter_spad else 0
+            load = weights + pass_guard(config)
+            total += times * passes * parts * max(start + strips * strip + trail, load)
         total += times * (config.pace - 1) * strips * columns * pe_set.filters
     return total * mapping.blocks * w.G
 

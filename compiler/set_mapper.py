@@ -21,21 +21,36 @@ def pe_sets(work: Work, config: AcceleratorConfig) -> Iterator[PeSet]:
     Filter rows side by side and columns in a PE divide the filter's. A dilated filter and a maximum
     take one filter position a pass: positions of the first meet no ifmap words in common, those of
     the second must not be added.
+
+    Weights that fill half of the scratchpads come while those of the pass before are used; where
+    there are more, the rest follow its last pixel.
     """
+    for weights in dict.fromkeys((max(1, config.filter_spad // 2), most_weights(config))):
+        yield from _pe_sets(work, config, weights)
+
+
+def most_weights(config: AcceleratorConfig) -> int:
+    """Weights of a pass, at most: they wait in the filter buffer, and behind them a burst."""
+    parameters = config.psum_spad * (config.bias_lines + config.scale_lines)
+    burst = -(-config.max_burst_beats * config.axi_bytes // config.filter_line_bytes)
+    room = config.filter_lines - parameters - burst
+    return max(1, config.filter_spad // 2, min(config.filter_spad, room))
+
+
+def _pe_sets(work: Work, config: AcceleratorConfig, weights: int) -> Iterator[PeSet]:
     single = work.maximum
     rows = [1] if single or work.dilation[0] > 1 else divisors(work.R)
     columns = [1] if single or work.dilation[1] > 1 else divisors(work.S)
-    half = max(1, config.filter_spad // 2)
     for filter_rows in rows:
         if filter_rows > config.rows:
             continue
         channels = tiles(work.C, config.rows // filter_rows)[0]
         for width in columns:
-            if width > min(config.ifmap_spad, half):
+            if width > min(config.ifmap_spad, weights):
                 continue
-            most = min(config.ifmap_spad // width, half // width, PLANES_MOST // channels)
+            most = min(config.ifmap_spad // width, weights // width, PLANES_MOST // channels)
             for depth in some(tiles(-(-work.C // channels), most), 4):
-                fits = min(config.psum_spad, half // (width * depth))
+                fits = min(config.psum_spad, weights // (width * depth))
                 for filters in _filters(work.M, fits):
                     yield PeSet(
                         channels=channels, filter_rows=filter_rows, depth=depth, columns=width,

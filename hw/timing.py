@@ -65,6 +65,11 @@ def release_delay(config: AcceleratorConfig) -> int:
     return max(0, config.rows - 4)
 
 
+def weight_delay(config: AcceleratorConfig) -> int:
+    """Cycles from a weight's last beat until its place in the filter scratchpads is free."""
+    return config.rows
+
+
 def requant_tail(config: AcceleratorConfig) -> int:
     """Cycles from the last one of a psum in a requantiser lane to its word."""
     return REQUANT_TAIL if config.requant_serial else REQUANT_STAGES

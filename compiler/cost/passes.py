@@ -53,10 +53,27 @@ class PassTimes:
         Until the next pass may start.
     strips : tuple[int, ...]
         Until the last psums of each strip leave.
+    filters, pace : int
+        Filters that a word meets; cycles that the last pixel's first word takes for each.
+    last_words : tuple[int, ...]
+        Until each word of the last pixel meets its first filter.
     """
 
     cycles: int
     strips: tuple[int, ...]
+    filters: int
+    pace: int
+    last_words: tuple[int, ...]
+
+    @property
+    def weights(self) -> int:
+        """Weights in a PE."""
+        return len(self.last_words) * self.filters
+
+    def last_use(self, weight: int) -> int:
+        """Cycle of a weight's last beat."""
+        word, number = divmod(weight, self.filters)
+        return self.last_words[word] + number * (self.pace if word == 0 else 1)
 
 
 def pass_shape(
@@ -98,6 +115,8 @@ class _Replay:
         self.row_start = 0  # first word of the strip that the feeder is in
         self.strip = 0
         self.row_words = self.words + (shape.pixels - 1) * self.new
+        self.pace = 1  # of the pixel before, and when its words met their first filters
+        self.words_begin: list[int] = []
 
     def run(self) -> PassTimes:
         """Give the cycles of the pass."""
@@ -129,7 +148,10 @@ class _Replay:
                     pixel += left
                     seen.clear()
         ends.append(now + (shape.stored - 1) * pace)
-        return PassTimes(cycles=now + self.step * pace - 1, strips=tuple(ends))
+        return PassTimes(
+            cycles=now + self.step * pace - 1, strips=tuple(ends), filters=shape.filters,
+            pace=self.pace, last_words=tuple(self.words_begin),
+        )  # fmt: skip
 
     def _state(self, now: int, base: int) -> tuple[tuple[int, ...], ...]:
         """Give all that decides the pixels after one that ends now, relative to its end."""
@@ -149,8 +171,10 @@ class _Replay:
 
     def _pixel(self, now: int, base: int, pace: int, releases: int) -> int:
         """Run a pixel's words; give the cycle in which the next pixel's first may begin."""
+        self.pace, self.words_begin = pace, []
         for word in range(self.words):
             now = max(now, self._load(base + word))
+            self.words_begin.append(now)
             now += self.step * (pace if word == 0 else 1)
             if word < releases:
                 self.released.append(now - 1)

@@ -13,7 +13,7 @@ from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
-from stillflow.hw.timing import operand_delay, pass_guard, requant_latency
+from stillflow.hw.timing import operand_delay, pass_guard, requant_latency, weight_delay
 
 POST_CYCLES = 4  # latency of the ofmap words from their beat on, besides rows and requantiser
 
@@ -29,6 +29,7 @@ class SetComputer(Computer):
         self.latency = POST_CYCLES + config.rows + requant_latency(config)
         self.latency += 2 * operand_delay(config)  # of multipliers, psum memories
         self.load_from = begin + config.rows + 2  # cycle from which the next lines may go out
+        self.before: PassTimes | None = None  # the pass that runs while they do
 
     def floor(self, now: int) -> int:
         """Cycle before which no write moves that is not known yet, if nothing happens until now."""
@@ -90,9 +91,15 @@ class SetComputer(Computer):
     ) -> Iterator[None]:  # fmt: skip
         """One pass: its lines, its start, its psums."""
         config, mapping, state = self.config, self.mapping, self.state
+        # Lines that find no place go out behind the last use of weights of the pass before.
+        missing = lines + self.before.weights - config.filter_spad if self.before else 0
         if opens:
             lines += mapping.bias_lines * visit.opens + mapping.scale_lines * visit.closes
         at = self.load_from + lines
+        if self.before and missing > 0:
+            used = self.started + self.before.last_use(missing - 1)
+            at = max(at, used + weight_delay(config) + 2)
+        self.before = times
         if not self.reread:
             self.position += lines
             while state.filter_beats < self.position * self.line_beats:

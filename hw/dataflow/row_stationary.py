@@ -62,6 +62,7 @@ class RowStationary(DataflowComponent):
         m.d.comb += [
             passes.i_loaded.eq(filters.o_loaded),
             passes.i_start.eq(streamer.o_start),
+            passes.i_weight_freed.eq(streamer.o_weight_freed),
             streamer.i_ready.eq(roles.o_done),
             streamer.i_full.eq(passes.o_full),
             streamer.i_pass.eq(passes.o_pass),

@@ -12,7 +12,7 @@ from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import signals
-from stillflow.hw.timing import FREE_DELAY, release_delay
+from stillflow.hw.timing import FREE_DELAY, release_delay, weight_delay
 
 
 class PsumVector(data.StructLayout):
@@ -87,6 +87,9 @@ class PassStreamer(wiring.Component):
         Psums that leave with the beat.
     o_released : ``Out(1)``
         A word of the windows is not needed any more, by no row.
+    o_weight_freed : ``Out(1)``
+        A weight is not needed any more: `stillflow.hw.timing.weight_delay` cycles after its last
+        beat, when a line that goes out in the next cycle comes behind the last row's read.
     o_tile_freed : ``Out(1)``
         The slot of the tile is free again.
     o_idle : ``Out(1)``
@@ -106,6 +109,7 @@ class PassStreamer(wiring.Component):
     o_pes: Signal
     o_vector: data.View
     o_released: Signal
+    o_weight_freed: Signal
     o_tile_freed: Signal
     o_idle: Signal
 
@@ -127,6 +131,7 @@ class PassStreamer(wiring.Component):
                 "o_pes": Out(16),
                 "o_vector": Out(PsumVector(config)),
                 "o_released": Out(1),
+                "o_weight_freed": Out(1),
                 "o_tile_freed": Out(1),
                 "o_idle": Out(1),
             }
@@ -177,16 +182,14 @@ class PassStreamer(wiring.Component):
             "place next_place oldest next_oldest", beat.act.shape()
         )
         weight = Signal.like(beat.weight)
-        base = Signal.like(beat.weight)
-        ring_end = config.ifmap_spad - 1
+        ring_end, weights_end = config.ifmap_spad - 1, config.filter_spad - 1
         m.d.comb += [
-            base.eq(Mux(step.half, config.filter_spad // 2, 0)),
             next_place.eq(Mux(place == ring_end, 0, place + 1)),
             next_oldest.eq(Mux(release, Mux(oldest == ring_end, 0, oldest + 1), oldest)),
         ]
         m.d.sync += [oldest.eq(next_oldest), released.eq(released + release)]
         with m.If(beat.mac):
-            m.d.sync += weight.eq(weight + 1)
+            m.d.sync += weight.eq(Mux(weight == weights_end, 0, weight + 1))
         with m.If(run):
             m.d.sync += phase.eq(Mux(advances, 0, phase + 1))
         with m.If(advances):
@@ -199,7 +202,7 @@ class PassStreamer(wiring.Component):
             m.d.sync += [
                 place.eq(next_oldest),
                 need.eq(released + release),
-                weight.eq(0),
+                weight.eq(step.weight),
                 window.eq(0),
                 follows.eq(1),
                 leaving.eq(rows),
@@ -219,7 +222,7 @@ class PassStreamer(wiring.Component):
             leaves.eq(run & (phase == 0) & opens & follows & exists),
             beat.mac.eq(run & (phase == 0) & ~flushing & exists),
             beat.act.eq(place),
-            beat.weight.eq(base + weight),
+            beat.weight.eq(weight),
             beat.psum.eq(number),
             beat.opens.eq(opens),
             beat.leaves.eq(leaves),
@@ -247,20 +250,32 @@ class PassStreamer(wiring.Component):
         m.d.comb += [on_its_way[0].eq(release), self.o_released.eq(on_its_way[-1])]
         m.d.sync += on_its_way[1:].eq(on_its_way[:-1])
 
+        # So are a weight's places, behind the pass's last pixel.
+        weights_on_their_way = Signal(weight_delay(config))
+        m.d.sync += weights_on_their_way.eq(
+            (weights_on_their_way << 1) | (beat.mac & pixel_last & strip_last)
+        )
+        m.d.comb += self.o_weight_freed.eq(weights_on_their_way[-1])
+
         starts = self._may_start(m, active, finishing, vector.valid & step.final)
         m.d.comb += self.o_start.eq(starts)
         with m.If(starts):
-            m.d.sync += [step.eq(self.i_pass), active.eq(1), entry.eq(self.i_pass.psum)]
+            m.d.sync += [
+                step.eq(self.i_pass),
+                active.eq(1),
+                entry.eq(self.i_pass.psum),
+                weight.eq(self.i_pass.weight),
+            ]
             m.d.sync += on_its_way[1:].eq(0)
             m.d.sync += [
                 r.eq(0)
                 for r in (
                     flushing, follows, number, phase, channel, window, pixel, strip, place, oldest,
-                    weight, need, released,
+                    need, released,
                 )
             ]  # fmt: skip
         with m.If(self.i_begin):
-            m.d.sync += active.eq(0)
+            m.d.sync += [active.eq(0), weights_on_their_way.eq(0)]
 
         freed = Signal(FREE_DELAY)
         m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))

@@ -39,12 +39,13 @@ class Phase(enum.Enum):
 
 
 class PassWalker(wiring.Component):
-    """Fills one half of the filter scratchpads while the PEs compute with the other.
+    """Fills the filter scratchpads, which are rings, behind the weights that the PEs still need.
 
-    A line a cycle, each as soon as it is in the filter buffer: biases and scales of a filter block
-    first, where a reduction begins or ends. The first line of the next pass goes out
-    `stillflow.hw.timing.pass_guard` cycles after ``i_start``, when nothing of the pass before it is
-    in use any more.
+    A line a cycle, each as soon as it is in the filter buffer and has a place: biases and scales of
+    a filter block first, where a reduction begins or ends. The first line of the next pass goes out
+    `stillflow.hw.timing.pass_guard` cycles after ``i_start``, when no parameter of the pass before
+    it is in use any more. A weight may go out in the cycle after the ``i_weight_freed`` that gives
+    it its place.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ class PassWalker(wiring.Component):
         A pass is ready.
     i_start : ``In(1)``
         It starts: only with ``o_full``.
+    i_weight_freed : ``In(1)``
+        All PEs have used a weight of the pass that runs for the last time.
     o_done : ``Out(1)``
         No pass is left.
     """
@@ -78,6 +81,7 @@ class PassWalker(wiring.Component):
     o_full: Signal
     o_pass: data.View
     i_start: Signal
+    i_weight_freed: Signal
     o_done: Signal
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -94,6 +98,7 @@ class PassWalker(wiring.Component):
                 "o_full": Out(1),
                 "o_pass": Out(Pass(config)),
                 "i_start": In(1),
+                "i_weight_freed": In(1),
                 "o_done": Out(1),
             }
         )
@@ -128,7 +133,8 @@ class PassWalker(wiring.Component):
             phase == which for which in (Phase.BIAS, Phase.SCALE, Phase.WEIGHTS)
         )
         place = Signal.like(line.place)
-        half, opens = signals("half opens")
+        room = Signal(range(config.filter_spad + 1))  # places of the scratchpads without a weight
+        opens = Signal()
         begins, closes = pass_first & first_tile, pass_first & last_tile
         now_bias = begins & ~is_scale & ~(is_bias & parameters.o_done)  # in the step that comes
         lines = Choice(now_bias, config.bias_lines, config.scale_lines)
@@ -142,7 +148,8 @@ class PassWalker(wiring.Component):
             parameters.i_restart.eq(phase == Phase.GUARD),
             parameters.i_step.eq(opens | (line.valid & ~is_weight)),
             line.valid.eq(
-                (is_bias | is_scale | is_weight) & (self.i_loaded != stream.o_here.position)
+                (is_bias | is_scale | (is_weight & (room != 0)))
+                & (self.i_loaded != stream.o_here.position)
             ),
             line.kind.eq(
                 Mux(is_bias, LineKind.BIAS, Mux(is_scale, LineKind.SCALE, LineKind.WEIGHT))
@@ -157,7 +164,10 @@ class PassWalker(wiring.Component):
         finished, new_group, keeps = signals("finished new_group keeps")
         ends = line.valid & is_weight & weights.o_done
         leaves = tile_step & moved[Level.F :].any()
-        m.d.sync += taken.eq(Mux(self.i_start, 0, taken + line.valid))
+        m.d.sync += [
+            taken.eq(Mux(self.i_start, 0, taken + line.valid)),
+            room.eq(room + self.i_weight_freed - (line.valid & is_weight)),
+        ]
         with m.Switch(phase):
             with m.Case(Phase.GUARD):
                 m.d.sync += guard.eq(guard - 1)
@@ -169,9 +179,7 @@ class PassWalker(wiring.Component):
                         held.first.eq(begins),
                         held.bias_half.eq(held.bias_half ^ begins),
                         held.scale_half.eq(held.scale_half ^ closes),
-                        held.half.eq(half),
-                        place.eq(Mux(half, config.filter_spad // 2, 0)),
-                        half.eq(~half),
+                        held.weight.eq(place),
                         phase.eq(Mux(begins, Phase.BIAS, Mux(closes, Phase.SCALE, Phase.WEIGHTS))),
                         keeps.eq(
                             layer.filter_resident & ~(last[Level.F] & last[Level.E] & last[Level.N])
@@ -185,7 +193,7 @@ class PassWalker(wiring.Component):
                     m.d.sync += phase.eq(Phase.WEIGHTS)
             with m.Case(Phase.WEIGHTS):
                 with m.If(line.valid):
-                    m.d.sync += place.eq(place + 1)
+                    m.d.sync += place.eq(Mux(place == config.filter_spad - 1, 0, place + 1))
                 with m.If(ends):
                     m.d.comb += [pass_step.eq(1), tile_step.eq(pass_last)]
                     m.d.sync += [
@@ -227,8 +235,8 @@ class PassWalker(wiring.Component):
         with m.If(self.i_begin):
             m.d.sync += [phase.eq(Phase.GUARD), guard.eq(config.rows)]
             m.d.sync += [
-                register.eq(0)
-                for register in (taken, half, finished, held.bias_half, held.scale_half)
+                room.eq(config.filter_spad),
+                *(r.eq(0) for r in (taken, place, finished, held.bias_half, held.scale_half)),
             ]
 
         return m

@@ -28,7 +28,7 @@ class Pass(data.StructLayout):
     channels : channels side by side that exist in the last of these
     first, final : the reduction begins, is complete
     tile_last : the last pass over the ifmap tile
-    half : of the filter scratchpads
+    weight : place of the first weight in the filter scratchpads
     bias_half, scale_half : of the parameter tables
     freed : lines of the filter buffer that are not needed again
     """
@@ -50,7 +50,7 @@ class Pass(data.StructLayout):
                 "first": 1,
                 "final": 1,
                 "tile_last": 1,
-                "half": 1,
+                "weight": spad_bits(config)[1],
                 "bias_half": 1,
                 "scale_half": 1,
                 "freed": ceil_log2(config.filter_lines + 1),

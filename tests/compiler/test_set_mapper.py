@@ -34,7 +34,7 @@ def test_every_set_fits_the_rows_and_scratchpads_and_leaves_no_filter_position_o
     for made in found:
         assert made.rows <= config.rows
         assert made.words <= config.ifmap_spad
-        assert made.weights <= config.filter_spad // 2
+        assert made.weights <= config.filter_spad
         assert made.filters <= config.psum_spad
         assert R % made.filter_rows == S % made.columns == 0
         assert dilation[0] == 1 or made.filter_rows == 1

@@ -1,5 +1,6 @@
 """PE, array, tables and walker of a row-stationary accelerator."""
 
+from itertools import accumulate
 from typing import Any
 
 import cocotb
@@ -177,7 +178,10 @@ async def parameters_come_back_by_filter(handle: Any) -> None:
 
 @cocotb.test(**TIMEOUT)
 async def passes_are_those_of_a_literal_walk(handle: Any) -> None:
-    """Lines go to their places in order, none before it is there; each pass is as it must be."""
+    """Lines go to their places in order, none before it and its place are there.
+
+    Each pass is as it must be.
+    """
     dut = await Dut.start(handle)
     config = dut.config
     lines, passes = PassLine(config), Pass(config)
@@ -187,9 +191,23 @@ async def passes_are_those_of_a_literal_walk(handle: Any) -> None:
         steps = steps_of(nest)
         positions, loads = filter_positions(nest)
         sent = [0] * len(steps)
+        weights = [
+            len(held) - len(step.bias) - len(step.scale)
+            for held, step in zip(positions, steps, strict=True)
+        ]
+        begins = list(accumulate(weights, initial=0))  # weights of earlier passes
+        written = freed = 0  # words of the scratchpads
 
         def see(number: int, loaded: int) -> None:
+            nonlocal written, freed
+            frees = freed < begins[number] and dut.coin(0.7)  # noqa: B023
+            dut.set(i_weight_freed=frees)
             line = lines.from_bits(dut.get("o_line"))
+            if line.valid and LineKind(line.kind) == LineKind.WEIGHT:
+                assert written - freed < config.filter_spad
+                assert line.place == written % config.filter_spad
+                written += 1
+            freed += frees
             if not line.valid:
                 return
             step, place = steps[number], sent[number]  # noqa: B023
@@ -204,15 +222,12 @@ async def passes_are_those_of_a_literal_walk(handle: Any) -> None:
             elif place < parameters:
                 kind = LineKind.SCALE
             assert LineKind(line.kind) == kind
-            if kind == LineKind.WEIGHT:
-                half = number % 2 * (config.filter_spad // 2)
-                assert line.place == half + place - parameters
 
         def check(number: int) -> None:
             assert sent[number] == len(positions[number])  # noqa: B023
             shown = passes.from_bits(dut.get("o_pass"))
             wanted = pass_of(steps[number], nest)  # noqa: B023
             assert {key: shown[key] for key in wanted} == wanted
-            assert shown.half == number % 2
+            assert shown.weight == begins[number] % config.filter_spad  # noqa: B023
 
         await run_steps(dut, positions, loads, see, check)
