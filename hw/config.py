@@ -47,7 +47,7 @@ class AcceleratorConfig:
     activation_kib : int
         Memory for tensors between layers, besides ``glb_kib``; it has the upper half of addresses.
     ifmap_spad, filter_spad, psum_spad : int
-        Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (in two halves) and 1 to 64.
+        Words of a row-stationary PE's scratchpads: 1 to 64, 2 to 1024 (a ring) and 1 to 64.
     depthwise_chains : bool
         Whether the pixels of depthwise layers may pass through the weight chains (weight stationary
         only). Without, such layers take an array row for each tap.

@@ -35,7 +35,7 @@ ODD_NLR = replace(ODD, name="odd_nlr", dataflow=Dataflow.NO_LOCAL_REUSE)
 TINY_RS = replace(TINY, name="tiny_rs", dataflow=Dataflow.ROW_STATIONARY)
 ODD_RS = AcceleratorConfig(
     name="odd_rs", rows=7, cols=5, dataflow=Dataflow.ROW_STATIONARY, act_bits=16, weight_bits=16,
-    acc_bits=48, glb_kib=16, axi_data_bits=64, requant_lanes=1, ifmap_spad=7, filter_spad=45,
+    acc_bits=48, glb_kib=16, axi_data_bits=64, requant_lanes=1, ifmap_spad=7, filter_spad=31,
     psum_spad=5,
 )  # fmt: skip
 CONFIGS = {

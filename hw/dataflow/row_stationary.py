@@ -10,9 +10,9 @@ from stillflow.hw.buffer.parameters import ParameterTable
 from stillflow.hw.dataflow.ports import DataflowComponent, beside_words, connect_fill
 from stillflow.hw.descriptor import Op
 from stillflow.hw.post.post import PostProcessor
-from stillflow.hw.sequencer.pass_streamer import PassStreamer, PsumVector
+from stillflow.hw.sequencer.pass_streamer import PassStreamer
 from stillflow.hw.sequencer.pass_walker import PassWalker
-from stillflow.hw.sequencer.pe_pass import PassLine
+from stillflow.hw.sequencer.pe_pass import PassLine, PsumVector
 from stillflow.hw.sequencer.role_walker import RoleWalker
 from stillflow.hw.sequencer.window_feeder import WindowFeeder
 from stillflow.hw.signals import delayed

@@ -5,48 +5,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillflow.hw.array.row_stationary import Beat
-from stillflow.hw.array.row_stationary_pe import spad_bits
-from stillflow.hw.config import AcceleratorConfig, ceil_log2
+from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer_port import Layer, LayerDescriptor
 from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
-from stillflow.hw.sequencer.pe_pass import Pass
+from stillflow.hw.sequencer.pe_pass import Pass, PsumVector
 from stillflow.hw.signals import signals
 from stillflow.hw.timing import FREE_DELAY, release_delay, weight_delay
-
-
-class PsumVector(data.StructLayout):
-    """Psums of one filter that leave the array, one in each column.
-
-    Members
-    -------
-    valid : ``unsigned(1)``
-    psum : psum entry
-    filter : among those of the pass
-    first, final : ``unsigned(1)``
-        They begin or complete their reduction.
-    bias_half, scale_half : of the parameter tables
-    column_last, strip_last : ``unsigned(1)``
-        The last of their ofmap column, of their strip (see `OfmapBuffer`).
-    last_columns : ``unsigned(1)``
-        The strip is as wide as the last column tile.
-    """
-
-    def __init__(self, config: AcceleratorConfig) -> None:
-        super().__init__(
-            {
-                "valid": 1,
-                "psum": max(1, ceil_log2(config.psum_depth)),
-                "filter": spad_bits(config)[2],
-                "first": 1,
-                "final": 1,
-                "bias_half": 1,
-                "scale_half": 1,
-                "column_last": 1,
-                "strip_last": 1,
-                "last_columns": 1,
-            }
-        )
 
 
 class PassStreamer(wiring.Component):

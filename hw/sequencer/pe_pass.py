@@ -1,4 +1,4 @@
-"""What the pass walker hands to feeder and streamer."""
+"""What the pass walker hands to feeder and streamer, and the streamer to the accumulator."""
 
 from amaranth.lib import data
 
@@ -70,3 +70,37 @@ class PassLine(data.StructLayout):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__({"valid": 1, "kind": LineKind, "place": spad_bits(config)[1]})
+
+
+class PsumVector(data.StructLayout):
+    """Psums of one filter that leave the array, one in each column.
+
+    Members
+    -------
+    valid : ``unsigned(1)``
+    psum : psum entry
+    filter : among those of the pass
+    first, final : ``unsigned(1)``
+        They begin or complete their reduction.
+    bias_half, scale_half : of the parameter tables
+    column_last, strip_last : ``unsigned(1)``
+        The last of their ofmap column, of their strip (see `OfmapBuffer`).
+    last_columns : ``unsigned(1)``
+        The strip is as wide as the last column tile.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__(
+            {
+                "valid": 1,
+                "psum": max(1, ceil_log2(config.psum_depth)),
+                "filter": spad_bits(config)[2],
+                "first": 1,
+                "final": 1,
+                "bias_half": 1,
+                "scale_half": 1,
+                "column_last": 1,
+                "strip_last": 1,
+                "last_columns": 1,
+            }
+        )

@@ -36,6 +36,8 @@ def test_every_set_fits_the_rows_and_scratchpads_and_leaves_no_filter_position_o
         assert made.words <= config.ifmap_spad
         assert made.weights <= config.filter_spad
         assert made.filters <= config.psum_spad
+        waiting = made.weights + made.filters * (config.bias_lines + config.scale_lines)
+        assert waiting < config.filter_lines
         assert R % made.filter_rows == S % made.columns == 0
         assert dilation[0] == 1 or made.filter_rows == 1
         assert dilation[1] == 1 or made.columns == 1
@@ -70,6 +72,12 @@ def test_eyeriss_gets_the_sets_of_its_paper():
     chosen = choose_mapping(plan_of(shape, EYERISS), EYERISS).pe_set
     assert chosen is not None
     assert (chosen.filter_rows, chosen.channels) == (3, 4)
+
+
+def test_a_pass_may_fill_the_scratchpads():
+    shape = ConvShape(C=256, M=256, H=56, W=56, R=3, S=3, pad=(1, 1, 1, 1))
+    most = max(made.weights for made in pe_sets(plan_of(shape, EYERISS).work, EYERISS))
+    assert EYERISS.filter_spad * 3 // 4 < most <= EYERISS.filter_spad
 
 
 def test_images_of_a_fully_connected_layer_are_ofmap_rows():

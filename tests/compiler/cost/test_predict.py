@@ -127,6 +127,18 @@ def test_one_cycle_more_in_a_pass_is_noticed(module, delay, monkeypatch):
     pass_times.cache_clear()
 
 
+def test_weights_that_follow_those_of_the_pass_before_are_timed(monkeypatch):
+    config = CONFIGS["odd_rs"]
+    shape = ConvShape(C=12, M=20, H=6, W=6, R=3, S=3)
+    program = program_with(shape, config, operator.attrgetter("pe_set.weights"))
+    assert program.layers[0].mapping.pe_set.weights > config.filter_spad // 2
+    right = counted(program, DramTiming())
+    assert predicted(program, DramTiming()) == right
+    place = "stillflow.compiler.cost.sets.weight_delay"
+    monkeypatch.setattr(place, lambda config: config.rows + 1)
+    assert predicted(program, DramTiming()) != right
+
+
 def test_cycles_follow_the_memory():
     config = CONFIGS["tiny"]
     program = draw_program(Random(3), config)
