@@ -131,7 +131,9 @@ def test_weights_that_follow_those_of_the_pass_before_are_timed(monkeypatch):
     config = CONFIGS["odd_rs"]
     shape = ConvShape(C=12, M=20, H=6, W=6, R=3, S=3)
     program = program_with(shape, config, operator.attrgetter("pe_set.weights"))
-    assert program.layers[0].mapping.pe_set.weights > config.filter_spad // 2
+    pe_set = program.layers[0].mapping.pe_set
+    assert pe_set is not None
+    assert pe_set.weights > config.filter_spad // 2
     right = counted(program, DramTiming())
     assert predicted(program, DramTiming()) == right
     place = "stillflow.compiler.cost.sets.weight_delay"
