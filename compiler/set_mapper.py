@@ -25,7 +25,7 @@ def pe_sets(work: Work, config: AcceleratorConfig) -> Iterator[PeSet]:
     Weights that fill half of the scratchpads come while those of the pass before are used; where
     there are more, the rest follow its last pixel.
     """
-    for weights in dict.fromkeys((max(1, config.filter_spad // 2), most_weights(config))):
+    for weights in dict.fromkeys((config.filter_spad // 2, most_weights(config))):
         yield from _pe_sets(work, config, weights)
 
 
@@ -34,7 +34,7 @@ def most_weights(config: AcceleratorConfig) -> int:
     parameters = config.psum_spad * (config.bias_lines + config.scale_lines)
     burst = -(-config.max_burst_beats * config.axi_bytes // config.filter_line_bytes)
     room = config.filter_lines - parameters - burst
-    return max(1, config.filter_spad // 2, min(config.filter_spad, room))
+    return max(config.filter_spad // 2, min(config.filter_spad, room))
 
 
 def _pe_sets(work: Work, config: AcceleratorConfig, weights: int) -> Iterator[PeSet]:
