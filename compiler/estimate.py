@@ -1,5 +1,6 @@
 """Rough costs of a nest by closed forms: what the mapper weighs. `compiler.cost` has exact ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -10,6 +11,7 @@ from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
+from stillflow.hw.residual import ring_depth
 from stillflow.hw.timing import hazard, pass_guard, release_delay, weight_delay
 from stillflow.hw.work import OnChip
 
@@ -54,6 +56,25 @@ def set_cycles(mapping: Mapping, pe_set: PeSet) -> int:
             total += times * passes * parts * max(start + strips * strip + trail, load)
         total += times * (config.pace - 1) * strips * columns * pe_set.filters
     return total * mapping.blocks * w.G
+
+
+def ring_waits(mapping: Mapping, pe_set: PeSet) -> int:
+    """Cycles in which a row-stationary array waits for room in the ofmap ring.
+
+    Before the first words of a strip come, all of them must find room: beside what is left of the
+    strip before, of which a word a cycle leaves the ring, as long as other passes run in between.
+    """
+    w, config = mapping.work, mapping.config
+    ring = ring_depth(config, joins=w.joined)
+    pixel = pe_set.depth_of(mapping.k_planes) * pe_set.columns * max(pe_set.filters, 2)
+    run = mapping.pf * pixel
+    strips = mapping.strips_of(mapping.pe)
+    over = (2 * mapping.strip_vectors - ring) * mapping.strip_rows - pixel
+    groups = mapping.plane_groups * mapping.windows if mapping.mb == 1 else mapping.groups_last
+    between = (groups * mapping.k_s * mapping.k_r - 1) * strips * run
+    slow = mapping.strip_vectors * mapping.strip_rows - run
+    waits = max(0, over - between) + (strips - 1) * max(0, over, slow)
+    return w.G * mapping.pixel_tiles * mapping.blocks * waits
 
 
 def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
@@ -153,33 +174,66 @@ def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[fl
     """
     moved = traffic(mapping)
     memory = memory_cycles(mapping, moved)
-    least = {"cycles": memory, "energy": 0, "dram": moved.dram}
-    if least[objective.minimise] > limit:
+    first: float = memory
+    if objective.minimise == "energy":
+        first = spent_energy(mapping, moved, objective.costs)
+    elif objective.minimise == "dram":
+        first = moved.dram
+    if first > limit:
         return inf, inf
     cycles = estimate(mapping, memory)
-    if objective.minimise == "cycles":
-        return cycles, moved.dram
-    if objective.minimise == "energy":
-        return spent_energy(mapping, moved, objective.costs), cycles
-    return moved.dram, cycles
+    return (cycles, moved.dram) if objective.minimise == "cycles" else (first, cycles)
 
 
 def least_cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
     """Lower bounds of `cost` for all nests with these pixel and window tiles."""
-    config, w = mapping.config, mapping.work
-    rows = min(w.H, w.E * min(w.stride[0], mapping.rows_of(1)))
-    width = min(w.W * mapping.pixel, w.F * min(w.stride[1] * mapping.pixel, mapping.width_of(1)))
-    moved = replace(
-        traffic(mapping),
-        ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes,
-        filters=mapping.filter_lines * config.filter_line_bytes,
-    )
-    cycles = max(compute_cycles(mapping, reductions=1), moved.dram // config.axi_bytes)
+    return min(_least_cost(mapping, objective, moved) for moved in _least_traffic(mapping))
+
+
+def _least_cost(mapping: Mapping, objective: Objective, moved: Traffic) -> tuple[float, float]:
+    cycles = moved.dram // mapping.config.axi_bytes
+    if objective.minimise == "cycles" or not mapping.pe_set:  # of PE sets, they take time to count
+        cycles = max(compute_cycles(mapping, reductions=1), cycles)
     if objective.minimise == "cycles":
         return cycles, moved.dram
     if objective.minimise == "energy":
         return spent_energy(mapping, moved, objective.costs, reductions=1), cycles
     return moved.dram, cycles
+
+
+def _least_traffic(mapping: Mapping) -> Iterator[Traffic]:
+    """Give traffics: every nest with these pixel and window tiles moves as much as one of them."""
+    config, w = mapping.config, mapping.work
+    filters = mapping.filter_lines * config.filter_line_bytes
+    if mapping.pe_set:
+        yield from _least_set_traffic(mapping, filters)
+        return
+    rows = min(w.H, w.E * min(w.stride[0], mapping.rows_of(1)))
+    width = min(w.W * mapping.pixel, w.F * min(w.stride[1] * mapping.pixel, mapping.width_of(1)))
+    ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes
+    yield replace(traffic(mapping), ifmap=ifmap, filters=filters)
+
+
+def _least_set_traffic(mapping: Mapping, filters: int) -> Iterator[Traffic]:
+    """Row stationary: an ifmap tile meets the filters of whose psums there is room, or that stay.
+
+    ``filters`` are the bytes of all.
+    """
+    config = mapping.config
+    moved = traffic(mapping)
+    ifmap = moved.ifmap // (mapping.m_count if mapping.tiled else 1)
+    passes = 1 if mapping.block_lines * mapping.blocks <= config.filter_lines else None
+    whole = (
+        mapping.windows == 1
+        and config.ifmap_elements // mapping.slot_size >= mapping.plane_groups
+    )  # fmt: skip
+    meets = mapping.blocks if whole else max(1, config.psum_depth // mapping.tile_vectors)
+    yield replace(
+        moved, ifmap=ifmap * -(-mapping.blocks // meets),
+        filters=filters * (passes or mapping.pixel_tiles),
+    )  # fmt: skip
+    if whole and (stay := config.filter_lines // mapping.block_lines):
+        yield replace(moved, ifmap=ifmap * -(-mapping.blocks // stay), filters=filters)
 
 
 def load_cycles(mapping: Mapping) -> int:
@@ -223,4 +277,5 @@ def estimate(mapping: Mapping, memory: int) -> int:
         drain = config.rows * config.block_units
     if mapping.pe_set:
         drain = mapping.strip_rows * mapping.pf * mapping.pe_set.filters
+        waits += ring_waits(mapping, mapping.pe_set)
     return max(compute_cycles(mapping) + waits, memory) + start + drain

@@ -95,7 +95,7 @@ def _loops(mapping: Mapping) -> dict[str, int]:
 def _step_pixels(m: Mapping) -> int:
     """Most ofmap vectors that a step or strip brings to the ofmap buffer."""
     if m.pe_set:
-        return m.tile_vectors
+        return m.strip_vectors
     if m.fir:
         return m.fir.strip * m.pf
     return min(m.tile_pixels, m.config.rows) if m.psums_stay else m.stored_vectors

@@ -8,7 +8,7 @@ from operator import itemgetter
 from stillflow.compiler.estimate import cost, least_cost
 from stillflow.compiler.objective import CYCLES, Objective
 from stillflow.compiler.orders import ordered_nests
-from stillflow.compiler.set_mapper import set_candidates
+from stillflow.compiler.set_mapper import set_candidates, set_nests, smallest_with_sets
 from stillflow.compiler.sizes import COUNT_MOST, divisors, some, tiles
 from stillflow.compiler.work import Plan
 from stillflow.hw.config import AcceleratorConfig, Dataflow
@@ -226,12 +226,12 @@ def _bounded(
     if plan.work.depthwise:
         yield (0, 0), depthwise_candidates(plan.work, config)
         return
+    smallest_nests, nests = _smallest_nests, _nests
     if config.has_pe_sets:
-        yield (0, 0), set_candidates(plan.work, config)
-        return
+        smallest_nests, nests = smallest_with_sets, set_nests
     bounds = [
         (least_cost(smallest, objective), smallest)
-        for smallest in _smallest_nests(plan.work, config)
+        for smallest in smallest_nests(plan.work, config)
     ]
     for bound, smallest in sorted(bounds, key=itemgetter(0)):
-        yield bound, _nests(smallest)
+        yield bound, nests(smallest)

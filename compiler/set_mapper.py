@@ -25,16 +25,8 @@ def pe_sets(work: Work, config: AcceleratorConfig) -> Iterator[PeSet]:
     Weights that fill half of the scratchpads come while those of the pass before are used; where
     there are more, the rest follow its last pixel.
     """
-    for weights in dict.fromkeys((config.filter_spad // 2, most_weights(config))):
+    for weights in dict.fromkeys((config.filter_spad // 2, config.filter_spad)):
         yield from _pe_sets(work, config, weights)
-
-
-def most_weights(config: AcceleratorConfig) -> int:
-    """Weights of a pass, at most: they wait in the filter buffer, and behind them a burst."""
-    parameters = config.psum_spad * (config.bias_lines + config.scale_lines)
-    burst = -(-config.max_burst_beats * config.axi_bytes // config.filter_line_bytes)
-    room = config.filter_lines - parameters - burst
-    return max(config.filter_spad // 2, min(config.filter_spad, room))
 
 
 def _pe_sets(work: Work, config: AcceleratorConfig, weights: int) -> Iterator[PeSet]:
@@ -64,37 +56,41 @@ def _filters(total: int, most: int) -> list[int]:
     return list(dict.fromkeys([*tiles(total, most)[:1], whole]))
 
 
-def _pixel_tiles(work: Work, config: AcceleratorConfig, most: int) -> Iterator[tuple[int, int]]:
-    """Ofmap rows and columns of tiles of at most so many vectors for each filter."""
+def _pixel_tiles(work: Work, config: AcceleratorConfig, filters: int) -> Iterator[tuple[int, int]]:
+    """Ofmap rows and columns of tiles: a strip fits the ofmap buffer, a tile the psum memories.
+
+    A tile of words that are joined waits for their residuals, all in the ofmap buffer.
+    """
+    ring = ring_depth(config, joins=work.joined)
+    most = min(ring if work.joined else config.psum_depth, COUNT_MOST) // filters
     strips = -(-work.E // config.m_block)
-    for pf in some(tiles(work.F, most), 5):
-        for count in some(tiles(strips, most // pf), 4):
+    for pf in tiles(work.F, min(ring // filters, most)):
+        for count in tiles(strips, most // pf):
             yield min(work.E, count * config.m_block), pf
 
 
 def set_candidates(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
-    """Nests of a layer that fit the accelerator.
+    """Nests of a layer that fit the accelerator."""
+    for smallest in smallest_with_sets(work, config):
+        yield from set_nests(smallest)
 
-    Where none of whole strips does, those of fewer ofmap rows than the array has columns, and then
+
+def smallest_with_sets(work: Work, config: AcceleratorConfig) -> Iterator[Mapping]:
+    """Nests with the least on chip, one for each choice of PE set and tiles.
+
+    Where none of whole strips fits, those of fewer ofmap rows than the array has columns, and then
     of the window in the fewest tiles that fit.
     """
     sets = list(pe_sets(work, config))
     found = False
-    for mapping in _nests(work, config, sets):
-        found = True
-        yield mapping
+    for pe_set in sets:
+        for pe, pf in _pixel_tiles(work, config, pe_set.filters):
+            if smallest := _smallest(work, config, pe_set, pe, pf):
+                found = True
+                yield smallest
     if not found:
         for pe_set in sets:
             yield from _in_parts(work, config, pe_set)
-
-
-def _nests(work: Work, config: AcceleratorConfig, sets: list[PeSet]) -> Iterator[Mapping]:
-    for pe_set in sets:
-        depth = ring_depth(config, joins=work.joined)
-        most = min(depth, COUNT_MOST) // pe_set.filters
-        for pe, pf in _pixel_tiles(work, config, most):
-            if smallest := _smallest(work, config, pe_set, pe, pf):
-                yield from _orders(smallest)
 
 
 def _in_parts(work: Work, config: AcceleratorConfig, pe_set: PeSet) -> Iterator[Mapping]:
@@ -105,7 +101,7 @@ def _in_parts(work: Work, config: AcceleratorConfig, pe_set: PeSet) -> Iterator[
     for pe in tiles(strip, strip):
         for part in parts:
             if smallest := _smallest(work, config, pe_set, pe, 1, *part):
-                yield from _orders(smallest)
+                yield smallest
                 return
 
 
@@ -124,7 +120,7 @@ def _smallest(
     return mapping if max(mapping.k_r, mapping.k_s) <= COUNT_MOST else None
 
 
-def _orders(smallest: Mapping) -> Iterator[Mapping]:
+def set_nests(smallest: Mapping) -> Iterator[Mapping]:
     """Nests that differ in order and plane groups: as many as fit, as fit twice, one."""
     per_slot = max(1, smallest.config.ifmap_elements // smallest.slot_size)
     whole = tiles(smallest.plane_groups, per_slot)[:1]

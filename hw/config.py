@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from stillflow.hw.config_check import Dataflow, ceil_log2, check
+from stillflow.hw.depths import Depths, depths
 from stillflow.hw.lazy import lazy
 
 
@@ -26,7 +27,7 @@ class AcceleratorConfig:
         Width of a psum, 24 to 48.
     glb_kib : int
         All memory outside the PEs, in KiB: ifmap 1/2, psum 1/4, filter 3/16, ofmap 1/16; row
-        stationary: ifmap 1/4, filter 1/8, the rest psum and ofmap with as many entries.
+        stationary: ifmap 1/4, filter 1/16 or a full pass, of the rest psum 7/8, ofmap 1/8.
     axi_data_bits : int
         Width of the AXI4 master's data channels, 32 to 512.
     requant_lanes : int
@@ -158,8 +159,7 @@ class AcceleratorConfig:
     @lazy
     def ifmap_depth(self) -> int:
         """Activations in each ifmap bank."""
-        share = 4 if self.has_pe_sets else 2
-        return self.glb_kib * 1024 // share // (self.ifmap_banks * self.act_bytes)
+        return self._depths.ifmap
 
     @lazy
     def ifmap_elements(self) -> int:
@@ -206,23 +206,27 @@ class AcceleratorConfig:
     @lazy
     def filter_lines(self) -> int:
         """Lines that the filter buffer holds: as many in each bank."""
-        lines = self.glb_kib * 1024 * (2 if self.has_pe_sets else 3) // 16 // self.filter_line_bytes
-        return lines - lines % self.filter_banks
+        return self._depths.filters
 
     @lazy
     def psum_depth(self) -> int:
-        """Ofmap pixels whose psums fit on chip, and entries of the ofmap buffer."""
-        if self.has_pe_sets:
-            return self.glb_kib * 1024 * 5 // (self.m_block * (self.acc_bits + self.act_bits))
-        psum = self.glb_kib * 1024 * 8 // 4 // (self.m_block * self.acc_bits)
-        ofmap = self.glb_kib * 1024 * 8 // 16 // (self.m_block * self.act_bits)
-        return min(psum, ofmap)
+        """Vectors of psums that fit on chip."""
+        return self._depths.psums
+
+    @lazy
+    def ofmap_depth(self) -> int:
+        """Vectors of words that the ofmap buffer holds: as many, but for row stationary."""
+        return self._depths.ofmap
+
+    @lazy
+    def _depths(self) -> Depths:
+        return depths(self)
 
     @lazy
     def store_pixels(self) -> int:
         """Ofmap pixels that are stored in one go, at most: a burst's worth."""
         burst = self.max_burst_beats * self.axi_bytes
-        return max(1, min(burst // (self.channel_block * self.act_bytes), self.psum_depth // 2))
+        return max(1, min(burst // (self.channel_block * self.act_bytes), self.ofmap_depth // 2))
 
     @lazy
     def activation_lines(self) -> int:
@@ -280,14 +284,6 @@ class AcceleratorConfig:
         """The same with the scales."""
         slices = 32 // self.weight_bits
         return -(-slices // self.rows) if self.has_pe_sets else slices
-
-    @lazy
-    def most_lines(self) -> int:
-        """Most lines that a weight block and its parameters hold in the filter buffer."""
-        parameters = self.bias_lines + self.scale_lines
-        if self.has_pe_sets:
-            return self.filter_spad // 2 + self.psum_spad * parameters
-        return self.rows + parameters
 
     def keys(self) -> dict[str, int | str]:
         """Give every key with its value, for reports and manifests."""

@@ -4,6 +4,8 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
+from stillflow.hw.depths import full_pass_lines
+
 COUNT_BITS = 16  # most bits of a loop count
 
 
@@ -77,12 +79,15 @@ def check(config: Any) -> None:
             f"of {config.act_bits}x{config.weight_bits} bits, not {config.acc_bits!r}"
         )
     # A block holds its lines until it starts; its last ones may come with a burst of more.
-    spare = (config.filter_lines - config.most_lines) * config.filter_line_bytes // config.axi_bytes
+    lines = config.rows + config.bias_lines + config.scale_lines
+    if config.dataflow == Dataflow.ROW_STATIONARY:
+        lines = full_pass_lines(config)
+    spare = (config.filter_lines - lines) * config.filter_line_bytes // config.axi_bytes
     # Half of the ofmap buffer takes a drain of the array, or a beat of a second tensor.
     drain = config.rows if config.dataflow == Dataflow.OUTPUT_STATIONARY else 1
     if (
         config.ifmap_depth < 16
-        or config.psum_depth < max(16, 2 * drain, 2 * config.beat_pixels)
+        or config.ofmap_depth < max(16, 2 * drain, 2 * config.beat_pixels)
         or spare < config.max_burst_beats
     ):
         raise ValueError(

@@ -41,7 +41,7 @@ class Mapping(Tiling):
             raise ValueError("a depthwise tile must hold whole rows and windows")
         if (size := self.psum_entries) > config.psum_depth:
             raise ValueError(f"the psums of {size} pixels must fit {config.psum_depth} entries")
-        if self.fir and (size := self.waiting) > ring_depth(config, joins=work.joined):
+        if (size := self.waiting) > ring_depth(config, joins=work.joined):
             raise ValueError(f"{size} words of a strip must fit the ofmap buffer")
         if self.psums_stay and self.pn > 1 and (self.pe, self.pf) != (work.E, work.F):
             raise ValueError("where psums stay, tiles of several images must hold whole images")
@@ -121,8 +121,9 @@ class Mapping(Tiling):
 
     @lazy
     def waiting(self) -> int:
-        """Depthwise: words that wait in the ofmap buffer until a strip is complete, and behind."""
-        return self.fir.strip * self.work.F + self.config.store_pixels - 1 if self.fir else 0
+        """Words that wait in the ofmap buffer until a strip is complete, and behind; else 0."""
+        of_fir = self.fir.strip * self.work.F + self.config.store_pixels - 1 if self.fir else 0
+        return self.strip_vectors if self.pe_set else of_fir
 
     @lazy
     def visit_lines(self) -> int:

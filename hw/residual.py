@@ -66,12 +66,12 @@ def join_depth(config: AcceleratorConfig) -> int:
 
     A multiple of the pixels that a beat brings at once.
     """
-    return config.psum_depth // 2 // config.beat_pixels * config.beat_pixels
+    return config.ofmap_depth // 2 // config.beat_pixels * config.beat_pixels
 
 
 def ring_depth(config: AcceleratorConfig, *, joins: bool) -> int:
     """Entries of the ofmap buffer's ring."""
-    return join_depth(config) if joins else config.psum_depth
+    return join_depth(config) if joins else config.ofmap_depth
 
 
 def runs_of_own(config: AcceleratorConfig) -> bool:

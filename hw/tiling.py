@@ -183,11 +183,14 @@ class Tiling:
         return _last(self.last_pixels[1], self.strip_rows)
 
     @property
+    def strip_vectors(self) -> int:
+        """Row stationary: psum vectors that a filter block has in a strip."""
+        return self.pf * self.block_filters
+
+    @property
     def tile_vectors(self) -> int:
         """Psum vectors that a filter block has in a full tile."""
-        if self.pe_set:
-            return self.strips_of(self.pe) * self.pf * self.pe_set.filters
-        return self.tile_pixels
+        return self.strips_of(self.pe) * self.strip_vectors if self.pe_set else self.tile_pixels
 
     @lazy
     def tile_sizes(self) -> list[tuple[int, int, int, int]]:

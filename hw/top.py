@@ -160,10 +160,10 @@ class Accelerator(wiring.Component):
 
         # Store.
         layer, joins = job.o_layer, Signal()
-        ring = Signal(range(config.psum_depth + 1))
+        ring = Signal(range(config.ofmap_depth + 1))
         m.d.comb += [
             joins.eq(layer.join != Join.NONE),
-            ring.eq(Mux(joins, join_depth(config), config.psum_depth)),
+            ring.eq(Mux(joins, join_depth(config), config.ofmap_depth)),
         ]
         wiring.connect(m, stores.o_run, writer.i_run)
         wiring.connect(m, job.o_record, writer.i_record)

@@ -220,7 +220,7 @@ class SegmentKind(enum.Enum, shape=unsigned(3)):
 
 def residual_unit_bit(config: AcceleratorConfig) -> int:
     """Lowest bit of a residual segment's channel block in its ``element``."""
-    return ceil_log2(2 * config.psum_depth * config.channel_block)
+    return ceil_log2(2 * config.ofmap_depth * config.channel_block)
 
 
 def element_bits(config: AcceleratorConfig) -> int:
@@ -281,7 +281,7 @@ class StoreRun(data.StructLayout):
             {
                 "address": config.address_bits,
                 "pixels": config.count_bits,
-                "entry": max(1, ceil_log2(config.psum_depth)),
+                "entry": max(1, ceil_log2(config.ofmap_depth)),
                 "unit": max(1, ceil_log2(config.block_units)),
                 "release": 1,
             }

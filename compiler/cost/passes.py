@@ -28,6 +28,9 @@ class PassShape:
         Ofmap columns of a strip.
     pace : int
         Cycles in which a vector of psums leaves.
+    gates : tuple[int, ...]
+        Cycles from the start on in which the first psums of the strips may leave; of those behind
+        the last of these, at once.
     """
 
     ring: int
@@ -41,6 +44,7 @@ class PassShape:
     diagonals: tuple[int, ...]
     pixels: int
     pace: int
+    gates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +55,8 @@ class PassTimes:
     ----------
     cycles : int
         Until the next pass may start.
-    strips : tuple[int, ...]
-        Until the last psums of each strip leave.
+    opens, strips : tuple[int, ...]
+        Until the first psums, the last psums of each strip leave.
     filters, pace : int
         Filters that a word meets; cycles that the last pixel's first word takes for each.
     last_words : tuple[int, ...]
@@ -60,6 +64,7 @@ class PassTimes:
     """
 
     cycles: int
+    opens: tuple[int, ...]
     strips: tuple[int, ...]
     filters: int
     pace: int
@@ -117,6 +122,7 @@ class _Replay:
         self.row_words = self.words + (shape.pixels - 1) * self.new
         self.pace = 1  # of the pixel before, and when its words met their first filters
         self.words_begin: list[int] = []
+        self.opens: list[int] = []
 
     def run(self) -> PassTimes:
         """Give the cycles of the pass."""
@@ -130,14 +136,18 @@ class _Replay:
             pixel = 0
             while pixel < shape.pixels:
                 begin = now
+                if pixel == 1 or (strip and shape.pixels == 1):
+                    begin = self._open(self._begin(now, base))
                 if strip and not pixel:
-                    begin = self._begin(now, base)
+                    begin = self._begin(begin, base)
                     ends.append(begin + (shape.stored - 1) * pace)
                 last = pixel == shape.pixels - 1
                 now = self._pixel(begin, base, pace, self.words if last else self.new)
                 base += self.words if last else self.new
                 pace = shape.pace
                 pixel += 1
+                if pixel == 1:  # the next one may wait for room
+                    continue
                 before, then = seen.setdefault(self._state(now, base), (pixel, now))
                 rounds = (shape.pixels - pixel - margin) // max(pixel - before, 1)
                 if before < pixel and rounds > 0:
@@ -147,11 +157,21 @@ class _Replay:
                     self._skip(left * self.new, cycles)
                     pixel += left
                     seen.clear()
+        if shape.pixels == 1:
+            now = self._open(now)
         ends.append(now + (shape.stored - 1) * pace)
         return PassTimes(
-            cycles=now + self.step * pace - 1, strips=tuple(ends), filters=shape.filters,
-            pace=self.pace, last_words=tuple(self.words_begin),
+            cycles=now + self.step * pace - 1, opens=tuple(self.opens), strips=tuple(ends),
+            filters=shape.filters, pace=self.pace, last_words=tuple(self.words_begin),
         )  # fmt: skip
+
+    def _open(self, now: int) -> int:
+        """Let the first psums of a strip leave, if they may; give the cycle."""
+        strip = len(self.opens)
+        if strip < len(self.shape.gates):
+            now = max(now, self.shape.gates[strip])
+        self.opens.append(now)
+        return now
 
     def _state(self, now: int, base: int) -> tuple[tuple[int, ...], ...]:
         """Give all that decides the pixels after one that ends now, relative to its end."""

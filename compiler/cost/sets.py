@@ -1,6 +1,7 @@
 """Compute side of the replay of a row-stationary array: pass by pass."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from stillflow.compiler.cost.compute import (
     GROUP_DELAY,
@@ -8,7 +9,7 @@ from stillflow.compiler.cost.compute import (
     TILE_DELAY,
     Computer,
 )
-from stillflow.compiler.cost.passes import PassTimes, pass_shape, pass_times
+from stillflow.compiler.cost.passes import PassShape, PassTimes, pass_shape, pass_times
 from stillflow.compiler.cost.state import State
 from stillflow.compiler.cost.visits import Visit, blocks_of, groups_of, visits
 from stillflow.hw.config import AcceleratorConfig
@@ -60,35 +61,33 @@ class SetComputer(Computer):
                     planes_last = visit.c_last and group == groups - 1
                     planes = mapping.k_planes_last if planes_last else mapping.k_planes
                     lines = mapping.chunk_lengths(planes)[0]
-                    times = self._times(visit, planes, stored, final=False)
-                    self.period = times.cycles
+                    shape = self._shape(visit, planes, stored, final=False)
+                    self.period = pass_times(shape).cycles
                     for part in range(parts):
                         opens = group == 0 and part == 0
                         closes = group == groups - 1 and part == parts - 1
                         self.left = (groups - group) * parts - part - 1 if planes_last else 0
                         if closes and visit.closes:
-                            times = self._times(visit, planes, stored, final=True)
+                            shape = self._shape(visit, planes, stored, final=True)
                         yield from self._pass(
-                            visit, times, lines, opens, closes, stored, closes and tile_last
+                            visit, shape, lines, opens, closes, closes and tile_last
                         )
             loaded += groups
         self.finished = True
         self.done = state.tile_ends[-1] + TILE_DELAY
 
-    def _times(self, visit: Visit, planes: int, stored: int, *, final: bool) -> PassTimes:
+    def _shape(self, visit: Visit, planes: int, stored: int, *, final: bool) -> PassShape:
         mapping = self.mapping
         _, e_last, f_last = mapping.last_pixels
-        shape = pass_shape(
+        return pass_shape(
             mapping, rows=e_last if visit.e_last else mapping.pe,
             columns=f_last if visit.f_last else mapping.pf, planes=planes, stored=stored,
             final=final,
         )  # fmt: skip
-        return pass_times(shape)
 
     def _pass(
-        self, visit: Visit, times: PassTimes, lines: int, opens: bool, closes: bool, stored: int,
-        tile_last: bool,
-    ) -> Iterator[None]:  # fmt: skip
+        self, visit: Visit, shape: PassShape, lines: int, opens: bool, closes: bool, tile_last: bool
+    ) -> Iterator[None]:
         """One pass: its lines, its start, its psums."""
         config, mapping, state = self.config, self.mapping, self.state
         # Lines that find no place go out behind the last use of weights of the pass before.
@@ -99,7 +98,6 @@ class SetComputer(Computer):
         if self.before and missing > 0:
             used = self.started + self.before.last_use(missing - 1)
             at = max(at, used + weight_delay(config) + 2)
-        self.before = times
         if not self.reread:
             self.position += lines
             while state.filter_beats < self.position * self.line_beats:
@@ -110,17 +108,29 @@ class SetComputer(Computer):
         at = max(at, self.free_from)
         final = closes and visit.closes
         if final:
-            yield from self._find(mapping.tile_vectors, joins=True)
+            yield from self._find(0, joins=True)
             at = max(at, self.found)
-        self.started = at
-        self.load_from = at + pass_guard(config) + 1
-        self.free_from = at + times.cycles
         state.progress += 1
         if not self.keeps:
             state.free(lines, at, 1, 1)
+        times = pass_times(shape)
         if final:
-            columns = mapping.last_pixels[2] if visit.f_last else mapping.pf
-            for end in times.strips:
-                state.complete(at + end + self.latency + self.finish, 0, columns * stored)
+            times = yield from self._strips(shape, at)
+        self.before, self.started = times, at
+        self.load_from = at + pass_guard(config) + 1
+        self.free_from = at + times.cycles
         if tile_last:
             state.tile_ends.append(self.free_from)
+
+    def _strips(self, shape: PassShape, at: int) -> Generator[None, None, PassTimes]:
+        """Complete psums, strip by strip, in a pass that starts at a cycle; give its cycles."""
+        times, gates = pass_times(shape), ()
+        for strip in range(len(shape.diagonals)):
+            yield from self._find(self.mapping.strip_vectors, joins=False)
+            wait = self.found - at if self.found > at + times.opens[strip] else 0
+            gates = (*gates, wait)
+            if wait:
+                times = pass_times(replace(shape, gates=gates))
+            end = at + times.strips[strip] + self.latency + self.finish
+            self.state.complete(end, 0, shape.pixels * shape.stored)
+        return times

@@ -15,7 +15,7 @@ from stillflow.hw.words import element_bits
 
 
 class OfmapBuffer(wiring.Component):
-    """Ring of ``psum_depth`` vectors, written strip by strip, read at any entry.
+    """Ring of ``ofmap_depth`` vectors, written strip by strip, read at any entry.
 
     Vectors of a strip come column by column and lie row by row, ``i_columns`` apart; a vector that
     is a strip by itself goes to the next entry. ``o_vector`` follows ``i_read_entry`` by one cycle
@@ -84,7 +84,7 @@ class OfmapBuffer(wiring.Component):
         super().__init__(
             {
                 "i_clear": In(1),
-                "i_ring": In(range(config.psum_depth + 1)),
+                "i_ring": In(range(config.ofmap_depth + 1)),
                 "i_late": In(1),
                 "i_joins": In(1),
                 "i_pools": In(1),
@@ -100,10 +100,10 @@ class OfmapBuffer(wiring.Component):
                 "i_fill_element": In(element_bits(config)),
                 "i_fill_mask": In(config.axi_elements),
                 "i_fill_data": In(config.axi_data_bits),
-                "o_ready": Out(range(config.psum_depth + 1)),
+                "o_ready": Out(range(config.ofmap_depth + 1)),
                 "o_write": Out(1),
                 "i_read_en": In(1),
-                "i_read_entry": In(max(1, ceil_log2(config.psum_depth))),
+                "i_read_entry": In(max(1, ceil_log2(config.ofmap_depth))),
                 "o_vector": Out(self.width),
             }
         )
@@ -111,7 +111,7 @@ class OfmapBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the ring."""
         m = Module()
-        depth = self.config.psum_depth
+        depth = self.config.ofmap_depth
 
         entry = Signal(range(depth))
         column = Signal(range(depth))
@@ -169,7 +169,7 @@ class OfmapBuffer(wiring.Component):
         """Entries of the ring in the lower half and behind it; one memory where nothing joins."""
         config, half = self.config, join_depth(self.config)
         if not config.finisher:
-            ring = Sram(depth=config.psum_depth, width=self.width)
+            ring = Sram(depth=config.ofmap_depth, width=self.width)
             m.submodules.ring = unit(platform, ring)
             m.d.comb += [
                 ring.i_write_en.eq(self.o_write),

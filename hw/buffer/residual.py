@@ -54,7 +54,7 @@ class ResidualHalf(wiring.Component):
         self.together = config.beat_pixels
         self.parts = max(1, block // config.axi_elements)  # beats that a pixel takes
         self.atom = min(block, config.axi_elements)
-        depth = config.psum_depth - join_depth(config)
+        depth = config.ofmap_depth - join_depth(config)
         self.lines = -(-depth // self.together)
         entry = range(max(2, self.lines * self.together))
         width = config.m_block * config.act_bits

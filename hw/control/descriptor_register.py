@@ -94,7 +94,7 @@ class DescriptorRegister(wiring.Component):
                 & (join <= max(Join))
                 & (
                     layer.tile_pixels
-                    <= Mux(join != Join.NONE, join_depth(self.config), self.config.psum_depth)
+                    <= Mux(join != Join.NONE, join_depth(self.config), self.config.ofmap_depth)
                 )
                 & (layer.slots != 0)
                 & (plain | (can_pool & ~layer.depthwise))

@@ -84,7 +84,7 @@ class Packer(wiring.Component):
                 "i_clear": In(1),
                 "i_counter": In(ShownCounter(config)),
                 "o_hold": Out(1),
-                "i_ring": In(range(config.psum_depth + 1)),
+                "i_ring": In(range(config.ofmap_depth + 1)),
                 "o_ready": Out(1),
                 "o_read_en": Out(1),
                 "o_read_entry": Out(run["entry"].shape),

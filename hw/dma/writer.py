@@ -99,7 +99,7 @@ class Writer(wiring.Component):
                 "o_hold": Out(1),
                 "o_read_en": Out(1),
                 "o_read_entry": Out(run["entry"].shape),
-                "i_ring": In(range(config.psum_depth + 1)),
+                "i_ring": In(range(config.ofmap_depth + 1)),
                 "i_vector": In(config.m_block * config.act_bits),
                 "o_freed": Out(1),
                 "i_abort": In(1),

@@ -34,7 +34,7 @@ class OfmapChunk(data.StructLayout):
             {
                 "address": config.address_bits,
                 "pixels": config.count_bits,
-                "entry": range(config.psum_depth),
+                "entry": range(config.ofmap_depth),
                 "unit": range(config.block_units + 1),
                 "unit_last": 1,
                 "block_last": 1,
@@ -104,7 +104,7 @@ class OfmapChunks(wiring.Component):
         self.entries = entries
         self.waits = waits
         self.of: Literal["ofmap", "residual"] = of
-        entries_shape = range(config.psum_depth + 1)
+        entries_shape = range(config.ofmap_depth + 1)
         super().__init__(
             {
                 "i_begin": In(1),
@@ -136,15 +136,15 @@ class OfmapChunks(wiring.Component):
         state = Signal(State)
         left, pixels = signals("left pixels", config.count_bits)
         here, unit_address = signals("here unit_address", config.address_bits)
-        entry = Signal(range(config.psum_depth))
+        entry = Signal(range(config.ofmap_depth))
         unit = Signal(range(config.block_units + 1))
-        free = Signal(range(config.psum_depth + 1))
+        free = Signal(range(config.ofmap_depth + 1))
         claimed = Signal.like(pixels)
         m.d.sync += free.eq(free + self.i_entries - claimed)
 
         unit_last, run_last = signals("unit_last run_last")
         rest = Signal(config.count_bits)
-        next_entry = Signal(range(2 * config.psum_depth))
+        next_entry = Signal(range(2 * config.ofmap_depth))
         m.d.comb += [
             rest.eq(left - pixels),
             next_entry.eq(entry + pixels),

@@ -96,7 +96,7 @@ class OfmapRoom(wiring.Component):
                 windows.i_row_last.eq(self.i_row_last),
                 closes.eq(windows.o_closes),
             ]
-        depth = self.config.psum_depth
+        depth = self.config.ofmap_depth
 
         joins = self.i_layer.join != Join.NONE
         occupied, after, spare = signals("occupied after spare", range(depth + 1))

@@ -1,6 +1,6 @@
 """Runs the passes of a row-stationary array: pixels meet the filter rows in the PEs."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,11 +18,12 @@ class PassStreamer(wiring.Component):
     """A beat a cycle: for each strip, pixel, window column and channel, each filter.
 
     A pass starts when its filters are in place, its plane groups are loaded and, where it completes
-    psums, the ofmap buffer has room for the whole tile and the block's residuals are there. A word
-    of the windows meets all filters without a stall; before it, the streamer waits until the word
-    is there. With the first word of a pixel the psums of the pixel before leave, every ``pace``
-    cycles where they are complete; behind the last pixel they leave in beats of their own. A word
-    takes two cycles at least, since a psum may come back after two.
+    psums, the block's residuals are there. A word of the windows meets all filters without a stall;
+    before it, the streamer waits until the word is there. With the first word of a pixel the psums
+    of the pixel before leave, every ``pace`` cycles where they are complete; before the first of a
+    strip leave then, the streamer waits until the ofmap buffer has room for all of the strip.
+    Behind the last pixel they leave in beats of their own. A word takes two cycles at least, since
+    a psum may come back after two.
 
     Parameters
     ----------
@@ -122,6 +123,8 @@ class PassStreamer(wiring.Component):
         ]
 
         run, opens, slow, advances, exists = signals("run opens slow advances exists")
+        waits, room = signals("waits room")
+        strip_begins = Signal()  # the pixel whose psums leave is the first of its strip
         need, released = signals("need released", 8)  # words of the pass
         number_last, word_end, slot_end, release, finishing = signals(
             "number_last word_end slot_end release finishing"
@@ -130,7 +133,11 @@ class PassStreamer(wiring.Component):
         channel_last = channel + 1 == step.depth
         window_last = window + 1 == layer.set_columns
         m.d.comb += [
-            run.eq(active & ((number != 0) | (phase != 0) | flushing | (self.i_loaded != need))),
+            run.eq(
+                active
+                & ((number != 0) | (phase != 0) | ((flushing | (self.i_loaded != need)) & ~waits))
+            ),
+            waits.eq(slow & strip_begins & ~room),
             opens.eq(flushing | ((channel == 0) & (window == 0))),
             slow.eq(opens & follows & step.final),
             advances.eq(run & (~slow | (phase == config.pace - 1))),
@@ -208,7 +215,7 @@ class PassStreamer(wiring.Component):
         with m.If(leaves):
             m.d.sync += entry.eq(entry + 1)
         with m.If(slot_end):
-            m.d.sync += strip_ends.eq(pixel_last)
+            m.d.sync += [strip_begins.eq(pixel == 0), strip_ends.eq(pixel_last)]
 
         # A word is free when the last row has read it; the next pass begins with all of them.
         on_its_way = Signal(release_delay(config) + 1)
@@ -222,7 +229,7 @@ class PassStreamer(wiring.Component):
         )
         m.d.comb += self.o_weight_freed.eq(weights_on_their_way[-1])
 
-        starts = self._may_start(m, active, finishing, vector.valid & step.final)
+        starts = self._may_start(m, active, finishing, vector.valid & step.final, room)
         m.d.comb += self.o_start.eq(starts)
         with m.If(starts):
             m.d.sync += [
@@ -248,8 +255,10 @@ class PassStreamer(wiring.Component):
 
         return m
 
-    def _may_start(self, m: Module, active: Signal, finishing: Signal, completes: Signal) -> Signal:
-        """Everything that a pass may wait for."""
+    def _may_start(
+        self, m: Module, active: Signal, finishing: Signal, completes: Value, room_for_strip: Signal
+    ) -> Signal:
+        """Everything that a pass may wait for, and whether there is room for a strip."""
         config, layer = self.config, self.i_layer
         starts = Signal()
         m.submodules.count = count = GroupCount(config)
@@ -269,8 +278,9 @@ class PassStreamer(wiring.Component):
                 self.i_full
                 & self.i_ready
                 & count.o_loaded
-                & (~self.i_pass.final | (room.o_fits & room.o_present))
+                & (~self.i_pass.final | room.o_present)
                 & (~active | finishing)
             ),
+            room_for_strip.eq(room.o_room),
         ]
         return starts

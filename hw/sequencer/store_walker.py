@@ -42,8 +42,8 @@ class StoreWalker(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
-                "i_ring": In(range(config.psum_depth + 1)),
-                "i_ready": In(range(config.psum_depth + 1)),
+                "i_ring": In(range(config.ofmap_depth + 1)),
+                "i_ready": In(range(config.ofmap_depth + 1)),
                 "o_run": Out(stream.Signature(StoreRun(config))),
                 "o_done": Out(1),
             }

@@ -118,7 +118,7 @@ async def impossible_fields_are_found(dut: Any) -> None:
         ("magic", fields["magic"] ^ 1),
         ("op", max(Op) + 1),
         ("tile_pixels", 0),
-        ("tile_pixels", bench.config.psum_depth + 1),
+        ("tile_pixels", bench.config.ofmap_depth + 1),
         ("slots", 0),
         ("pool_r", 1),
         *([] if bench.config.pools else [("pool_s", 1)]),

@@ -203,11 +203,12 @@ def test_memories_stay_within_the_budget(config):
     ifmap = config.ifmap_elements * config.act_bytes
     filters = config.filter_lines * config.filter_line_bytes
     psums = config.psum_depth * config.m_block * config.acc_bits // 8
-    ofmap = config.psum_depth * config.m_block * config.act_bytes
+    ofmap = config.ofmap_depth * config.m_block * config.act_bytes
+    assert ifmap + filters + psums + ofmap <= config.glb_kib * 1024
     if config.has_pe_sets:
         assert ifmap <= config.glb_kib * 1024 // 4
-        assert filters <= config.glb_kib * 1024 // 8
-        assert psums + ofmap <= config.glb_kib * 1024 * 5 // 8
+        assert filters >= config.filter_spad * config.filter_line_bytes
+        assert config.ofmap_depth < config.psum_depth
         return
     assert ifmap <= config.glb_kib * 1024 // 2
     assert filters <= config.glb_kib * 1024 * 3 // 16

@@ -32,7 +32,7 @@ def test_scales_that_no_integer_stands_for_are_refused(pair):
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
 def test_a_beat_of_residuals_never_wraps_within_the_ring(config):
     depth = join_depth(config)
-    assert 0 < depth <= config.psum_depth // 2
+    assert 0 < depth <= config.ofmap_depth // 2
     assert depth * config.channel_block % config.axi_elements == 0
     assert ring_depth(config, joins=True) == depth
-    assert ring_depth(config, joins=False) == config.psum_depth
+    assert ring_depth(config, joins=False) == config.ofmap_depth

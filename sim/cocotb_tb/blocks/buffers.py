@@ -159,7 +159,7 @@ async def lines_come_from_successive_banks(handle: Any) -> None:
 async def strips_come_back_as_rows(handle: Any) -> None:
     """Columns of a strip are read as rows, in a ring."""
     dut = await Dut.start(handle)
-    depth = dut.random.choice([dut.config.psum_depth, join_depth(dut.config)])
+    depth = dut.random.choice([dut.config.ofmap_depth, join_depth(dut.config)])
     width = dut.config.m_block * dut.config.act_bits
     dut.set(i_clear=1, i_ring=depth)
     await dut.tick()

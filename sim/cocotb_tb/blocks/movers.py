@@ -60,7 +60,7 @@ async def every_ofmap_byte_is_stored_once(handle: Any) -> None:
             left = mapping.work.G * mapping.work.M * strips
         half = join_depth(config)
         fits = mapping.tile_vectors <= half  # as in a layer that joins
-        ring = half if fits and dut.coin(0.5) else config.psum_depth
+        ring = half if fits and dut.coin(0.5) else config.ofmap_depth
         dut.set(i_ring=ring)
         free, seen, entry = ring, set[int](), 0
         layout_run = StoreRun(config)
@@ -154,8 +154,8 @@ async def runs_become_bytes_in_memory(handle: Any) -> None:
     unit, beat_bytes = config.channel_block * config.act_bytes, config.axi_bytes
     atom = min(unit, beat_bytes)
     entries = [dut.random.getrandbits(8 * config.m_block * config.act_bytes)
-               for _ in range(config.psum_depth)]  # fmt: skip
-    ring = dut.random.choice([config.psum_depth, join_depth(config)])
+               for _ in range(config.ofmap_depth)]  # fmt: skip
+    ring = dut.random.choice([config.ofmap_depth, join_depth(config)])
     dut.set(i_ring=ring)
     wanted: dict[int, int] = {}
     runs, address = deque[dict[str, int]](), dut.random.randrange(0, PAGE, atom)

@@ -17,6 +17,7 @@ from stillflow.hw.config import Dataflow
 from stillflow.hw.csr import Counter
 from stillflow.hw.layer import ConvShape
 from stillflow.hw.presets import EDGE8, EDGE16, TINY
+from stillflow.hw.timing import ENTRY_DELAY
 from stillflow.sim.engine.settings import DramTiming
 from tests.compiler.cost.devices import (
     counted,
@@ -139,6 +140,33 @@ def test_weights_that_follow_those_of_the_pass_before_are_timed(monkeypatch):
     place = "stillflow.compiler.cost.sets.weight_delay"
     monkeypatch.setattr(place, lambda config: config.rows + 1)
     assert predicted(program, DramTiming()) != right
+
+
+def strips_in_a_full_buffer(width, filters):
+    """Compile a row-stationary tile of more strips than the ofmap buffer holds."""
+    config = CONFIGS["tiny_rs"]
+    shape = ConvShape(C=4, M=filters, H=40, W=width)
+    program = program_with(shape, config, operator.attrgetter("strip_vectors", "pe"))
+    mapping = program.layers[0].mapping
+    assert mapping.strips_of(mapping.pe) > 1
+    assert mapping.tile_vectors > config.ofmap_depth
+    return program
+
+
+@pytest.mark.parametrize("bytes_per_cycle", [1, 3, None])
+@pytest.mark.parametrize(("width", "filters"), [(30, 4), (1, 16)])
+def test_strips_that_wait_for_room_are_timed(width, filters, bytes_per_cycle):
+    program, timing = (
+        strips_in_a_full_buffer(width, filters), DramTiming(bytes_per_cycle=bytes_per_cycle)
+    )  # fmt: skip
+    assert predicted(program, timing) == counted(program, timing)
+
+
+def test_a_strip_that_finds_room_one_cycle_later_is_noticed(monkeypatch):
+    program, timing = strips_in_a_full_buffer(30, 4), DramTiming(bytes_per_cycle=1)
+    right = predicted(program, timing)
+    monkeypatch.setattr("stillflow.compiler.cost.compute.ENTRY_DELAY", ENTRY_DELAY + 1)
+    assert predicted(program, timing) != right
 
 
 def test_cycles_follow_the_memory():

@@ -19,7 +19,7 @@ CONFIGS = [
 @given(config=st.sampled_from(CONFIGS), random=st.randoms(use_true_random=True))
 def test_vectors_come_back_from_the_ring(config, random):
     dut = OfmapBuffer(config)
-    depth = random.choice([config.psum_depth, join_depth(config)])
+    depth = random.choice([config.ofmap_depth, join_depth(config)])
 
     async def drive(ctx):
         ctx.set(dut.i_ring, depth)
@@ -55,7 +55,7 @@ def test_vectors_come_back_from_the_ring(config, random):
 @given(config=st.sampled_from(CONFIGS), random=st.randoms(use_true_random=True))
 def test_columns_of_a_strip_come_back_as_rows(config, random):
     dut = OfmapBuffer(config)
-    depth = random.choice([config.psum_depth, join_depth(config)])
+    depth = random.choice([config.ofmap_depth, join_depth(config)])
 
     async def drive(ctx):
         ctx.set(dut.i_ring, depth)
@@ -98,7 +98,7 @@ def test_words_of_a_layer_do_not_come_again_in_one_that_finishes_them():
     dut = OfmapBuffer(CONFIGS[0])
 
     async def drive(ctx):
-        ctx.set(dut.i_ring, CONFIGS[0].psum_depth)
+        ctx.set(dut.i_ring, CONFIGS[0].ofmap_depth)
         ctx.set(dut.i_strip_last, 1)
         ctx.set(dut.i_valid, 1)
         await ctx.tick()

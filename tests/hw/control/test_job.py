@@ -89,7 +89,7 @@ def broken(change):
         pack(GOOD | {"magic": MAGIC ^ 1}),
         pack(GOOD | {"op": 2}),
         pack(GOOD | {"tile_pixels": 0}),
-        pack(GOOD | {"tile_pixels": CONFIG.psum_depth + 1}),
+        pack(GOOD | {"tile_pixels": CONFIG.ofmap_depth + 1}),
         pack(GOOD | {"slots": 0}),
         broken(17),
         broken(BYTES - 1),

@@ -19,7 +19,7 @@ def test_each_run_fills_its_own_beats(config, random):
     dut = Packer(config)
     jobs = draw_runs(random, config)
     bits = 8 * config.m_block * config.act_bytes
-    entries = [random.getrandbits(bits) for _ in range(config.psum_depth)]
+    entries = [random.getrandbits(bits) for _ in range(config.ofmap_depth)]
     counters = [random.getrandbits(config.counter_bits) for _ in Counter]
     size = config.axi_bytes
     wanted = []
@@ -33,7 +33,7 @@ def test_each_run_fills_its_own_beats(config, random):
     take_rate = random.choice([0.1, 0.7, 1])
 
     async def drive(ctx):
-        ctx.set(dut.i_ring, config.psum_depth)
+        ctx.set(dut.i_ring, config.ofmap_depth)
         show = shower(ctx, dut, counters)
         waiting = list(jobs)
         while len(got) < len(wanted):

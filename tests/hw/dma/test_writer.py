@@ -47,11 +47,11 @@ def draw_runs(random, config):
             jobs.append({"record": address})
             address += RECORD_BYTES
             continue
-        pixels = random.choice([1, 2, 3, random.randint(1, min(40, config.psum_depth))])
+        pixels = random.choice([1, 2, 3, random.randint(1, min(40, config.ofmap_depth))])
         run = {
             "address": address,
             "pixels": pixels,
-            "entry": random.randrange(config.psum_depth),
+            "entry": random.randrange(config.ofmap_depth),
             "unit": random.randrange(config.block_units),
             "release": random.random() < 0.5,
         }
@@ -85,7 +85,7 @@ def write_job(job, config, entries, counters, memory):
     run = job["run"]
     unit = config.channel_block * config.act_bytes
     for pixel in range(run["pixels"]):
-        entry = entries[(run["entry"] + pixel) % config.psum_depth]
+        entry = entries[(run["entry"] + pixel) % config.ofmap_depth]
         vector = entry.to_bytes(config.m_block * config.act_bytes, "little")
         for byte in range(unit):
             place = run["address"] + pixel * unit + byte
@@ -97,13 +97,13 @@ def run_writer(config, random, fails_at=None, response=2):
     dut = Writer(config)
     jobs = draw_runs(random, config)
     entries = [random.getrandbits(8 * config.m_block * config.act_bytes)
-               for _ in range(config.psum_depth)]  # fmt: skip
+               for _ in range(config.ofmap_depth)]  # fmt: skip
     counters = [random.getrandbits(config.counter_bits) for _ in Counter]
     wanted = {}
     send_rate = random.choice([0.2, 1])
 
     async def drive(ctx):
-        ctx.set(dut.i_ring, config.psum_depth)
+        ctx.set(dut.i_ring, config.ofmap_depth)
         memory = WriteMemory(dut, ctx, random)
         show = shower(ctx, dut, counters)
         assert ctx.get(dut.o_idle)
@@ -211,7 +211,7 @@ def test_a_record_goes_before_a_run():
     dut = Writer(config)
 
     async def drive(ctx):
-        ctx.set(dut.i_ring, config.psum_depth)
+        ctx.set(dut.i_ring, config.ofmap_depth)
         ctx.set(dut.i_run.valid, 1)
         ctx.set(dut.i_run.p.pixels, 1)
         ctx.set(dut.i_record.valid, 1)
@@ -260,7 +260,7 @@ def test_a_beat_behind_the_activation_memory_is_an_error():
     lines, errors = [], []
 
     async def drive(ctx):
-        ctx.set(dut.i_ring, config.psum_depth)
+        ctx.set(dut.i_ring, config.ofmap_depth)
         ctx.set(dut.i_run.payload, run)
         ctx.set(dut.i_run.valid, 1)
         await ctx.tick()

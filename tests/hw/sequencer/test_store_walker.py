@@ -20,13 +20,13 @@ class Ring:
         self.unit = 0  # next of the entries behind the released ones
 
     def has_room(self):
-        return self.written < min(len(self.vectors), self.released + self.config.psum_depth)
+        return self.written < min(len(self.vectors), self.released + self.config.ofmap_depth)
 
     def check(self, run):
         here = self.vectors[self.released : self.released + run.pixels]
         assert run.pixels >= 1
         assert self.released + run.pixels <= self.written
-        assert run.entry == self.released % self.config.psum_depth
+        assert run.entry == self.released % self.config.ofmap_depth
         assert run.unit == self.unit
         for number, (g, block, pixel) in enumerate(here):
             address = self.nest.ofmap_address(g, block, self.unit, pixel)
@@ -49,7 +49,7 @@ def run_layer(nest, random, rounds):
     async def one_round(ctx):
         assert ctx.get(dut.o_done)
         ring = Ring(nest, vectors)
-        ctx.set(dut.i_ring, nest.mapping.config.psum_depth)
+        ctx.set(dut.i_ring, nest.mapping.config.ofmap_depth)
         ctx.set(dut.i_begin, 1)
         await ctx.tick()
         ctx.set(dut.i_begin, 0)

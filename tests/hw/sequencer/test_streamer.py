@@ -86,7 +86,7 @@ def run_layer(nest, random, rounds):
             ctx.set(dut.i_block, block_of(step, nest))
             shown = started
             if full:
-                room = occupied + completes + nest.mapping.tile_pixels <= config.psum_depth
+                room = occupied + completes + nest.mapping.tile_pixels <= config.ofmap_depth
                 may_start = (
                     cycle >= timeline.next_start
                     and groups >= step.groups
@@ -109,7 +109,7 @@ def run_layer(nest, random, rounds):
             cycle += 1
             groups += brings
             occupied += completes - frees
-            assert occupied <= config.psum_depth
+            assert occupied <= config.ofmap_depth
         for signal in (dut.i_full, dut.i_group, dut.i_entry_freed):
             ctx.set(signal, 0)
         assert max(timeline.vectors) < cycle
@@ -149,8 +149,8 @@ def test_psums_back_to_back_fill_the_ofmap_buffer_and_no_more():
     config = config_of(4, 4, 2, 32, 4)  # a vector a cycle
     dut = Streamer(config)
     pixels = 3
-    fits = config.psum_depth // pixels
-    assert (config.psum_depth + 1) % pixels == 0  # one entry less than another step needs
+    fits = config.ofmap_depth // pixels
+    assert (config.ofmap_depth + 1) % pixels == 0  # one entry less than another step needs
     starts = []
 
     async def drive(ctx):
