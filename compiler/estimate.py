@@ -12,7 +12,7 @@ from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
 from stillflow.hw.residual import ring_depth
-from stillflow.hw.timing import hazard, pass_guard, release_delay, weight_delay
+from stillflow.hw.timing import hazard, pass_guard, weight_delay
 from stillflow.hw.work import OnChip
 
 
@@ -43,17 +43,17 @@ def set_cycles(mapping: Mapping, pe_set: PeSet) -> int:
         for passes, planes in ((whole, mapping.k_planes), (1, mapping.k_planes_last)):
             depth = pe_set.depth_of(planes)
             words = depth * pe_set.columns
-            # A pixel's words meet the filters while the next one's come: all of them for a row's
-            # first, else those that are new.
+            # A pixel's words meet the filters while the next one's come, be it of another pass: all
+            # of them for a row's first, else those that are new.
             pixel = max(words * step, depth * slide * diagonals)
             opening = depth * pe_set.columns * diagonals
             strip = max(opening, pixel) + (columns - 1) * pixel
-            start = diagonals + 5 + release_delay(config) + step
+            ends = step + 2  # the last pixel's psums leave
             weights = words * pe_set.filters
             # More weights than fit beside those in use: the last come behind the last pixel.
             trail = weight_delay(config) + 2 if 2 * weights > config.filter_spad else 0
             load = weights + pass_guard(config)
-            total += times * passes * parts * max(start + strips * strip + trail, load)
+            total += times * passes * parts * max(strips * strip + ends + trail, load)
         total += times * (config.pace - 1) * strips * columns * pe_set.filters
     return total * mapping.blocks * w.G
 

@@ -27,7 +27,7 @@ class AcceleratorConfig:
         Width of a psum, 24 to 48.
     glb_kib : int
         All memory outside the PEs, in KiB: ifmap 1/2, psum 1/4, filter 3/16, ofmap 1/16; row
-        stationary: ifmap 1/4, filter 1/16 or a full pass, of the rest psum 7/8, ofmap 1/8.
+        stationary: ifmap 5/32, filter 1/16 or a full pass, of the rest psum 8/9, ofmap 1/9.
     axi_data_bits : int
         Width of the AXI4 master's data channels, 32 to 512.
     requant_lanes : int

@@ -43,9 +43,9 @@ def depths(config: Any) -> Depths:
     if config.has_pe_sets:
         bursts = 2 * config.max_burst_beats * config.axi_bytes
         waiting = full_pass_lines(config) * config.filter_line_bytes + bursts
-        ifmap, filters = total // 4, max(total // 16, waiting)
+        ifmap, filters = total * 5 // 32, max(total // 16, waiting)
         rest = max(0, total - ifmap - filters)
-        psums, ofmap = rest * 7 // 8, rest // 8
+        psums, ofmap = rest * 8 // 9, rest // 9
     psums = psums * 8 // (config.m_block * config.acc_bits)
     ofmap = ofmap * 8 // (config.m_block * config.act_bits)
     if not config.has_pe_sets:

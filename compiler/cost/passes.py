@@ -1,6 +1,7 @@
 """Cycles of a pass of a row-stationary array: its feeder and streamer, word by word."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from stillflow.hw.mapping import Mapping
@@ -8,6 +9,7 @@ from stillflow.hw.timing import ifmap_latency, release_delay
 
 LOAD_LATENCY = 1  # cycles from a word's last vector until a beat may use it, besides the buffer's
 LEAST_STEP = 2  # cycles of a word
+LONG_AGO = -(1 << 40)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,11 @@ class PassShape:
         Ofmap columns of a strip.
     pace : int
         Cycles in which a vector of psums leaves.
+    feeder : int
+        Cycle from the start on in which the feeder may begin, before it where it is ahead.
+    before : tuple[int, ...]
+        Cycles from the start on in which the words before were used for the last time: one for each
+        place of the ring; if empty, long ago.
     gates : tuple[int, ...]
         Cycles from the start on in which the first psums of the strips may leave; of those behind
         the last of these, at once.
@@ -44,7 +51,19 @@ class PassShape:
     diagonals: tuple[int, ...]
     pixels: int
     pace: int
+    feeder: int = LONG_AGO
+    before: tuple[int, ...] = ()
     gates: tuple[int, ...] = ()
+
+    def fed(self, feeder: int, before: Sequence[int]) -> "PassShape":
+        """Let the feeder begin in a cycle, with places that come free as words were used.
+
+        Of two that make no difference to a pass the same comes back.
+        """
+        # Earlier than this, all that has room comes before the pass starts.
+        feeder = max(feeder, -(self.ring * max(self.diagonals) + self.latency + LOAD_LATENCY))
+        free = feeder - self.release - 1
+        return replace(self, feeder=feeder, before=tuple(max(used, free) for used in before))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +80,10 @@ class PassTimes:
         Filters that a word meets; cycles that the last pixel's first word takes for each.
     last_words : tuple[int, ...]
         Until each word of the last pixel meets its first filter.
+    feeder : int
+        Until the feeder may take the next pass.
+    used : tuple[int, ...]
+        Until the words that the ring held last were used for the last time.
     """
 
     cycles: int
@@ -69,6 +92,8 @@ class PassTimes:
     filters: int
     pace: int
     last_words: tuple[int, ...]
+    feeder: int
+    used: tuple[int, ...]
 
     @property
     def weights(self) -> int:
@@ -114,9 +139,10 @@ class _Replay:
         self.new = shape.depth * shape.slide
         self.step = max(shape.filters, LEAST_STEP)
         self.loaded: list[int] = []  # cycle in which a beat may use a word, from word `first` on
-        self.released: list[int] = []  # cycle in which a word was used for the last time
-        self.first = 0  # words and releases before these lists
-        self.feeder = 1 + shape.release  # cycle in which the feeder may go on
+        self.first = 0  # words before this list
+        #: Cycle in which the word was used for the last time that had the place of word `first`.
+        self.released = list(shape.before) or [LONG_AGO] * shape.ring
+        self.feeder = shape.feeder  # cycle in which the feeder may go on
         self.row_start = 0  # first word of the strip that the feeder is in
         self.strip = 0
         self.row_words = self.words + (shape.pixels - 1) * self.new
@@ -163,6 +189,7 @@ class _Replay:
         return PassTimes(
             cycles=now + self.step * pace - 1, opens=tuple(self.opens), strips=tuple(ends),
             filters=shape.filters, pace=self.pace, last_words=tuple(self.words_begin),
+            feeder=self.feeder, used=tuple(self.released[-shape.ring :]),
         )  # fmt: skip
 
     def _open(self, now: int) -> int:
@@ -175,9 +202,8 @@ class _Replay:
 
     def _state(self, now: int, base: int) -> tuple[tuple[int, ...], ...]:
         """Give all that decides the pixels after one that ends now, relative to its end."""
-        oldest = max(self.first + len(self.loaded) - self.shape.ring, 0)
         ahead = tuple(cycle - now for cycle in self.loaded[base - self.first :])
-        waiting = tuple(cycle - now for cycle in self.released[oldest - self.first :])
+        waiting = tuple(cycle - now for cycle in self.released[len(self.loaded) :])
         return (self.feeder - now,), ahead, waiting
 
     def _skip(self, words: int, cycles: int) -> None:
@@ -207,9 +233,7 @@ class _Replay:
             number = self.first + len(self.loaded)
             if number == self.row_start + self.row_words:
                 self.row_start, self.strip = number, self.strip + 1
-            at = self.feeder
-            if number >= shape.ring:
-                at = max(at, self.released[number - shape.ring - self.first] + shape.release + 1)
+            at = max(self.feeder, self.released[number - self.first] + shape.release + 1)
             self.feeder = at + shape.diagonals[self.strip]
             self.loaded.append(self.feeder - 1 + shape.latency + LOAD_LATENCY)
         return self.loaded[word - self.first]

@@ -16,6 +16,7 @@ from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.timing import operand_delay, pass_guard, requant_latency, weight_delay
 
+KNOWN_DELAY = 1  # cycles from a pass's first line, if that waits for nothing, to its first word
 POST_CYCLES = 4  # latency of the ofmap words from their beat on, besides rows and requantiser
 
 
@@ -31,6 +32,9 @@ class SetComputer(Computer):
         self.latency += 2 * operand_delay(config)  # of multipliers, psum memories
         self.load_from = begin + config.rows + 2  # cycle from which the next lines may go out
         self.before: PassTimes | None = None  # the pass that runs while they do
+        self.ready = 0  # cycle from which the next pass's plane groups are there
+        self.feeder = 0  # cycle from which the next pass's words may come
+        self.used = [begin] * config.ifmap_spad  # last uses of the words in the ring
 
     def floor(self, now: int) -> int:
         """Cycle before which no write moves that is not known yet, if nothing happens until now."""
@@ -56,8 +60,7 @@ class SetComputer(Computer):
                     if not block:
                         while len(state.groups) <= loaded + group:
                             yield
-                        ready = state.groups[loaded + group] + GROUP_DELAY
-                        self.free_from = max(self.free_from, ready)
+                        self.ready = state.groups[loaded + group] + GROUP_DELAY
                     planes_last = visit.c_last and group == groups - 1
                     planes = mapping.k_planes_last if planes_last else mapping.k_planes
                     lines = mapping.chunk_lengths(planes)[0]
@@ -105,7 +108,8 @@ class SetComputer(Computer):
             at = max(at, self._arrival(self.position) + 2)
         if tile_last and visit.leaves and not visit.end:
             at += 1  # the position in the filter stream moves
-        at = max(at, self.free_from)
+        taken = max(self.feeder, self.ready, self.load_from + KNOWN_DELAY)
+        at = max(at, self.free_from, taken + 1)
         final = closes and visit.closes
         if final:
             yield from self._find(0, joins=True)
@@ -113,12 +117,14 @@ class SetComputer(Computer):
         state.progress += 1
         if not self.keeps:
             state.free(lines, at, 1, 1)
+        shape = shape.fed(taken + 1 - at, [used - at for used in self.used])
         times = pass_times(shape)
         if final:
             times = yield from self._strips(shape, at)
         self.before, self.started = times, at
         self.load_from = at + pass_guard(config) + 1
         self.free_from = at + times.cycles
+        self.feeder, self.used = at + times.feeder, [at + used for used in times.used]
         if tile_last:
             state.tile_ends.append(self.free_from)
 

@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary import Beat
 from stillflow.hw.config import AcceleratorConfig
 from stillflow.hw.layer_port import Layer, LayerDescriptor
-from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.ofmap_room import OfmapRoom
 from stillflow.hw.sequencer.pe_pass import Pass, PsumVector
 from stillflow.hw.signals import signals
@@ -17,8 +16,8 @@ from stillflow.hw.timing import FREE_DELAY, release_delay, weight_delay
 class PassStreamer(wiring.Component):
     """A beat a cycle: for each strip, pixel, window column and channel, each filter.
 
-    A pass starts when its filters are in place, its plane groups are loaded and, where it completes
-    psums, the block's residuals are there. A word of the windows meets all filters without a stall;
+    A pass starts when its filters are in place, its first word may be on its way and, where it
+    completes psums, the block's residuals are there. A word of the windows meets all filters without a stall;
     before it, the streamer waits until the word is there. With the first word of a pixel the psums
     of the pixel before leave, every ``pace`` cycles where they are complete; before the first of a
     strip leave then, the streamer waits until the ofmap buffer has room for all of the strip.
@@ -34,17 +33,15 @@ class PassStreamer(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_ready : ``In(1)``
-        The rows are set up.
     i_full, i_pass
         The pass that waits.
-    i_group : ``In(1)``
-        A plane group was loaded.
+    i_fed : ``In(1)``
+        Its words come.
     i_entry_freed : ``In(1)``
         An entry of the ofmap buffer is free again.
     i_residual : ``In(1)``
         The residuals of a filter block were loaded.
-    i_loaded : words of the pass that are in the scratchpads, modulo 2^8
+    i_loaded : words of the layer that came to the scratchpads, modulo 2^8
     o_start : ``Out(1)``
         The pass starts; its first beat may come in the next cycle.
     o_beat : ``Out(Beat)``
@@ -63,10 +60,9 @@ class PassStreamer(wiring.Component):
 
     i_begin: Signal
     i_layer: Layer
-    i_ready: Signal
     i_full: Signal
     i_pass: data.View
-    i_group: Signal
+    i_fed: Signal
     i_entry_freed: Signal
     i_residual: Signal
     i_loaded: Signal
@@ -85,10 +81,9 @@ class PassStreamer(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
-                "i_ready": In(1),
                 "i_full": In(1),
                 "i_pass": In(Pass(config)),
-                "i_group": In(1),
+                "i_fed": In(1),
                 "i_entry_freed": In(1),
                 "i_residual": In(1),
                 "i_loaded": In(8),
@@ -125,7 +120,7 @@ class PassStreamer(wiring.Component):
         run, opens, slow, advances, exists = signals("run opens slow advances exists")
         waits, room = signals("waits room")
         strip_begins = Signal()  # the pixel whose psums leave is the first of its strip
-        need, released = signals("need released", 8)  # words of the pass
+        need, released = signals("need released", 8)  # words of the layer
         number_last, word_end, slot_end, release, finishing = signals(
             "number_last word_end slot_end release finishing"
         )
@@ -217,7 +212,7 @@ class PassStreamer(wiring.Component):
         with m.If(slot_end):
             m.d.sync += [strip_begins.eq(pixel == 0), strip_ends.eq(pixel_last)]
 
-        # A word is free when the last row has read it; the next pass begins with all of them.
+        # A word is free when the last row has read it.
         on_its_way = Signal(release_delay(config) + 1)
         m.d.comb += [on_its_way[0].eq(release), self.o_released.eq(on_its_way[-1])]
         m.d.sync += on_its_way[1:].eq(on_its_way[:-1])
@@ -238,16 +233,16 @@ class PassStreamer(wiring.Component):
                 entry.eq(self.i_pass.psum),
                 weight.eq(self.i_pass.weight),
             ]
-            m.d.sync += on_its_way[1:].eq(0)
             m.d.sync += [
                 r.eq(0)
-                for r in (
-                    flushing, follows, number, phase, channel, window, pixel, strip, place, oldest,
-                    need, released,
-                )
+                for r in (flushing, follows, number, phase, channel, window, pixel, strip)
             ]  # fmt: skip
         with m.If(self.i_begin):
-            m.d.sync += [active.eq(0), weights_on_their_way.eq(0)]
+            m.d.sync += [
+                r.eq(0)
+                for r in (active, weights_on_their_way, place, oldest, need, released)
+            ]  # fmt: skip
+            m.d.sync += on_its_way[1:].eq(0)
 
         freed = Signal(FREE_DELAY)
         m.d.sync += freed.eq((freed << 1) | (finishing & step.tile_last))
@@ -259,15 +254,11 @@ class PassStreamer(wiring.Component):
         self, m: Module, active: Signal, finishing: Signal, completes: Value, room_for_strip: Signal
     ) -> Signal:
         """Everything that a pass may wait for, and whether there is room for a strip."""
-        config, layer = self.config, self.i_layer
+        layer = self.i_layer
         starts = Signal()
-        m.submodules.count = count = GroupCount(config)
-        m.submodules.room = room = OfmapRoom(config)
+        m.submodules.room = room = OfmapRoom(self.config)
         room.i_layer = layer
         m.d.comb += [
-            count.i_begin.eq(self.i_begin),
-            count.i_group.eq(self.i_group),
-            count.i_needed.eq(self.i_pass.groups),
             room.i_begin.eq(self.i_begin),
             room.i_completes.eq(completes),
             room.i_entry_freed.eq(self.i_entry_freed),
@@ -276,8 +267,7 @@ class PassStreamer(wiring.Component):
             room.i_need.eq(layer.tile_pixels),
             starts.eq(
                 self.i_full
-                & self.i_ready
-                & count.o_loaded
+                & self.i_fed
                 & (~self.i_pass.final | room.o_present)
                 & (~active | finishing)
             ),

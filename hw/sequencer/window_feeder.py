@@ -7,9 +7,10 @@ from amaranth.lib.wiring import In, Out
 from stillflow.hw.array.row_stationary import Word
 from stillflow.hw.config import AcceleratorConfig, ceil_log2
 from stillflow.hw.layer_port import Layer, LayerDescriptor
+from stillflow.hw.sequencer.group_count import GroupCount
 from stillflow.hw.sequencer.pe_pass import Pass
 from stillflow.hw.signals import delayed, signals
-from stillflow.hw.timing import ifmap_latency, release_delay
+from stillflow.hw.timing import ifmap_latency
 
 
 class WindowFeeder(wiring.Component):
@@ -17,7 +18,10 @@ class WindowFeeder(wiring.Component):
 
     For each strip and pixel the window columns that are new: all at a row's first pixel. A column
     has a word for each channel in a PE. A word waits until there is room for it in the scratchpads,
-    then takes a cycle for each diagonal. It is there ``latency`` cycles after its last vector.
+    which are rings, then takes a cycle for each diagonal. It is there ``latency`` cycles after its
+    last vector. Behind the last word of a pass come those of the next one, whether that has started
+    or not: the first in the second cycle after the last vector, if the pass is known then and its
+    plane groups are loaded.
 
     Parameters
     ----------
@@ -28,23 +32,29 @@ class WindowFeeder(wiring.Component):
     -------
     i_begin, i_layer
         Start of a layer.
-    i_start, i_pass
-        A pass starts: its first vector comes when the last row has read the words of the one
-        before, `stillflow.hw.timing.release_delay` cycles after the next one.
+    i_ready : ``In(1)``
+        The rows are set up.
+    i_group : ``In(1)``
+        A plane group was loaded.
+    i_known, i_pass, o_taken
+        The next pass, and that it was taken: its first vector may come in the next cycle.
     i_released : ``In(1)``
         A word of the windows is not needed any more.
     o_valid, o_address
         A vector of the ifmap buffer.
     o_word : ``Out(Word)``
         Where it goes, with the vector's words.
-    o_loaded : words of the pass that are in the scratchpads, modulo 2^8
+    o_loaded : words of the layer that came to the scratchpads, modulo 2^8
     o_fills : PEs that got a word
     """
 
     i_begin: Signal
     i_layer: Layer
-    i_start: Signal
+    i_ready: Signal
+    i_group: Signal
+    i_known: Signal
     i_pass: data.View
+    o_taken: Signal
     i_released: Signal
     o_valid: Signal
     o_address: Signal
@@ -59,8 +69,11 @@ class WindowFeeder(wiring.Component):
             {
                 "i_begin": In(1),
                 "i_layer": In(LayerDescriptor(config)),
-                "i_start": In(1),
+                "i_ready": In(1),
+                "i_group": In(1),
+                "i_known": In(1),
                 "i_pass": In(Pass(config)),
+                "o_taken": Out(1),
                 "i_released": In(1),
                 "o_valid": Out(1),
                 "o_address": Out(ceil_log2(config.ifmap_elements)),
@@ -78,7 +91,6 @@ class WindowFeeder(wiring.Component):
 
         step = Signal(Pass(config))
         active = Signal()
-        pause = Signal(range(release_delay(config) + 1))
         diagonal, channel, window = signals("diagonal channel window", 8)
         pixel, strip = signals("pixel strip", config.count_bits)
         at, at_word, at_column, at_pixel, at_strip = signals(
@@ -102,7 +114,7 @@ class WindowFeeder(wiring.Component):
             channel_last.eq(channel + 1 == step.depth),
             window_last.eq(window + 1 == layer.set_columns),
             pixel_last.eq(pixel + 1 == step.columns),
-            self.o_valid.eq(active & (pause == 0) & ((diagonal != 0) | (room != 0))),
+            self.o_valid.eq(active & ((diagonal != 0) | (room != 0))),
             self.o_address.eq(at),
         ]
         word_end = self.o_valid & diagonal_last
@@ -143,15 +155,19 @@ class WindowFeeder(wiring.Component):
                             r.eq(next_strip) for r in (at, at_word, at_column, at_pixel, at_strip)
                         ]
                         m.d.sync += active.eq(~strip_last)
-        with m.If(pause != 0):
-            m.d.sync += pause.eq(pause - 1)
-        with m.If(self.i_start):
-            m.d.sync += [step.eq(self.i_pass), active.eq(1), room.eq(config.ifmap_spad)]
-            m.d.sync += pause.eq(release_delay(config))
+        m.submodules.count = count = GroupCount(config)
+        m.d.comb += [
+            count.i_begin.eq(self.i_begin),
+            count.i_group.eq(self.i_group),
+            count.i_needed.eq(self.i_pass.groups),
+            self.o_taken.eq(self.i_known & ~active & count.o_loaded & self.i_ready),
+        ]
+        with m.If(self.o_taken):
+            m.d.sync += [step.eq(self.i_pass), active.eq(1)]
             m.d.sync += [
                 r.eq(self.i_pass.element) for r in (at, at_word, at_column, at_pixel, at_strip)
             ]
-            m.d.sync += [r.eq(0) for r in (diagonal, channel, window, pixel, strip, place)]
+            m.d.sync += [r.eq(0) for r in (diagonal, channel, window, pixel, strip)]
 
         # The words' way through the buffer.
         word = Signal(Word(config))
@@ -167,9 +183,7 @@ class WindowFeeder(wiring.Component):
         m.d.sync += self.o_loaded.eq(
             self.o_loaded + delayed(m, word_end, self.latency - 1, "word_end")
         )
-        with m.If(self.i_start):
-            m.d.sync += self.o_loaded.eq(0)
         with m.If(self.i_begin):
-            m.d.sync += active.eq(0)
+            m.d.sync += [active.eq(0), place.eq(0), room.eq(config.ifmap_spad), self.o_loaded.eq(0)]
 
         return m
