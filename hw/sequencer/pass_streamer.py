@@ -17,12 +17,12 @@ class PassStreamer(wiring.Component):
     """A beat a cycle: for each strip, pixel, window column and channel, each filter.
 
     A pass starts when its filters are in place, its first word may be on its way and, where it
-    completes psums, the block's residuals are there. A word of the windows meets all filters without a stall;
-    before it, the streamer waits until the word is there. With the first word of a pixel the psums
-    of the pixel before leave, every ``pace`` cycles where they are complete; before the first of a
-    strip leave then, the streamer waits until the ofmap buffer has room for all of the strip.
-    Behind the last pixel they leave in beats of their own. A word takes two cycles at least, since
-    a psum may come back after two.
+    completes psums, the block's residuals are there. A word of the windows meets all filters
+    without a stall; before it, the streamer waits until the word is there. With the first word of a
+    pixel the psums of the pixel before leave, every ``pace`` cycles where they are complete; before
+    the first of a strip leave then, the streamer waits until the ofmap buffer has room for all of
+    the strip. Behind the last pixel they leave in beats of their own. A word takes two cycles at
+    least, since a psum may come back after two.
 
     Parameters
     ----------
