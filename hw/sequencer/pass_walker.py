@@ -61,9 +61,8 @@ class PassWalker(wiring.Component):
         A line, and where it lies in the filter buffer.
     o_bias_next, o_scale_next : ``Out(1)``
         The next bias, the next scale begins a table.
-    o_known, i_taken
-        The next pass is known, but for ``final``, ``tile_last`` and ``freed``; who feeds the array
-        with its words takes it, then it is not shown as known again.
+    o_opens : ``Out(1)``
+        ``o_pass`` is the next one in the next cycle, ``final``, ``tile_last``, ``freed`` later.
     o_full, o_pass
         A pass is ready.
     i_start : ``In(1)``
@@ -81,8 +80,7 @@ class PassWalker(wiring.Component):
     o_place: Signal
     o_bias_next: Signal
     o_scale_next: Signal
-    o_known: Signal
-    i_taken: Signal
+    o_opens: Signal
     o_full: Signal
     o_pass: data.View
     i_start: Signal
@@ -100,8 +98,7 @@ class PassWalker(wiring.Component):
                 "o_place": Out(ceil_log2(config.filter_lines)),
                 "o_bias_next": Out(1),
                 "o_scale_next": Out(1),
-                "o_known": Out(1),
-                "i_taken": In(1),
+                "o_opens": Out(1),
                 "o_full": Out(1),
                 "o_pass": Out(Pass(config)),
                 "i_start": In(1),
@@ -141,7 +138,7 @@ class PassWalker(wiring.Component):
         )
         place = Signal.like(line.place)
         room = Signal(range(config.filter_spad + 1))  # places of the scratchpads without a weight
-        opens = Signal()
+        opens = self.o_opens
         begins, closes = pass_first & first_tile, pass_first & last_tile
         now_bias = begins & ~is_scale & ~(is_bias & parameters.o_done)  # in the step that comes
         lines = Choice(now_bias, config.bias_lines, config.scale_lines)
@@ -217,14 +214,6 @@ class PassWalker(wiring.Component):
                         guard.eq(pass_guard(config) - 1),
                         phase.eq(Mux(finished, Phase.IDLE, Phase.GUARD)),
                     ]
-
-        # The count of plane groups follows a pass by one cycle.
-        opened = Signal()
-        m.d.sync += opened.eq(opens)
-        with m.If(opened):
-            m.d.sync += self.o_known.eq(1)
-        with m.If(self.i_taken | self.i_begin):
-            m.d.sync += self.o_known.eq(0)
 
         # At a new pixel tile, filters that stay are read again from where their group begins.
         moves = phase == Phase.MOVE

@@ -36,8 +36,10 @@ class WindowFeeder(wiring.Component):
         The rows are set up.
     i_group : ``In(1)``
         A plane group was loaded.
-    i_known, i_pass, o_taken
-        The next pass, and that it was taken: its first vector may come in the next cycle.
+    i_opens, i_pass
+        From the next cycle on ``i_pass`` is the next pass.
+    o_fed : ``Out(1)``
+        It was taken, and its words come; right from the second cycle after ``i_opens`` on.
     i_released : ``In(1)``
         A word of the windows is not needed any more.
     o_valid, o_address
@@ -52,9 +54,9 @@ class WindowFeeder(wiring.Component):
     i_layer: Layer
     i_ready: Signal
     i_group: Signal
-    i_known: Signal
+    i_opens: Signal
     i_pass: data.View
-    o_taken: Signal
+    o_fed: Signal
     i_released: Signal
     o_valid: Signal
     o_address: Signal
@@ -71,9 +73,9 @@ class WindowFeeder(wiring.Component):
                 "i_layer": In(LayerDescriptor(config)),
                 "i_ready": In(1),
                 "i_group": In(1),
-                "i_known": In(1),
+                "i_opens": In(1),
                 "i_pass": In(Pass(config)),
-                "o_taken": Out(1),
+                "o_fed": Out(1),
                 "i_released": In(1),
                 "o_valid": Out(1),
                 "o_address": Out(ceil_log2(config.ifmap_elements)),
@@ -155,14 +157,18 @@ class WindowFeeder(wiring.Component):
                             r.eq(next_strip) for r in (at, at_word, at_column, at_pixel, at_strip)
                         ]
                         m.d.sync += active.eq(~strip_last)
+        # The count of plane groups follows a pass by one cycle.
+        opened, known, takes = signals("opened known takes")
         m.submodules.count = count = GroupCount(config)
         m.d.comb += [
             count.i_begin.eq(self.i_begin),
             count.i_group.eq(self.i_group),
             count.i_needed.eq(self.i_pass.groups),
-            self.o_taken.eq(self.i_known & ~active & count.o_loaded & self.i_ready),
+            takes.eq(known & ~active & count.o_loaded & self.i_ready),
+            self.o_fed.eq(~known),
         ]
-        with m.If(self.o_taken):
+        m.d.sync += [opened.eq(self.i_opens), known.eq(opened | (known & ~takes))]
+        with m.If(takes):
             m.d.sync += [step.eq(self.i_pass), active.eq(1)]
             m.d.sync += [
                 r.eq(self.i_pass.element) for r in (at, at_word, at_column, at_pixel, at_strip)
@@ -184,6 +190,7 @@ class WindowFeeder(wiring.Component):
             self.o_loaded + delayed(m, word_end, self.latency - 1, "word_end")
         )
         with m.If(self.i_begin):
-            m.d.sync += [active.eq(0), place.eq(0), room.eq(config.ifmap_spad), self.o_loaded.eq(0)]
+            m.d.sync += [r.eq(0) for r in (active, known, place, self.o_loaded)]
+            m.d.sync += room.eq(config.ifmap_spad)
 
         return m
