@@ -1,19 +1,17 @@
 """Rough costs of a nest by closed forms: what the mapper weighs. `compiler.cost` has exact ones."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from math import inf
 
 from stillflow.compiler.cost.counters import array_counters
 from stillflow.compiler.counts import EnergyCosts, accesses, energy
 from stillflow.compiler.objective import Objective
+from stillflow.compiler.traffic import Traffic, least_traffic, traffic
 from stillflow.hw.csr import Counter
 from stillflow.hw.fir import Fir
 from stillflow.hw.mapping import Mapping
 from stillflow.hw.pe_set import PeSet
 from stillflow.hw.residual import ring_depth
 from stillflow.hw.timing import hazard, pass_guard, weight_delay
-from stillflow.hw.work import OnChip
 
 
 def depthwise_cycles(mapping: Mapping, fir: Fir) -> int:
@@ -107,49 +105,6 @@ def compute_cycles(mapping: Mapping, *, reductions: int | None = None) -> int:
     return total * mapping.blocks * w.G
 
 
-@dataclass(frozen=True, kw_only=True)
-class Traffic:
-    """Bytes of a layer to and from the chip's buffers; of the ifmap with its padding."""
-
-    ifmap: int
-    filters: int
-    ofmap: int
-    residual: int
-    on_chip: OnChip
-
-    @property
-    def local(self) -> tuple[int, int]:
-        """Bytes that are read from and written to the activation memory."""
-        ifmap = self.ifmap if self.on_chip.ifmap else 0
-        residual = self.residual if self.on_chip.residual else 0
-        return ifmap + residual, self.ofmap if self.on_chip.ofmap else 0
-
-    @property
-    def dram(self) -> int:
-        """Bytes to and from DRAM."""
-        return self.ifmap + self.filters + self.ofmap + self.residual - sum(self.local)
-
-
-def traffic(mapping: Mapping) -> Traffic:
-    """Bytes of a layer, an upper bound for choosing."""
-    config, w = mapping.config, mapping.work
-    _, e, f = mapping.tile_counts
-    rows = min(mapping.rows_of(mapping.pe), w.H) * e * mapping.r_count
-    width = min(mapping.load_width, w.W * mapping.pixel) * f * mapping.s_count
-    reloads = mapping.m_count if mapping.m_outer or mapping.tiled else 1
-    passes = 1 if mapping.filter_resident else mapping.pixel_tiles
-    e_stored, f_stored = w.stored
-    pixel = mapping.all_units * config.channel_block * config.act_bytes
-    ofmap = pixel * w.N * e_stored * f_stored
-    return Traffic(
-        ifmap=mapping.all_planes * w.N * rows * width * config.act_bytes * reloads,
-        filters=mapping.filter_lines * config.filter_line_bytes * passes,
-        ofmap=ofmap,
-        residual=pixel * mapping.own_pixels if w.joined else 0,
-        on_chip=w.on_chip,
-    )
-
-
 def spent_energy(
     mapping: Mapping, moved: Traffic, costs: EnergyCosts, *, reductions: int | None = None
 ) -> float:
@@ -178,7 +133,7 @@ def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[fl
     if objective.minimise == "energy":
         first = spent_energy(mapping, moved, objective.costs)
     elif objective.minimise == "dram":
-        first = moved.dram
+        first = moved.beats
     if first > limit:
         return inf, inf
     cycles = estimate(mapping, memory)
@@ -187,7 +142,7 @@ def cost(mapping: Mapping, objective: Objective, limit: float = inf) -> tuple[fl
 
 def least_cost(mapping: Mapping, objective: Objective) -> tuple[float, float]:
     """Lower bounds of `cost` for all nests with these pixel and window tiles."""
-    return min(_least_cost(mapping, objective, moved) for moved in _least_traffic(mapping))
+    return min(_least_cost(mapping, objective, moved) for moved in least_traffic(mapping))
 
 
 def _least_cost(mapping: Mapping, objective: Objective, moved: Traffic) -> tuple[float, float]:
@@ -198,42 +153,7 @@ def _least_cost(mapping: Mapping, objective: Objective, moved: Traffic) -> tuple
         return cycles, moved.dram
     if objective.minimise == "energy":
         return spent_energy(mapping, moved, objective.costs, reductions=1), cycles
-    return moved.dram, cycles
-
-
-def _least_traffic(mapping: Mapping) -> Iterator[Traffic]:
-    """Give traffics: every nest with these pixel and window tiles moves as much as one of them."""
-    config, w = mapping.config, mapping.work
-    filters = mapping.filter_lines * config.filter_line_bytes
-    if mapping.pe_set:
-        yield from _least_set_traffic(mapping, filters)
-        return
-    rows = min(w.H, w.E * min(w.stride[0], mapping.rows_of(1)))
-    width = min(w.W * mapping.pixel, w.F * min(w.stride[1] * mapping.pixel, mapping.width_of(1)))
-    ifmap = mapping.all_planes * w.N * rows * width * config.act_bytes
-    yield replace(traffic(mapping), ifmap=ifmap, filters=filters)
-
-
-def _least_set_traffic(mapping: Mapping, filters: int) -> Iterator[Traffic]:
-    """Row stationary: an ifmap tile meets the filters of whose psums there is room, or that stay.
-
-    ``filters`` are the bytes of all.
-    """
-    config = mapping.config
-    moved = traffic(mapping)
-    ifmap = moved.ifmap // (mapping.m_count if mapping.tiled else 1)
-    passes = 1 if mapping.block_lines * mapping.blocks <= config.filter_lines else None
-    whole = (
-        mapping.windows == 1
-        and config.ifmap_elements // mapping.slot_size >= mapping.plane_groups
-    )  # fmt: skip
-    meets = mapping.blocks if whole else max(1, config.psum_depth // mapping.tile_vectors)
-    yield replace(
-        moved, ifmap=ifmap * -(-mapping.blocks // meets),
-        filters=filters * (passes or mapping.pixel_tiles),
-    )  # fmt: skip
-    if whole and (stay := config.filter_lines // mapping.block_lines):
-        yield replace(moved, ifmap=ifmap * -(-mapping.blocks // stay), filters=filters)
+    return moved.beats, cycles
 
 
 def load_cycles(mapping: Mapping) -> int:

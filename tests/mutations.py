@@ -286,7 +286,7 @@ ROWS = (
     _m("row stationary, words that stay", "hw/sequencer/pass_streamer.py",
        "word_end & (pixel_last | (window < layer.set_slide))", "word_end", _RS_WORDS),
     _m("row stationary, words of the next pass", "hw/sequencer/window_feeder.py",
-       "known & ~active & count.o_loaded & self.i_ready", "known & ~active & self.i_ready", _RS_WORDS),
+       "known & ~active & count.o_loaded", "known & ~active", _RS_WORDS),
     _m("row stationary, lanes", "hw/sequencer/role_walker.py",
        "row_offset + layer.buffer_stride_h,", "row_offset,", _RS_WORDS),
     _m("row stationary, stores", "hw/sequencer/ofmap_runs.py",
