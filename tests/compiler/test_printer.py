@@ -116,7 +116,7 @@ def test_a_row_stationary_nest_reads_as_documented():
         "      |               par-for rows c in [0:1)  # channels",
         "      |                 par-for cols e in [0:4)  # ofmap rows",
         (
-            "      # ifmap tile 68 of 2,048 elements, 30 slots; psums 24 of 269 entries; "
+            "      # ifmap tile 68 of 1,280 elements, 18 slots; psums 24 of 316 entries; "
             "filters stay on chip for all pixel tiles"
         ),
     ]
