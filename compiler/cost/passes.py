@@ -162,10 +162,12 @@ class _Replay:
             pixel = 0
             while pixel < shape.pixels:
                 begin = now
-                if pixel == 1 or (strip and shape.pixels == 1):
-                    begin = self._open(self._begin(now, base))
+                leaves_first = pixel == 1 or (strip and shape.pixels == 1)
+                if leaves_first or (strip and not pixel):
+                    begin = self._begin(now, base)
+                if leaves_first:
+                    begin = self._open(begin)
                 if strip and not pixel:
-                    begin = self._begin(begin, base)
                     ends.append(begin + (shape.stored - 1) * pace)
                 last = pixel == shape.pixels - 1
                 now = self._pixel(begin, base, pace, self.words if last else self.new)
